@@ -1,0 +1,76 @@
+# Tickbox, from a fresh machine: Python 3.11 or later and make are all that it takes.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# The first Python that is new enough; `make PYTHON=… run` chooses another one.
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+UV := .tools/bin/uv
+UV_PIP := $(UV) pip
+COMPILE := $(UV_PIP) compile --universal --python-version 3.11 --generate-hashes --quiet \
+	--no-emit-index-url --no-header --no-annotate
+
+.PHONY: help
+help:  ## list the commands
+	@grep -hE '^[a-z][a-z-]*:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: $(VENV)/.run  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL and Redis
+	@exec $(BIN)/tickbox serve
+
+.PHONY: test
+test: $(VENV)/.dev  ## run all tests, in parallel, on embedded servers
+	@$(BIN)/pytest -n 2 --dist worksteal
+
+.PHONY: lint
+lint: $(VENV)/.dev  ## check format, style, types and who may know whom
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: check-migrations
+check-migrations: $(VENV)/.dev  ## fail if the models and the migrations differ
+	$(BIN)/python -m tests.alembic_check
+
+.PHONY: check
+check: lint check-migrations test  ## all that CI asks for
+
+.PHONY: format
+format: $(VENV)/.dev  ## format the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: $(UV)  ## compile requirements/*.txt anew from pyproject.toml
+	$(COMPILE) pyproject.toml -o requirements/app.txt
+	$(COMPILE) pyproject.toml --extra embedded --group build -o requirements/run.txt
+	$(COMPILE) pyproject.toml --extra embedded --group build --group dev -o requirements/dev.txt
+	$(COMPILE) requirements/tools.in -o requirements/tools.txt
+
+.PHONY: clean
+clean:  ## remove what make installed (the data in .tickbox/ stays)
+	rm -rf $(VENV) .tools
+
+$(UV): requirements/tools.txt
+	@test -n "$(PYTHON)" || { echo "Tickbox needs Python 3.11 or later, and found none." >&2; exit 1; }
+	@$(PYTHON) -m venv .tools
+	@.tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
+	@touch $(UV)
+
+$(BIN)/python: $(UV)
+	@test -x $@ || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	@touch $@
+
+# `run` needs the few packages that serve; `dev` has all of them, and so serves as well.
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+	@$(UV_PIP) sync --quiet --python $(BIN)/python --require-hashes requirements/run.txt
+	@$(UV_PIP) install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.dev && touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+	@$(UV_PIP) sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV_PIP) install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $(VENV)/.run $@
