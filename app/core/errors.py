@@ -1,0 +1,241 @@
+"""What can go wrong, as nouns. Services and repositories raise them; `handlers` renders them.
+
+    AppError
+    ├── BadRequest 400            MalformedJson, MalformedRequest
+    ├── Unauthorized 401          (auth/errors.py)
+    ├── Forbidden 403             InsufficientScope
+    ├── NotFound 404              RouteNotFound
+    ├── MethodNotAllowed 405
+    ├── Conflict 409              IdTaken
+    ├── PreconditionFailed 412    VersionConflict
+    ├── ContentTooLarge 413
+    ├── UnsupportedMediaType 415
+    ├── ValidationFailed 422      CursorInvalid
+    ├── InternalError 500
+    └── Unavailable 503           DatabaseUnavailable, DatabaseBusy
+
+A class that clients may meet has a `code`, which never changes; `docs/problems.md` lists all.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing that is wrong with the input.
+
+    `pointer` is a JSON Pointer (RFC 6901) into the body, or `/name` of a parameter; `location`
+    says which of them (OpenAPI's `in`). The value itself is never repeated.
+    """
+
+    pointer: str
+    code: str
+    message: str
+    location: Literal["body", "query", "path", "header"] = "body"
+
+    def as_json(self) -> dict[str, str]:
+        """The entry in a problem's `errors`."""
+        fields = asdict(self)
+        fields["in"] = fields.pop("location")
+        return fields
+
+
+class AppError(Exception):
+    """A problem (RFC 9457): class attributes say what kind, the instance says what in detail."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    # The transaction is kept although the request failed: for what must outlive a refusal.
+    keeps_transaction: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        errors: tuple[FieldError, ...] = (),
+    ) -> None:
+        self.detail = detail or self.title
+        self.params = dict(params or {})
+        self.headers = dict(headers or {})
+        self.errors = errors
+        super().__init__(self.detail)
+
+    media_type: ClassVar[str] = "application/problem+json"
+
+    def as_json(self, request_id: str) -> dict[str, Any]:
+        """The answer's body."""
+        body: dict[str, Any] = {
+            "type": f"urn:tickbox:problem:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": f"urn:tickbox:request:{request_id}",
+            "code": self.code,
+            "params": self.params,
+        }
+        if self.errors:
+            body["errors"] = [field.as_json() for field in self.errors]
+        return body
+
+    @classmethod
+    def registry(cls) -> Iterator[type["AppError"]]:
+        """Every problem that a client may meet: all subclasses with a code of their own."""
+        for subclass in cls.__subclasses__():
+            if "code" in vars(subclass):
+                yield subclass
+            yield from subclass.registry()
+
+
+class BadRequest(AppError):
+    status = 400
+    title = "The request cannot be understood"
+
+
+class MalformedJson(BadRequest):
+    code = "malformed_json"
+    title = "The body is not valid JSON"
+
+
+class MalformedRequest(BadRequest):
+    code = "malformed_request"
+    title = "The request is malformed"
+
+
+class Unauthorized(AppError):
+    status = 401
+    title = "Authentication is required"
+
+
+class Forbidden(AppError):
+    status = 403
+    code = "forbidden"
+    title = "This is not permitted"
+
+
+class InsufficientScope(Forbidden):
+    """RFC 6750, section 3.1."""
+
+    code = "insufficient_scope"
+    title = "The access token lacks a scope"
+
+    def __init__(self, scopes: list[str]) -> None:
+        names = " ".join(scopes)
+        super().__init__(
+            f"The access token lacks the scope that this needs: {names}.",
+            params={"scope": names},
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{names}"'},
+        )
+
+
+class NotFound(AppError):
+    status = 404
+    code = "not_found"
+    title = "There is no such thing, or you may not see it"
+
+
+class RouteNotFound(NotFound):
+    code = "route_not_found"
+    title = "There is nothing at this address"
+
+
+class MethodNotAllowed(AppError):
+    status = 405
+    code = "method_not_allowed"
+    title = "This address does not know that method"
+
+
+class Conflict(AppError):
+    status = 409
+    title = "The request conflicts with what is there"
+
+
+class IdTaken(Conflict):
+    code = "id_taken"
+    title = "This id is taken"
+
+
+class PreconditionFailed(AppError):
+    status = 412
+    title = "A precondition failed"
+
+
+class VersionConflict(PreconditionFailed):
+    """`If-Match` (RFC 9110, section 13.1.1) named another version."""
+
+    code = "version_conflict"
+    title = "It has changed since you read it"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            f"The current version is {version}.",
+            params={"version": version},
+            headers={"ETag": f'"{version}"'},
+        )
+
+
+class ContentTooLarge(AppError):
+    status = 413
+    code = "content_too_large"
+    title = "The body is too large"
+
+
+class UnsupportedMediaType(AppError):
+    status = 415
+    code = "unsupported_media_type"
+    title = "The body's content type is not supported"
+
+
+class ValidationFailed(AppError):
+    status = 422
+    code = "validation_failed"
+    title = "The input is not valid"
+
+    @classmethod
+    def at(cls, pointer: str, code: str, message: str) -> "ValidationFailed":
+        """One field of the body is wrong."""
+        return cls(errors=(FieldError(pointer, code, message),))
+
+
+class CursorInvalid(ValidationFailed):
+    code = "cursor_invalid"
+    title = "The cursor is not valid for this query"
+
+    def __init__(self) -> None:
+        super().__init__(
+            errors=(
+                FieldError(
+                    "/cursor",
+                    self.code,
+                    "It was changed, or belongs to another query; start again without one.",
+                    "query",
+                ),
+            )
+        )
+
+
+class InternalError(AppError):
+    code = "internal_error"
+    title = "Something went wrong on our side"
+
+
+class Unavailable(AppError):
+    status = 503
+    title = "Tickbox cannot answer right now"
+
+    def __init__(self, detail: str | None = None, *, retry_after: int = 1) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class DatabaseUnavailable(Unavailable):
+    code = "database_unavailable"
+    title = "The database cannot be reached"
+
+
+class DatabaseBusy(Unavailable):
+    code = "database_busy"
+    title = "Too many requests wait for the database"

@@ -1,0 +1,137 @@
+"""From errors to answers: problem details (RFC 9457), and nothing of what was sent or failed."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from starlette.exceptions import HTTPException
+
+from app.core.errors import (
+    AppError,
+    FieldError,
+    InternalError,
+    MalformedRequest,
+    MethodNotAllowed,
+    RouteNotFound,
+    ValidationFailed,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers; what they do not know, `RequestMiddleware` answers."""
+    app.add_exception_handler(AppError, _app_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+
+
+def problem(request: Request, error: AppError) -> Response:
+    """The answer that tells a client of an error."""
+    request_id = request.scope.get("state", {}).get("request_id", "")
+    return Response(
+        orjson.dumps(error.as_json(request_id)),
+        error.status,
+        {"Cache-Control": "no-store", **error.headers},
+        media_type=error.media_type,
+    )
+
+
+async def _app_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)
+    if error.status >= 500:
+        cause = error.__cause__
+        logger.error("%s: %s", error.code, type(cause).__name__ if cause else error.detail)
+    return problem(request, error)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return problem(request, ValidationFailed(errors=tuple(field_errors(error.errors()))))
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    """What the frameworks raise themselves: an unknown path, a method it does not know."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return problem(request, RouteNotFound())
+    if error.status_code == 405:
+        allowed = ", ".join(sorted(_allowed_methods(request)))
+        return problem(request, MethodNotAllowed(headers={"Allow": allowed}))
+    if error.status_code < 500:
+        return problem(request, MalformedRequest())
+    return problem(request, InternalError())
+
+
+def _allowed_methods(request: Request) -> set[str]:
+    """The methods of all routes at this path: each route alone knows its own only."""
+    methods: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        pattern = getattr(route, "path_regex", None)
+        if pattern is not None and pattern.match(request.url.path):
+            methods |= route.methods or set()
+    if "GET" in methods:
+        methods.add("HEAD")
+    return methods
+
+
+# Pydantic's error types, as codes that never change, and messages that do not repeat the input.
+_CODES = {
+    "missing": ("required", "is required"),
+    "extra_forbidden": ("unknown_field", "is not known here"),
+    "string_type": ("wrong_type", "must be a string"),
+    "bool_type": ("wrong_type", "must be a boolean"),
+    "bool_parsing": ("wrong_type", "must be a boolean"),
+    "int_type": ("wrong_type", "must be an integer"),
+    "int_parsing": ("wrong_type", "must be an integer"),
+    "int_parsing_size": ("out_of_range", "is out of range"),
+    "int_from_float": ("wrong_type", "must be an integer"),
+    "list_type": ("wrong_type", "must be a list"),
+    "dict_type": ("wrong_type", "must be an object"),
+    "model_type": ("wrong_type", "must be an object"),
+    "model_attributes_type": ("wrong_type", "must be an object"),
+    "string_unicode": ("invalid_text", "is not valid Unicode"),
+    "nul_character": ("nul_character", "must not contain the NUL character"),
+    "string_too_short": ("too_short", "must have at least {min_length} characters"),
+    "string_too_long": ("too_long", "must have at most {max_length} characters"),
+    "too_short": ("too_short", "must have at least {min_length} items"),
+    "too_long": ("too_long", "must have at most {max_length} items"),
+    "string_pattern_mismatch": ("invalid_format", "does not have the expected form"),
+    "greater_than_equal": ("out_of_range", "must be at least {ge}"),
+    "less_than_equal": ("out_of_range", "must be at most {le}"),
+    "enum": ("not_allowed", "must be one of {expected}"),
+    "literal_error": ("not_allowed", "must be one of {expected}"),
+    "uuid_parsing": ("invalid_id", "must be a UUID"),
+    "uuid_type": ("invalid_id", "must be a UUID"),
+    "uuid_version": ("invalid_id", "must be a UUIDv7"),
+    "date_from_datetime_parsing": ("invalid_date", "must be a date such as 2026-11-30"),
+    "date_parsing": ("invalid_date", "must be a date such as 2026-11-30"),
+}
+
+
+def field_errors(errors: Sequence[Any]) -> Iterable[FieldError]:
+    """Pydantic's errors as ours: a stable code, a JSON Pointer, no value."""
+    for error in errors:
+        location, *path = error["loc"]
+        context = error.get("ctx", {})
+        kind = error["type"]
+        if kind in _CODES:
+            code, template = _CODES[kind]
+            message = template.format_map(context)
+        elif kind.startswith(("value_error", "assertion_error")) or "_" not in kind:
+            code, message = "invalid", "is not valid"
+        else:
+            # Our own `PydanticCustomError`s: their texts are written here and hold no input.
+            code, message = kind, error["msg"]
+        if location not in ("body", "query", "path", "header"):
+            location = "body"
+        yield FieldError(_pointer(path), code, message, location)
+
+
+def _pointer(path: Iterable[str | int]) -> str:
+    """RFC 6901."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

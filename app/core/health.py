@@ -1,0 +1,96 @@
+"""Whether this process lives, and whether it should get requests: `/livez` and `/readyz`."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Literal
+
+import asyncpg
+from fastapi import APIRouter, Request, Response
+from redis.exceptions import RedisError
+from sqlalchemy import column, select, table
+
+from app.core import migrations
+from app.core.database import Statement
+from app.core.errors import AppError
+from app.core.routing import Route
+from app.core.schemas import Schema
+
+# Seconds that a store gets to answer; less than what asks usually waits.
+_PATIENCE = 2
+_REVISION = Statement(select(column("version_num")).select_from(table("alembic_version")))
+
+State = Literal["ok", "failed"]
+
+
+@dataclass
+class Lifecycle:
+    """Where this process is between its start and its end."""
+
+    draining: bool = False
+
+
+class Liveness(Schema):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
+class Readiness(Schema):
+    """Whether requests should come here, and what speaks against it."""
+
+    status: Literal["ready", "not_ready"]
+    database: State
+    migrations: State
+    cache: State
+    draining: bool
+
+
+router = APIRouter(tags=["health"], route_class=Route)
+
+
+@router.get("/livez", operation_id="get_liveness", response_model=Liveness)
+async def get_liveness() -> Liveness:
+    """Tell whether the process lives.
+
+    It asks nothing of the stores: a restart would not mend them.
+    """
+    return Liveness(status="alive")
+
+
+@router.get(
+    "/readyz",
+    operation_id="get_readiness",
+    response_model=Readiness,
+    responses={503: {"model": Readiness, "description": "Send requests elsewhere."}},
+)
+async def get_readiness(request: Request, response: Response) -> Readiness:
+    """Tell whether the process should get requests.
+
+    It should when the database, with its migrations at head, and the cache answer, and no
+    shutdown has begun.
+    """
+    state = request.app.state
+    revision, cache = await asyncio.gather(
+        _answer(state.database.primary.fetch_value(_REVISION)), _answer(state.redis.ping())
+    )
+    draining = state.lifecycle.draining
+    at_head = revision == migrations.head()
+    is_ready = at_head and cache is not None and not draining
+    response.status_code = 200 if is_ready else 503
+    response.headers["Cache-Control"] = "no-store"
+    return Readiness(
+        status="ready" if is_ready else "not_ready",
+        database="ok" if revision is not None else "failed",
+        migrations="ok" if at_head else "failed",
+        cache="ok" if cache is not None else "failed",
+        draining=draining,
+    )
+
+
+async def _answer(question: Awaitable[object]) -> object | None:
+    """What a store says, or None if it says nothing in time."""
+    try:
+        return await asyncio.wait_for(question, _PATIENCE)
+    except (AppError, asyncpg.PostgresError, RedisError, OSError, TimeoutError):
+        return None

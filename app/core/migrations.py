@@ -1,0 +1,61 @@
+"""The schema's revisions: where it should be, and how it gets there."""
+
+from functools import cache
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.core.database import driver_url
+
+_ROOT = Path(__file__).parents[2]
+
+
+class MigrationError(RuntimeError):
+    """The schema cannot be brought to head; the text is one sentence for whoever starts it."""
+
+
+def config(database_url: str = "") -> Config:
+    """Alembic's configuration, with the database to work on."""
+    alembic = Config(str(_ROOT / "alembic.ini"))
+    alembic.set_main_option("script_location", str(_ROOT / "migrations"))
+    alembic.attributes["database_url"] = database_url
+    return alembic
+
+
+@cache
+def head() -> str:
+    """The revision that this code needs."""
+    revision = ScriptDirectory.from_config(config()).get_current_head()
+    assert revision is not None
+    return revision
+
+
+def upgrade(database_url: str, revision: str = "head") -> None:
+    """Bring the schema to a revision; several at once wait for each other.
+
+    Raises `MigrationError`. Not to be called in an event loop.
+    """
+    _run(command.upgrade, database_url, revision)
+
+
+def downgrade(database_url: str, revision: str) -> None:
+    """Take the schema back to a revision. Raises `MigrationError`."""
+    _run(command.downgrade, database_url, revision)
+
+
+def _run(action: object, database_url: str, revision: str) -> None:
+    assert callable(action)
+    host = driver_url(database_url).host or "its socket"
+    try:
+        action(config(database_url), revision)
+    except CommandError as error:
+        raise MigrationError(f"the database's schema is not of this Tickbox: {error}") from error
+    except (OSError, TimeoutError) as error:
+        raise MigrationError(f"the database at {host} cannot be reached") from error
+    except SQLAlchemyError as error:
+        reason = type(getattr(error, "orig", None) or error).__name__
+        raise MigrationError(f"the database at {host} refused to migrate: {reason}") from error

@@ -1,0 +1,71 @@
+"""Keyset cursors: where a page ended, signed, and bound to the user and the query.
+
+A cursor holds the last row's sort key and id. Its MAC covers these, who asks and what was asked
+(sort and filters), so that a cursor is of no use to another user or query; none of that needs to
+be in the cursor itself.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from app.core.errors import CursorInvalid
+from app.core.schemas import Listed
+from app.core.security import Signer
+
+# `body` (JSON), `sort_key` (text) and `id`.
+Row = Mapping[str, Any]
+
+_MAC_BYTES = 16
+_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a list: the sort key as PostgreSQL writes it, and the id that breaks ties."""
+
+    key: str
+    id: UUID
+
+
+class Cursors:
+    """Makes and reads the cursors of one query of one user."""
+
+    def __init__(self, signer: Signer, user_id: UUID, query: str) -> None:
+        self._signer = signer
+        self._binding = user_id.bytes + len(query).to_bytes(4, "big") + query.encode()
+
+    def encode(self, position: Position) -> str:
+        """The opaque text that a client sends back for the next page."""
+        payload = position.id.bytes + position.key.encode()
+        mac = self._signer.sign(self._binding + payload)
+        return base64.urlsafe_b64encode(mac + payload).rstrip(b"=").decode()
+
+    def page(self, rows: Sequence[Row], limit: int) -> Listed:
+        """A page of at most `limit` rows, of which there is one more if there is a next page."""
+        bodies = [row["body"] for row in rows[:limit]]
+        if len(rows) <= limit:
+            return Listed(bodies, None)
+        last = rows[limit - 1]
+        return Listed(bodies, self.encode(Position(last["sort_key"], last["id"])))
+
+    def decode(self, cursor: str | None) -> Position | None:
+        """Where to go on; None is the beginning.
+
+        Raises `CursorInvalid` for all but what `encode` made for this query.
+        """
+        if cursor is None:
+            return None
+        try:
+            padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+            raw = base64.b64decode(padded, altchars=b"-_", validate=True)
+        except (ValueError, binascii.Error):
+            raise CursorInvalid from None
+        mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+        canonical = base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == cursor
+        if not canonical or not self._signer.verify(self._binding + payload, mac):
+            raise CursorInvalid
+        return Position(payload[_ID_BYTES:].decode(), UUID(bytes=payload[:_ID_BYTES]))

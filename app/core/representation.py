@@ -1,0 +1,31 @@
+"""Rows as the JSON that clients get, built by PostgreSQL: an object a row, fetched as text."""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    FromClause,
+    Text,
+    cast,
+    func,
+    type_coerce,
+)
+from sqlalchemy.sql import ColumnElement
+
+
+def instant(column: ColumnElement[Any]) -> ColumnElement[str]:
+    """RFC 3339 in UTC with milliseconds and `Z`, as `schemas.format_instant` writes it."""
+    return func.to_char(
+        func.timezone("UTC", column),
+        'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"',
+    )
+
+
+def as_object(row: FromClause) -> ColumnElement[Any]:
+    """A row of a subquery as one JSON object, its columns in order."""
+    return type_coerce(func.row_to_json(row.table_valued()), JSON)
+
+
+def as_text(json: ColumnElement[Any]) -> ColumnElement[str]:
+    """JSON as the driver gives it without parsing."""
+    return cast(json, Text)

@@ -1,0 +1,143 @@
+"""What all schemas share: inputs that forbid what they do not know, outputs, pages, text."""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
+
+# Begins the tags of discriminated unions, which Pydantic puts into an error's location although
+# they are no part of the input; `handlers` leaves them out of pointers.
+UNION_TAG = "\x1f"
+
+_UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+
+class Schema(BaseModel):
+    """A representation that leaves the service: every field is present, none has a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Input(BaseModel):
+    """What a client sends: a field that is not known is refused, not ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Patch(Input):
+    """A merge patch (RFC 7396): a field left out stays as it is, `null` clears.
+
+    The defaults of its fields are never used, and not shown: `given()` has what was sent.
+    """
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were sent, as they were validated."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        for field in schema.get("properties", {}).values():
+            field.pop("default", None)
+        return schema
+
+
+class ListQuery(Input):
+    """The parameters of every list."""
+
+    limit: int = Field(50, ge=1, le=200, description="How many items a page has at most.")
+    cursor: str | None = Field(
+        None,
+        max_length=1000,
+        description="`next_cursor` of the page before, as it was given.",
+    )
+
+    def binding(self, resource: str) -> str:
+        """What was asked for, but for where and how much: a cursor is bound to it."""
+        return resource + self.model_dump_json(exclude={"cursor", "limit"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A row as it is now: its JSON as PostgreSQL made it."""
+
+    id: UUID
+    version: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page whose items are JSON already."""
+
+    items: list[str]
+    next_cursor: str | None
+
+
+def _refuse_nul(text: str) -> str:
+    if "\x00" in text:
+        raise PydanticCustomError("nul_character", "must not contain the NUL character")
+    return text
+
+
+# PostgreSQL cannot store NUL; all other characters of Unicode are welcome.
+Text = Annotated[str, AfterValidator(_refuse_nul)]
+# One line of text, without the white space around it.
+Title = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+
+def text_key(text: str) -> str:
+    """What compares and sorts without regard to case and width: NFKC, case-folded."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def format_instant(instant: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds and `Z`."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+
+
+Instant = Annotated[
+    datetime,
+    PlainSerializer(format_instant, return_type=str, when_used="json"),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "examples": ["2026-11-22T09:00:00.123Z"],
+        }
+    ),
+]
+
+
+def _id_or_none(value: object) -> UUID | Literal["none"]:
+    if value == "none":
+        return "none"
+    try:
+        return UUID(str(value))
+    except ValueError:
+        raise PydanticCustomError("invalid_id", "must be a UUID or `none`") from None
+
+
+# A filter by a reference that may be absent.
+IdOrNone = Annotated[
+    UUID | Literal["none"],
+    PlainValidator(_id_or_none),
+    WithJsonSchema({"type": "string", "pattern": f"^(none|{_UUID})$", "examples": ["none"]}),
+]

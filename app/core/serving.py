@@ -1,0 +1,138 @@
+"""Serve HTTP until a signal asks for the end: not ready, then finished, then stopped.
+
+On SIGTERM or SIGINT readiness fails at once, requests are served for `shutdown_delay` seconds
+more (load balancers need that long to notice), then open ones get `shutdown_timeout` seconds to
+finish. A second signal ends that at once.
+"""
+
+import errno
+import math
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.core.config import Settings, SettingsError
+from app.core.processes import StartError
+
+# Longer than load balancers keep an idle connection (60 s at most of them), so that they close it
+# first; else a request may meet a connection that is just being closed here.
+KEEP_ALIVE_SECONDS = 65
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Take the address, before anything slow starts. Raises `SettingsError`."""
+    where = f"port {settings.port} on {settings.host}"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host,
+            settings.port,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE,
+        )[0]
+    except (socket.gaierror, UnicodeError):
+        raise SettingsError(f"TICKBOX_HOST is no address: {settings.host!r}.") from None
+    listener = socket.socket(family, kind, protocol)
+    try:
+        # Without it the port stays taken for a minute after each end.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise _refused(error, where) from None
+    return listener
+
+
+def serve(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
+    """Serve on the bound socket until a signal; returns when all is finished.
+
+    Raises `SettingsError` when another program took the port meanwhile, and `StartError` when
+    the app's lifespan failed, which is logged.
+    """
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=True,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
+    )
+    _Server(config, app, settings).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, app: FastAPI, settings: Settings) -> None:
+        super().__init__(config)
+        self._lifecycle = app.state.lifecycle
+        self._settings = settings
+        self._ends_at = math.inf
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            raise StartError("The service did not start; the log says why.") from None
+        except OSError as error:
+            await self.lifespan.shutdown()
+            settings = self._settings
+            raise _refused(error, f"port {settings.port} on {settings.host}") from None
+        for listener in sockets or ():
+            host, port = listener.getsockname()[:2]
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+            host = f"[{host}]" if ":" in host else host
+            print(f"Tickbox is ready: http://{host}:{port}/docs", flush=True)
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or time.monotonic() >= self._ends_at
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        if self._lifecycle.draining:
+            self.should_exit = self.force_exit = True
+        else:
+            self._lifecycle.draining = True
+            self._ends_at = time.monotonic() + self._settings.shutdown_delay
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Unlike uvicorn's, does not raise them again: the end that they ask for is an orderly one.
+
+        A hangup counts too (the terminal was closed), unless whoever started Tickbox has it
+        ignored (nohup).
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        ends = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            ends.append(signal.SIGHUP)
+        handlers = {number: signal.signal(number, self.handle_exit) for number in ends}
+        try:
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+
+def _refused(error: OSError, where: str) -> SettingsError:
+    match error.errno:
+        case errno.EADDRINUSE:
+            problem = "is in use: stop what listens there, or set TICKBOX_PORT to another port."
+        case errno.EACCES | errno.EPERM:
+            problem = "needs rights that this user lacks: set TICKBOX_PORT to 1024 or higher."
+        case errno.EADDRNOTAVAIL:
+            problem = "is on another machine: set TICKBOX_HOST to an address of this one."
+        case _:
+            problem = f"cannot be listened on ({error.strerror}): check TICKBOX_HOST."
+    return SettingsError(f"{where[0].upper()}{where[1:]} {problem}")
