@@ -1,0 +1,151 @@
+"""The `tickbox` command: serves, migrates, and prints what it knows of itself."""
+
+# ruff: noqa: PLC0415
+# What a command needs is imported when it runs, so that a wrong setting is said at once.
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import FrameType
+
+import typer
+from pydantic import SecretStr, ValidationError
+
+from app.core.config import Settings, SettingsError
+from app.core.processes import StartError
+
+cli = typer.Typer(
+    help="Tickbox, a TODO service. `tickbox settings` lists what the environment can set.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they show local variables, and so keys and URLs
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()
+
+
+@cli.command()
+def serve() -> None:
+    """Migrate the database, then serve until Ctrl-C or SIGTERM."""
+    with _explained(), _ended_by_signals(code=0):
+        settings = Settings()
+        from app.core import serving
+
+        with serving.bind(settings) as listener, _servers(settings) as complete:
+            _upgrade(complete)
+            from app.main import create_app
+
+            serving.serve(create_app(complete), complete, listener)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database's schema to the newest revision."""
+    with _explained(), _ended_by_signals(code=1), _servers(Settings()) as complete:
+        _upgrade(complete)
+
+
+@cli.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    from app.core.keys import new_secret_key, new_signing_key
+    from app.main import create_app
+
+    # Nothing of the environment: the document is the same wherever it is printed.
+    settings = Settings.model_construct(
+        database_url=SecretStr("postgresql://"),
+        redis_url=SecretStr("redis://"),
+        secret_key=SecretStr(new_secret_key()),
+        signing_keys=SecretStr(new_signing_key()),
+    )
+    document = create_app(settings).openapi()
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+@cli.command()
+def settings() -> None:
+    """Print all settings as a Markdown table."""
+    typer.echo("| Setting | Default | Meaning |\n| --- | --- | --- |")
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        typer.echo(f"| `{_variable(name)}` | {default} | {field.description} |")
+
+
+def _servers(settings: Settings) -> AbstractContextManager[Settings]:
+    """The servers that are given, or the embedded ones for the length of the block."""
+    if not settings.is_embedded:
+        return nullcontext(settings)
+    from app.core.embedded import embedded
+
+    return embedded(settings)
+
+
+def _upgrade(settings: Settings) -> None:
+    from app.core.migrations import MigrationError, upgrade
+
+    assert settings.database_url is not None
+    try:
+        upgrade(settings.database_url.get_secret_value())
+    except MigrationError as error:
+        raise StartError(str(error)) from error
+
+
+@contextmanager
+def _ended_by_signals(*, code: int) -> Iterator[None]:
+    """Outside of serving too, a signal ends in order what was started; gives the exit code."""
+    ends = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        ends.append(signal.SIGHUP)
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        # Once is enough: all is taken down now, and that is not to be cut off.
+        for number in ends:
+            signal.signal(number, signal.SIG_IGN)
+        # Not KeyboardInterrupt: CPython may end by SIGINT for one although it was caught.
+        raise SystemExit(code)
+
+    handlers = {number: signal.signal(number, end) for number in ends}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What stops a start is one sentence each on stderr, and exit code 1."""
+    try:
+        yield
+    except ValidationError as error:
+        problems = list(_sentences(error))
+    except (SettingsError, StartError) as error:
+        problems = [str(error)]
+    else:
+        return
+    for problem in problems:
+        sentence = problem[:1].upper() + problem[1:].removesuffix(".")
+        typer.echo(f"tickbox: {sentence}.", err=True)
+    raise typer.Exit(1)
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    """What is wrong with the settings, without their values: they may be secrets."""
+    for problem in error.errors(include_url=False, include_input=False):
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["loc"]:
+            colon = "" if problem["type"] == "value_error" else ":"
+            message = f"{_variable(str(problem['loc'][0]))}{colon} {message}"
+        yield message
+
+
+def _variable(name: str) -> str:
+    return f"TICKBOX_{name.upper()}"
+
+
+if __name__ == "__main__":
+    main()

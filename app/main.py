@@ -1,0 +1,97 @@
+"""The application: settings in, a FastAPI app out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+from app.api import include_features
+from app.auth.ended import EndedSessions
+from app.auth.repository import SessionRepository
+from app.auth.service import TokenAuthenticator
+from app.core import handlers, openapi, pages
+from app.core.clock import Now, utc_now
+from app.core.config import Settings
+from app.core.database import Database
+from app.core.health import Lifecycle
+from app.core.middleware import RequestMiddleware
+from app.core.passwords import PasswordHasher
+from app.core.security import AccessTokens, Signer
+
+_DESCRIPTION = """
+Todos and projects for HTTP clients, Swagger UI and generated SDKs.
+
+Sign up (`POST /v1/users`), sign in (**Authorize**, or `POST /v1/oauth/token`), and create a todo.
+Every answer carries `X-Request-Id`; every error is a problem document (RFC 9457) with a `code`
+that never changes its meaning.
+"""
+
+_TAGS = [
+    {"name": "todos", "description": "What there is to do."},
+    {"name": "projects", "description": "Lists of todos. Every account has an Inbox."},
+    {"name": "users", "description": "Accounts."},
+    {"name": "oauth", "description": "Signing in and out: OAuth 2.0 (RFC 6749, 7009, 7517)."},
+    {"name": "health", "description": "For whoever runs this."},
+]
+
+
+def create_app(settings: Settings, *, now: Now = utc_now) -> FastAPI:
+    """The service. `settings` name running servers and the keys; `now` is the clock."""
+    app = FastAPI(
+        title="Tickbox",
+        version=version("tickbox"),
+        summary="A TODO service.",
+        description=_DESCRIPTION,
+        openapi_tags=_TAGS,
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    assert settings.redis_url is not None
+    assert settings.secret_key is not None
+    assert settings.signing_keys is not None
+    state = app.state
+    state.settings = settings
+    state.now = now
+    state.lifecycle = Lifecycle()
+    state.database = Database(settings)
+    state.redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=2)
+    state.password_hasher = PasswordHasher(settings.password_hash_threads)
+    state.access_tokens = AccessTokens(
+        settings.signing_keys.get_secret_value(),
+        issuer=settings.issuer,
+        audience=settings.audience,
+        lifetime=timedelta(seconds=settings.access_token_seconds),
+        now=now,
+    )
+    state.ended_sessions = EndedSessions(SessionRepository(state.database.primary))
+    state.authenticator = TokenAuthenticator(state.access_tokens, state.ended_sessions)
+    state.cursor_signer = Signer(settings.secret_key.get_secret_value(), "cursor")
+
+    handlers.install(app)
+    app.add_middleware(RequestMiddleware, max_body_bytes=settings.max_body_bytes)
+    include_features(app)
+    pages.install(app)
+    openapi.install(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    state = app.state
+    watching = asyncio.create_task(state.ended_sessions.watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+        state.password_hasher.close()
+        await state.redis.aclose()
+        await state.database.close()

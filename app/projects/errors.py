@@ -1,0 +1,31 @@
+"""What can go wrong with projects."""
+
+from app.core.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
+
+
+class ProjectNotFound(NotFound):
+    """A project that a body names; one in the path is `NotFound`."""
+
+    code = "project_not_found"
+    title = "There is no such project, or you may not see it"
+
+    def __init__(self, pointer: str = "/project_id") -> None:
+        super().__init__(errors=(FieldError(pointer, self.code, "does not exist"),))
+
+
+class ProjectArchived(Forbidden):
+    code = "project_archived"
+    title = "An archived project is read-only"
+
+
+class InboxProtected(Conflict):
+    code = "inbox_protected"
+    title = "The Inbox cannot be archived or deleted"
+
+
+class ProjectTooDeep(ValidationFailed):
+    code = "project_too_deep"
+    title = "Projects go five levels deep, with the root"
+
+    def __init__(self) -> None:
+        super().__init__(errors=(FieldError("/parent_id", self.code, "has no level below it"),))

@@ -1,0 +1,39 @@
+"""A project's JSON: for each field of `ProjectRead`, in its order, what it is in SQL."""
+
+from typing import Any
+
+from sqlalchemy import CTE, FromClause, Select, select
+from sqlalchemy.sql import ColumnElement
+
+from app.core.representation import as_object, as_text, instant
+
+
+def representation(project: FromClause) -> list[ColumnElement[Any]]:
+    """The fields of `ProjectRead`, from a row of `projects` with the viewer's `role`."""
+    row = project.c
+    return [
+        row.id,
+        row.version,
+        row.parent_id,
+        row.name,
+        row.color,
+        row.is_inbox,
+        row.archived,
+        row.position,
+        row.role,
+        row.created_by,
+        instant(row.created_at).label("created_at"),
+        instant(row.updated_at).label("updated_at"),
+        instant(row.deleted_at).label("deleted_at"),
+    ]
+
+
+def document(row: FromClause, name: str) -> CTE:
+    """The row's `id`, `version`, and its representation as `body`."""
+    fields = select(*representation(row)).subquery("fields")
+    return select(fields.c.id, fields.c.version, as_object(fields).label("body")).cte(name)
+
+
+def answer_of(doc: CTE) -> Select[Any]:
+    """What a `Stored` is made of."""
+    return select(doc.c.id, doc.c.version, as_text(doc.c.body).label("body"))

@@ -1,0 +1,82 @@
+"""The rules of projects."""
+
+from typing import NoReturn
+from uuid import UUID
+
+from app.core.authentication import Principal
+from app.core.clock import new_id
+from app.core.context import Context
+from app.core.errors import Forbidden
+from app.core.pagination import Cursors
+from app.core.positions import last_position
+from app.core.preconditions import Versions
+from app.core.schemas import Listed, Stored
+from app.core.security import Signer
+from app.projects.errors import ProjectNotFound
+from app.projects.repository import ProjectRepository
+from app.projects.schemas import ProjectCreate, ProjectQuery, ProjectUpdate
+
+
+class ProjectService:
+    """Projects, on behalf of one principal in one request."""
+
+    def __init__(
+        self,
+        repository: ProjectRepository,
+        principal: Principal,
+        context: Context,
+        signer: Signer,
+    ) -> None:
+        self._repository = repository
+        self._principal = principal
+        self._context = context
+        self._signer = signer
+
+    async def read(self, project_id: UUID) -> Stored:
+        """Raises `NotFound`."""
+        return await self._repository.read(project_id)
+
+    async def list(self, query: ProjectQuery) -> Listed:
+        """One page. Raises `CursorInvalid`."""
+        cursors = Cursors(self._signer, self._principal.user_id, query.binding("projects"))
+        rows = await self._repository.page(query, cursors.decode(query.cursor))
+        return cursors.page(rows, query.limit)
+
+    async def create(self, data: ProjectCreate) -> Stored:
+        """Raises `IdTaken`, `ProjectTooDeep`, `ProjectNotFound`, `ProjectArchived`, `Forbidden`."""
+        if self._principal.project_id is not None:
+            raise Forbidden("The access token is limited to one project.")
+        return await self._repository.add(
+            data,
+            id=data.id or new_id(),
+            position=last_position(),
+            **self._context.by(self._principal.user_id),
+        )
+
+    async def create_inbox(self) -> None:
+        """The project that every account has, made with the account."""
+        await self._repository.add(
+            ProjectCreate(name="Inbox"),
+            is_inbox=True,
+            id=new_id(),
+            position=last_position(),
+            **self._context.by(self._principal.user_id),
+        )
+
+    async def update(self, project_id: UUID, data: ProjectUpdate, versions: Versions) -> Stored:
+        """Raises `NotFound`, `Forbidden`, `ProjectArchived`, `InboxProtected`, `VersionConflict`."""
+        return await self._repository.patch(
+            project_id, data, versions, **self._context.by(self._principal.user_id)
+        )
+
+    async def delete(self, project_id: UUID, versions: Versions) -> None:
+        """Delete it, with all below it. Raises as `update` does."""
+        await self._repository.remove(
+            project_id, versions, **self._context.by(self._principal.user_id)
+        )
+
+    async def explain_refusal(self, project_id: UUID | None) -> NoReturn:
+        """Why a project takes no todo; without an id, the Inbox, which the token cannot see."""
+        if project_id is None:
+            raise ProjectNotFound
+        await self._repository.explain_refusal(project_id, "/project_id")

@@ -1,0 +1,237 @@
+"""What projects ask and tell PostgreSQL; every write leaves its changes in the same statement.
+
+What adds to the tree of projects or removes from it first takes the owner's lock (`LOCK_TREE`), so
+that no project is added below one that is being deleted.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.sql import ColumnElement
+
+from app.core.changes import record
+from app.core.database import Statement
+from app.core.representation import as_object, as_text
+from app.projects.models import Project, ProjectMember
+from app.projects.permissions import may_edit, visible_to_principal
+from app.projects.representation import answer_of, document, representation
+
+projects = Project.__table__
+members = ProjectMember.__table__
+
+_id: ColumnElement[Any] = bindparam("id", type_=Uuid)
+_now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
+_principal_id: ColumnElement[Any] = bindparam("principal_id", type_=Uuid)
+_parent_id: ColumnElement[Any] = bindparam("parent_id", type_=Uuid)
+_versions: ColumnElement[Any] = bindparam("versions", type_=ARRAY(Integer))
+
+_visible = visible_to_principal().subquery("visible")
+_seen = (
+    select(projects, _visible.c.role)
+    .join(_visible, _visible.c.id == projects.c.id)
+    .where(projects.c.id == _id)
+)
+
+
+def _event(doc: CTE, event: str, before: CTE | None = None) -> Select[Any]:
+    """Rows for `changes.record`: a role is the viewer's, not the project's."""
+
+    def shared(body: ColumnElement[Any]) -> ColumnElement[Any]:
+        return cast(body, JSONB).op("-")("role")
+
+    rows = select(
+        doc.c.id,
+        doc.c.id.label("project_id"),
+        type_coerce(event, Text).label("event"),
+        (null() if before is None else shared(before.c.body)).label("before"),
+        shared(doc.c.body).label("after"),
+    )
+    return rows if before is None else rows.join_from(doc, before, before.c.id == doc.c.id)
+
+
+def _with_role(rows: FromClause, role: ColumnElement[Any], name: str) -> CTE:
+    return document(select(rows, role.label("role")).subquery("row"), name)
+
+
+def _create(place: Select[Any]) -> Statement:
+    """A project with its owner's membership; `place` gives its id, parent and depth."""
+    columns: dict[str, ColumnElement[Any]] = {
+        "created_by": _principal_id,
+        "name": bindparam("name", type_=Text),
+        "color": bindparam("color", type_=Text),
+        "is_inbox": bindparam("is_inbox", type_=projects.c.is_inbox.type),
+        "archived": literal(False),
+        "position": bindparam("position", type_=Text),
+        "version": literal(1),
+        "created_at": _now,
+        "updated_at": _now,
+    }
+    new = (
+        insert(projects)
+        .from_select(
+            ["id", "parent_id", "depth", *columns],
+            place.add_columns(*columns.values()),
+            include_defaults=False,
+        )
+        .returning(*projects.c)
+        .cte("new")
+    )
+    owner = (
+        insert(members)
+        .from_select(
+            ["user_id", "project_id", "role", "created_at"],
+            select(_principal_id, new.c.id, literal("owner"), _now),
+        )
+        .cte("owner")
+    )
+    doc = _with_role(new, literal("owner"), "doc")
+    return Statement(
+        answer_of(doc).add_cte(owner, record("project", _event(doc, "project.created")))
+    )
+
+
+@lru_cache(maxsize=16)
+def patch(fields: frozenset[str]) -> Statement:
+    """Change these fields, where they differ; the row as it then is comes back.
+
+    An archived project takes a change only together with its being no longer archived.
+    """
+    values = {field: bindparam(field, type_=projects.c[field].type) for field in sorted(fields)}
+    editable: ColumnElement[bool] = may_edit(_visible)
+    if "archived" in fields:
+        editable = or_(editable, and_(_visible.c.role != "viewer", ~values["archived"]))
+    old = (
+        _seen.where(editable, or_(_versions.is_(None), projects.c.version == any_(_versions)))
+        .with_for_update(of=projects, key_share=True)
+        .cte("old")
+    )
+    before = document(old, "before")
+    if not values:
+        return Statement(answer_of(before))
+    new = (
+        update(projects)
+        .where(projects.c.id == old.c.id)
+        .where(
+            tuple_(*(projects.c[field] for field in values)).is_distinct_from(
+                tuple_(*values.values())
+            )
+        )
+        .values(**values, version=projects.c.version + 1, updated_at=_now)
+        .returning(*projects.c, old.c.role)
+        .cte("new")
+    )
+    after = document(new, "after")
+    answer = union_all(answer_of(after), answer_of(before).where(~exists(select(after.c.id))))
+    return Statement(answer.add_cte(record("project", _event(after, "project.updated", before))))
+
+
+def _delete() -> Statement:
+    """Mark a project and all below it as deleted; their todos are hidden with them."""
+    root = _seen.with_only_columns(projects.c.id).where(_visible.c.role == "owner")
+    tree = root.cte("tree", recursive=True)
+    tree = tree.union_all(select(projects.c.id).join(tree, projects.c.parent_id == tree.c.id))
+    old = (
+        select(projects)
+        .where(projects.c.id.in_(select(tree.c.id)), projects.c.deleted_at.is_(None))
+        .order_by(projects.c.depth.desc(), projects.c.id)
+        .with_for_update(of=projects, key_share=True)
+        .cte("old")
+    )
+    target = old.alias("target")
+    is_expected = or_(_versions.is_(None), target.c.version == any_(_versions))
+    gone = (
+        update(projects)
+        .where(projects.c.id == old.c.id)
+        .where(exists(select(target.c.id).where(target.c.id == _id, is_expected)))
+        .values(deleted_at=_now, version=projects.c.version + 1, updated_at=_now)
+        .returning(*projects.c)
+        .cte("gone")
+    )
+    before = _with_role(old, literal("owner"), "before")
+    after = _with_role(gone, literal("owner"), "after")
+    return Statement(
+        select(gone.c.id)
+        .where(gone.c.id == _id)
+        .add_cte(record("project", _event(after, "project.trashed", before)))
+    )
+
+
+@lru_cache(maxsize=64)
+def page(sort: str, filters: frozenset[str], *, is_first: bool) -> Statement:
+    """The rows of a page: each row's JSON as `body`, its sort key as text, and its id."""
+    key = projects.c[sort.removeprefix("-")]
+    place = tuple_(key, projects.c.id)
+    last = tuple_(
+        cast(bindparam("last_key", type_=Text), key.type), bindparam("last_id", type_=Uuid)
+    )
+    descending = sort.startswith("-")
+    conditions = {
+        "parent_id": projects.c.parent_id == _parent_id,
+        "top_level": projects.c.parent_id.is_(None),
+    }
+    rows = (
+        select(projects, _visible.c.role)
+        .join(_visible, _visible.c.id == projects.c.id)
+        .where(projects.c.archived == bindparam("archived", type_=projects.c.archived.type))
+        .where(*(conditions[name] for name in sorted(filters)))
+        .order_by(*((key.desc(), projects.c.id.desc()) if descending else (key, projects.c.id)))
+        .limit(bindparam("limit", type_=Integer))
+    )
+    if not is_first:
+        rows = rows.where(place < last if descending else place > last)
+    found = rows.subquery("found")
+    order = found.c[key.name]
+    fields = select(*representation(found)).correlate(found).lateral("fields")
+    return Statement(
+        select(
+            as_text(as_object(fields)).label("body"),
+            cast(order, Text).label("sort_key"),
+            found.c.id,
+        )
+        .join_from(found, fields, literal(True))
+        .order_by(*((order.desc(), found.c.id.desc()) if descending else (order, found.c.id)))
+    )
+
+
+_parent = visible_to_principal(only=_parent_id).subquery("parent")
+_parent_depth = select(projects.c.depth).where(projects.c.id == _parent.c.id).scalar_subquery()
+
+CREATE = _create(select(_id, cast(null(), Uuid), literal(1)))
+CREATE_BELOW = _create(select(_id, _parent.c.id, _parent_depth + 1).where(may_edit(_parent)))
+DELETE = _delete()
+READ = Statement(answer_of(document(_seen.subquery("seen"), "doc")))
+DIAGNOSIS = Statement(
+    _seen.with_only_columns(
+        projects.c.version, projects.c.is_inbox, _visible.c.role, _visible.c.archived
+    )
+)
+LOCK_TREE = Statement(
+    select(
+        func.pg_advisory_xact_lock(func.hashtextextended(cast(projects.c.created_by, Text), 0))
+    ).where(projects.c.id == _id)
+)

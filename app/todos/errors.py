@@ -1,0 +1,37 @@
+"""What can go wrong with todos."""
+
+from app.core.errors import FieldError, NotFound, ValidationFailed
+
+
+class ParentNotFound(NotFound):
+    code = "parent_not_found"
+    title = "There is no such parent, or you may not see it"
+
+    def __init__(self) -> None:
+        super().__init__(errors=(FieldError("/parent_id", self.code, "does not exist"),))
+
+
+class ParentElsewhere(ValidationFailed):
+    code = "parent_in_other_project"
+    title = "The parent is in another project"
+
+    def __init__(self) -> None:
+        super().__init__(
+            errors=(FieldError("/parent_id", self.code, "must be in the same project"),)
+        )
+
+
+class TooDeep(ValidationFailed):
+    code = "too_deep"
+    title = "Subtasks go five levels deep, with the root"
+
+    def __init__(self) -> None:
+        super().__init__(errors=(FieldError("/parent_id", self.code, "has no level below it"),))
+
+
+class SortNeedsProject(ValidationFailed):
+    code = "sort_needs_project"
+    title = "Positions order the todos of one project"
+
+    def __init__(self) -> None:
+        super().__init__(errors=(FieldError("/sort", self.code, "needs one project_id", "query"),))

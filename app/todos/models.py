@@ -1,0 +1,112 @@
+"""The table of todos."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Computed,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.database import Base
+
+MAX_DEPTH = 5
+# In the order in which they sort.
+PRIORITIES = ("none", "low", "medium", "high", "urgent")
+
+
+class Todo(Base):
+    """A todo. Wall-clock times are kept as written; `due_at` is the instant of a zoned one."""
+
+    __tablename__ = "todos"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
+    parent_id: Mapped[UUID | None]
+    depth: Mapped[int] = mapped_column(SmallInteger)
+    # With the key below it makes the database hold that a subtask is in its parent's project, one
+    # level below it, and at most five deep; levels that always grow leave no room for a cycle.
+    parent_depth: Mapped[int | None] = mapped_column(
+        SmallInteger,
+        Computed("CASE WHEN parent_id IS NULL THEN NULL ELSE depth - 1 END", persisted=True),
+    )
+    created_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    title: Mapped[str] = mapped_column(Text)
+    title_key: Mapped[str] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    priority: Mapped[int] = mapped_column(SmallInteger)
+    due_local: Mapped[datetime | None] = mapped_column(DateTime(timezone=False))
+    due_timezone: Mapped[str | None] = mapped_column(String(64))
+    due_all_day: Mapped[bool] = mapped_column(Boolean)
+    due_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    position: Mapped[str] = mapped_column(String(collation="C"))
+    subtask_count: Mapped[int]
+    completed_subtask_count: Mapped[int]
+    version: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    completed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (
+        CheckConstraint(f"depth BETWEEN 1 AND {MAX_DEPTH}", name="depth"),
+        CheckConstraint("(parent_id IS NULL) = (depth = 1)", name="root_depth"),
+        CheckConstraint("priority BETWEEN 0 AND 4", name="priority"),
+        CheckConstraint(
+            "completed_subtask_count BETWEEN 0 AND subtask_count", name="subtask_count"
+        ),
+        UniqueConstraint("project_id", "id", "depth"),
+        ForeignKeyConstraint(
+            ["project_id", "parent_id", "parent_depth"],
+            ["todos.project_id", "todos.id", "todos.depth"],
+            name="fk_todos_parent",
+        ),
+        # Siblings, also for the keys from children to parents.
+        Index(
+            "uq_todos_position",
+            "project_id",
+            "parent_id",
+            "position",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index(
+            "ix_todos_created_at",
+            "project_id",
+            "created_at",
+            "id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "ix_todos_due",
+            "project_id",
+            text("coalesce(due_local, 'infinity'::timestamp)"),
+            "id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "ix_todos_due_descending",
+            "project_id",
+            text("coalesce(due_local, '-infinity'::timestamp)"),
+            "id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "ix_todos_position",
+            "project_id",
+            "position",
+            "id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )

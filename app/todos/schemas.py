@@ -1,0 +1,102 @@
+"""What a client sends and gets of a todo."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import (
+    UUID7,
+    Field,
+    Strict,
+    StringConstraints,
+)
+
+from app.core.schemas import IdOrNone, Input, Instant, ListQuery, Patch, Schema, Text, Title
+from app.todos.due import Due
+
+Priority = Literal["none", "low", "medium", "high", "urgent"]
+Description = Annotated[Text, StringConstraints(max_length=50_000)]
+Flag = Annotated[bool, Strict()]
+Sort = Literal["created_at", "-created_at", "due", "-due", "position", "-position"]
+
+_EXAMPLE = {
+    "title": "Book the train",
+    "due": {"date": "2026-11-30"},
+    "priority": "high",
+}
+
+
+class TodoCreate(Input):
+    """A new todo. Left-out fields take the values shown as defaults."""
+
+    model_config = {"json_schema_extra": {"examples": [_EXAMPLE]}}
+
+    id: UUID7 | None = Field(None, description="Your own UUIDv7; one is made if you send none.")
+    project_id: UUID | None = Field(
+        None,
+        description="Left out: the parent's project, or without a parent your Inbox.",
+    )
+    parent_id: UUID | None = Field(None, description="The todo that this is a subtask of.")
+    title: Title
+    description: Description | None = Field(None, description="Markdown.")
+    completed: Flag = False
+    priority: Priority = "none"
+    due: Due | None = None
+
+
+class TodoUpdate(Patch):
+    """A merge patch of a todo: only what you send changes."""
+
+    model_config = {"json_schema_extra": {"examples": [{"completed": True}, {"due": None}]}}
+
+    title: Title = ""
+    description: Description | None = Field(None, description="Markdown.")
+    completed: Flag = False
+    priority: Priority = "none"
+    due: Due | None = None
+
+
+class TodoRead(Schema):
+    """A todo."""
+
+    id: UUID
+    version: int = Field(description="Raised by every change; the `ETag` holds it too.")
+    project_id: UUID
+    parent_id: UUID | None
+    title: str
+    description: str | None
+    completed: bool
+    completed_at: Instant | None
+    priority: Priority
+    due: Due | None
+    position: str = Field(description="Orders the todos of a project; compare it byte by byte.")
+    subtask_count: int
+    completed_subtask_count: int
+    created_by: UUID
+    created_at: Instant
+    updated_at: Instant
+    deleted_at: Instant | None
+
+
+class TodoPage(Schema):
+    """One page of todos."""
+
+    items: list[TodoRead]
+    next_cursor: str | None = Field(
+        description="Where the next page begins, or `null` at the end of the list."
+    )
+
+
+class TodoQuery(ListQuery):
+    """Which todos, and in which order. Repeating a parameter means any of its values."""
+
+    sort: Sort = Field(
+        "-created_at",
+        description="`due` goes by wall clock, those without one last; `position` needs one "
+        "`project_id`. A `-` means descending.",
+    )
+    project_id: list[UUID] = Field([], max_length=100)
+    parent_id: IdOrNone | None = Field(
+        None, description="The subtasks of a todo; `none`: top level only."
+    )
+    completed: bool | None = None
+    priority: list[Priority] = Field([], max_length=5)

@@ -1,0 +1,70 @@
+"""The rules of todos: how input becomes rows, and who asks for what."""
+
+from uuid import UUID
+
+from app.core.authentication import Principal
+from app.core.clock import new_id
+from app.core.context import Context
+from app.core.pagination import Cursors
+from app.core.positions import last_position
+from app.core.preconditions import Versions
+from app.core.schemas import Listed, Stored
+from app.core.security import Signer
+from app.projects.service import ProjectService
+from app.todos.errors import SortNeedsProject
+from app.todos.repository import TodoRepository
+from app.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
+
+
+class TodoService:
+    """Todos, on behalf of one principal in one request."""
+
+    def __init__(
+        self,
+        repository: TodoRepository,
+        projects: ProjectService,
+        principal: Principal,
+        context: Context,
+        signer: Signer,
+    ) -> None:
+        self._repository = repository
+        self._projects = projects
+        self._principal = principal
+        self._context = context
+        self._signer = signer
+
+    async def read(self, todo_id: UUID) -> Stored:
+        """Raises `NotFound`."""
+        return await self._repository.read(todo_id)
+
+    async def list(self, query: TodoQuery) -> Listed:
+        """One page. Raises `CursorInvalid`, `SortNeedsProject`."""
+        if query.sort in ("position", "-position") and len(set(query.project_id)) != 1:
+            raise SortNeedsProject
+        cursors = Cursors(self._signer, self._principal.user_id, query.binding("todos"))
+        rows = await self._repository.page(query, cursors.decode(query.cursor))
+        return cursors.page(rows, query.limit)
+
+    async def create(self, data: TodoCreate) -> Stored:
+        """Raises `IdTaken`, `TooDeep`, and what says that the place does not take it."""
+        stored = await self._repository.add(
+            data,
+            id=data.id or new_id(),
+            position=last_position(),
+            **self._context.by(self._principal.user_id),
+        )
+        if stored is None:
+            await self._projects.explain_refusal(data.project_id)
+        return stored
+
+    async def update(self, todo_id: UUID, data: TodoUpdate, versions: Versions) -> Stored:
+        """Raises `NotFound`, `Forbidden`, `VersionConflict`."""
+        return await self._repository.patch(
+            todo_id, data, versions, **self._context.by(self._principal.user_id)
+        )
+
+    async def delete(self, todo_id: UUID, versions: Versions) -> None:
+        """Delete it and its subtasks. Raises as `update` does."""
+        await self._repository.remove(
+            todo_id, versions, **self._context.by(self._principal.user_id)
+        )

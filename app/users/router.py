@@ -1,0 +1,50 @@
+"""`/v1/users`."""
+
+from app.core.authentication import AccountManager, Caller
+from app.core.errors import VersionConflict
+from app.core.openapi import problems
+from app.core.preconditions import IfMatch
+from app.core.routing import router as new_router
+from app.core.schemas import Stored
+from app.users.dependencies import ReadUsers, WriteUsers
+from app.users.errors import EmailTaken
+from app.users.schemas import UserCreate, UserRead, UserUpdate
+
+router = new_router("/v1/users", "users")
+
+
+@router.post(
+    "",
+    status_code=201,
+    operation_id="create_user",
+    response_model=UserRead,
+    responses=problems(EmailTaken),
+)
+async def create_user(users: WriteUsers, data: UserCreate) -> Stored:
+    """Sign up.
+
+    Makes an account, and its Inbox. Sign in afterwards at `/v1/oauth/token`.
+    """
+    return await users.sign_up(data)
+
+
+@router.get("/me", operation_id="get_current_user", response_model=UserRead)
+async def get_current_user(users: ReadUsers, caller: Caller) -> Stored:
+    """Read your account."""
+    return await users.read(caller.user_id)
+
+
+@router.patch(
+    "/me",
+    operation_id="update_current_user",
+    response_model=UserRead,
+    responses=problems(VersionConflict),
+)
+async def update_current_user(
+    caller: AccountManager, users: WriteUsers, data: UserUpdate, versions: IfMatch
+) -> Stored:
+    """Change your account.
+
+    A merge patch (RFC 7396): only the fields that you send change, and `null` clears.
+    """
+    return await users.update(caller.user_id, data, versions)

@@ -1,0 +1,89 @@
+"""What a client sends and gets of an account."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from app.core.schemas import Input, Instant, Patch, Schema, Text
+from app.core.timezones import TimeZone
+
+WeekStart = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+DisplayName = Annotated[
+    Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)
+]
+# RFC 5646, section 2.1, without its rarest forms.
+Locale = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z]{4})?(-([a-zA-Z]{2}|[0-9]{3}))?(-[a-zA-Z0-9]{5,8})*$",
+        max_length=35,
+        examples=["en", "pt-BR"],
+    ),
+]
+
+_EXAMPLE = {"email": "ada@example.com", "password": "correct horse battery staple"}
+
+
+def _email_address(text: str) -> str:
+    try:
+        return validate_email(text, check_deliverability=False).normalized
+    except EmailNotValidError:
+        raise PydanticCustomError("invalid_email", "must be an e-mail address") from None
+
+
+Email = Annotated[
+    str,
+    StringConstraints(max_length=254),
+    AfterValidator(_email_address),
+    Field(json_schema_extra={"format": "email"}),
+]
+
+
+class UserCreate(Input):
+    """A new account."""
+
+    model_config = {"json_schema_extra": {"examples": [_EXAMPLE]}}
+
+    email: Email
+    password: str = Field(
+        max_length=4096,
+        json_schema_extra={"format": "password", "writeOnly": True},
+        description="At least 15 characters (or what this server asks for), at most 128, and not "
+        "a common one.",
+    )
+    display_name: DisplayName | None = None
+    timezone: TimeZone = "UTC"
+    locale: Locale = "en"
+    week_start: WeekStart = "monday"
+
+    def __repr_args__(self) -> Any:
+        """Without the password, wherever this is printed."""
+        return [(name, value) for name, value in super().__repr_args__() if name != "password"]
+
+
+class UserUpdate(Patch):
+    """A merge patch of your account: only what you send changes."""
+
+    model_config = {"json_schema_extra": {"examples": [{"timezone": "Europe/Berlin"}]}}
+
+    display_name: DisplayName | None = None
+    timezone: TimeZone = ""
+    locale: Locale = ""
+    week_start: WeekStart = "monday"
+
+
+class UserRead(Schema):
+    """An account, as its owner sees it."""
+
+    id: UUID
+    version: int = Field(description="Raised by every change; the `ETag` holds it too.")
+    email: str
+    display_name: str | None
+    timezone: str
+    locale: str
+    week_start: WeekStart
+    created_at: Instant
+    updated_at: Instant
