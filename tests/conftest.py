@@ -1,0 +1,62 @@
+"""What the tests share: servers, one app a worker, and people who use it through HTTP."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+
+from app.core.config import Settings
+from app.main import create_app
+from tests import servers
+from tests.people import Person, sign_up
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.add_cleanup(servers.start().close)
+
+
+@pytest.fixture(scope="session")
+def settings(worker_id: str) -> Iterator[Settings]:
+    with servers.cloned_database(f"tickbox_test_{worker_id}_{os.getpid()}") as database:
+        yield servers.settings_for(database)
+
+
+@pytest.fixture(scope="session")
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    """Somebody who is not signed in."""
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://tickbox") as client:
+        yield client
+
+
+@pytest.fixture
+async def ada(app: FastAPI) -> AsyncIterator[Person]:
+    """Somebody new, signed in."""
+    async with sign_up(app, "Ada") as person:
+        yield person
+
+
+@pytest.fixture
+async def bob(app: FastAPI) -> AsyncIterator[Person]:
+    """Somebody else."""
+    async with sign_up(app, "Bob") as person:
+        yield person
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
+    """The database behind the app, to look what is really there."""
+    assert settings.database_url is not None
+    connection = await servers.connect(settings.database_url.get_secret_value())
+    yield connection
+    await connection.close()

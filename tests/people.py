@@ -1,0 +1,93 @@
+"""People who use Tickbox through HTTP, and what they make there."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient, Response
+
+PASSWORD = "correct horse battery staple"
+
+Json = dict[str, Any]
+
+
+class Person:
+    """Somebody with an account, signed in: `client` sends the access token."""
+
+    def __init__(self, client: AsyncClient, user: Json, tokens: Json) -> None:
+        self.client = client
+        self.user = user
+        self.tokens = tokens
+        self.id = UUID(user["id"])
+
+    async def get(self, url: str, **options: Any) -> Response:
+        return await self.client.get(url, **options)
+
+    async def make_todo(self, title: str = "Book the train", **fields: Any) -> Json:
+        return await self._made("/v1/todos", title=title, **fields)
+
+    async def make_project(self, name: str = "Garden", **fields: Any) -> Json:
+        return await self._made("/v1/projects", name=name, **fields)
+
+    async def inbox(self) -> Json:
+        projects = (await self.get("/v1/projects?limit=200")).json()["items"]
+        return next(project for project in projects if project["is_inbox"])
+
+    async def walk(self, url: str, **params: Any) -> list[Json]:
+        """All items of a list, page by page."""
+        items: list[Json] = []
+        cursor = None
+        while True:
+            page = await self.get(url, params={**params, **({"cursor": cursor} if cursor else {})})
+            assert page.status_code == 200, page.text
+            items += page.json()["items"]
+            cursor = page.json()["next_cursor"]
+            if cursor is None:
+                return items
+
+    async def _made(self, url: str, **fields: Any) -> Json:
+        response = await self.client.post(url, json=fields)
+        assert response.status_code == 201, response.text
+        made: Json = response.json()
+        return made
+
+
+@asynccontextmanager
+async def sign_up(app: FastAPI, name: str = "Ada") -> AsyncIterator[Person]:
+    """Somebody new, with an address that nobody else has."""
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://tickbox") as client:
+        email = f"{name.lower()}-{uuid4().hex}@example.com"
+        user = await client.post(
+            "/v1/users", json={"email": email, "password": PASSWORD, "display_name": name}
+        )
+        assert user.status_code == 201, user.text
+        tokens = await sign_in(client, email)
+        client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        yield Person(client, user.json(), tokens)
+
+
+async def sign_in(client: AsyncClient, email: str, **fields: str) -> Json:
+    """The tokens of a new session."""
+    response = await client.post(
+        "/v1/oauth/token",
+        data={"grant_type": "password", "username": email, "password": PASSWORD, **fields},
+    )
+    assert response.status_code == 200, response.text
+    tokens: Json = response.json()
+    return tokens
+
+
+async def share(
+    database: asyncpg.Connection, project: Json, person: Person, role: str = "editor"
+) -> None:
+    """Make somebody a member: there is no invitation yet, but permissions go by members already."""
+    await database.execute(
+        "INSERT INTO project_members (project_id, user_id, role, created_at) "
+        "VALUES ($1, $2, $3, now())",
+        UUID(project["id"]),
+        person.id,
+        role,
+    )

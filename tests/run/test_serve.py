@@ -1,0 +1,234 @@
+"""`tickbox serve` as its users meet it: a process, its output, its exit code."""
+
+import asyncio
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import asyncpg
+import httpx
+import psutil
+import pytest
+
+from app.core.keys import kept_secret_key, kept_signing_key
+from app.core.processes import end_leftovers
+
+READY = re.compile(r"Tickbox is ready: (http://127\.0\.0\.1:\d+)/docs\n")
+PASSWORD = "geheim-4711"
+NO_SERVERS = {
+    "TICKBOX_DATABASE_URL": f"postgresql+asyncpg://tickbox:{PASSWORD}@127.0.0.1:1/tickbox",
+    "TICKBOX_REDIS_URL": f"redis://:{PASSWORD}@127.0.0.1:1",
+}
+
+
+class Tickbox:
+    """One run of the command."""
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("TICKBOX_")}
+        defaults = {"TICKBOX_DATA_DIR": str(data_dir), "TICKBOX_PORT": "0"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "serve"],
+            env=clean | defaults | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # a terminal of its own, so to say
+        )
+
+    def wait_until_ready(self) -> str:
+        """The address, as printed."""
+        assert self.process.stdout is not None
+        readable, _, _ = select.select([self.process.stdout], [], [], 30)
+        line = self.process.stdout.readline() if readable else ""
+        match = READY.fullmatch(line)
+        if match is None:
+            self.process.kill()
+            pytest.fail(f"{line!r}: {self.process.communicate()[1]}")
+        return match[1]
+
+    def press_ctrl_c(self) -> None:
+        """A terminal sends it to all processes of its session that did not leave it."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def end(self) -> tuple[int, str]:
+        """The exit code, and what it said on stderr."""
+        _, errors = self.process.communicate(timeout=20)
+        return self.process.returncode, errors
+
+
+Start = Callable[..., Tickbox]
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Start]:
+    """Start `tickbox serve` in a data folder; what is still there after the tests is killed."""
+    runs: list[tuple[Tickbox, Path]] = []
+
+    def start(data_dir: Path, **environment: str) -> Tickbox:
+        run = Tickbox(data_dir, **environment)
+        runs.append((run, data_dir))
+        return run
+
+    yield start
+    for run, data_dir in runs:
+        run.process.kill()
+        run.process.communicate()
+        end_leftovers({"postgres", "initdb", "valkey-server"}, [data_dir], "")
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    # Not below pytest's folder: as root another user has to pass, and pytest closes it again.
+    with tempfile.TemporaryDirectory(prefix="tickbox-test-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def secrets(folder: Path) -> dict[str, str]:
+    return {
+        "TICKBOX_SECRET_KEY": kept_secret_key(folder),
+        "TICKBOX_SIGNING_KEYS": kept_signing_key(folder),
+    }
+
+
+def execute(data_dir: Path, sql: str) -> str | None:
+    async def ask() -> str | None:
+        connection = await asyncpg.connect(
+            host=str(data_dir / "postgres"), user="postgres", database="tickbox"
+        )
+        try:
+            value: str | None = await connection.fetchval(sql)
+            return value
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
+
+
+def still_there(processes: list[psutil.Process]) -> list[psutil.Process]:
+    def is_there(process: psutil.Process) -> bool:
+        try:
+            return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return False
+
+    return [process for process in processes if is_there(process)]
+
+
+def assert_refused(run: Tickbox, reason: str) -> None:
+    code, errors = run.end()
+    assert code == 1
+    assert re.fullmatch(rf"tickbox: [^\n]*{reason}[^\n]*\.\n", errors), errors
+    assert PASSWORD not in errors
+    assert "Traceback" not in errors
+
+
+def test_one_folder_through_starts_and_ends(start: Start, folder: Path) -> None:
+    data_dir = folder / "data"
+
+    # The first start makes all; two more Tickboxes find the folder and the port taken.
+    first = start(data_dir)
+    address = first.wait_until_ready()
+    alive = httpx.get(f"{address}/livez")
+    assert alive.status_code == 200
+    assert "date" in alive.headers
+    assert "server" not in alive.headers
+    execute(data_dir, "CREATE TABLE marks (mark text)")
+    execute(data_dir, "INSERT INTO marks VALUES ('kept')")
+    port = str(httpx.URL(address).port)
+    same_folder = start(data_dir)
+    same_port = start(folder / "other", TICKBOX_PORT=port)
+    assert_refused(same_folder, rf"Another Tickbox \(process {first.process.pid}\) uses the data")
+    assert_refused(same_port, rf"Port {port} on 127\.0\.0\.1 is in use")
+    assert not (folder / "other").exists()
+
+    # Killed, it leaves servers behind; the next start ends them and finds the data.
+    left = psutil.Process(first.process.pid).children(recursive=True)
+    assert {"postgres", "valkey-server"} <= {process.name() for process in left}
+    first.process.kill()
+    first.end()
+    second = start(data_dir)
+    address = second.wait_until_ready()
+    assert still_there(left) == []
+    assert execute(data_dir, "SELECT mark FROM marks") == "kept"
+    servers = psutil.Process(second.process.pid).children(recursive=True)
+    second.press_ctrl_c()
+    assert second.end() == (0, "")
+    assert still_there(servers) == []
+
+    # Ended in order, it starts again as well, here on the same port at once.
+    third = start(data_dir, TICKBOX_PORT=str(httpx.URL(address).port), TICKBOX_SHUTDOWN_DELAY="1")
+    address = third.wait_until_ready()
+    with httpx.Client(base_url=address) as client:
+        assert client.get("/readyz").status_code == 200
+        assert execute(data_dir, "SELECT mark FROM marks") == "kept"
+        servers = psutil.Process(third.process.pid).children(recursive=True)
+        third.process.terminate()
+        while client.get("/readyz").status_code == 200:
+            pass
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/livez").status_code == 200
+    assert third.end() == (0, "")
+    assert still_there(servers) == []
+
+
+def test_ended_while_it_starts_leaves_nothing(start: Start, folder: Path) -> None:
+    data_dir = folder / "interrupted"
+    run = start(data_dir)
+    while not (data_dir / "postgres").exists():  # initdb comes next
+        with pytest.raises(subprocess.TimeoutExpired):
+            run.process.wait(timeout=0.01)
+    run.process.terminate()
+    assert run.end() == (0, "")
+    left = [p for p in psutil.process_iter(["cwd"]) if str(data_dir) in (p.info["cwd"] or "")]
+    assert left == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "environment"),
+    [
+        ("TICKBOX_SECRET_KEY is missing", NO_SERVERS),
+        ("TICKBOX_SECRET_KEY is weak", NO_SERVERS | {"TICKBOX_SECRET_KEY": PASSWORD * 3}),
+        ("are set together", {"TICKBOX_DATABASE_URL": NO_SERVERS["TICKBOX_DATABASE_URL"]}),
+        ("TICKBOX_PORT: ", {"TICKBOX_PORT": PASSWORD}),
+        ("TICKBOX_HOST is no address", {"TICKBOX_HOST": "no such host"}),
+        ("is not a folder", {"TICKBOX_DATA_DIR": f"{__file__}/data"}),
+    ],
+)
+def test_wrong_setting_is_one_sentence(
+    start: Start, folder: Path, reason: str, environment: dict[str, str]
+) -> None:
+    assert_refused(start(folder / "unused", **environment), reason)
+    assert not (folder / "unused").exists()
+
+
+def test_database_that_refuses(start: Start, folder: Path, secrets: dict[str, str]) -> None:
+    assert_refused(start(folder / "unused", **NO_SERVERS, **secrets), "database")
+    assert not (folder / "unused").exists()
+
+
+def test_database_that_is_silent(start: Start, folder: Path, secrets: dict[str, str]) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        port = silent.getsockname()[1]
+        url = f"postgresql+asyncpg://tickbox:{PASSWORD}@127.0.0.1:{port}/tickbox"
+        environment = NO_SERVERS | secrets | {"TICKBOX_DATABASE_URL": url}
+        assert_refused(start(folder / "unused", **environment), "database")
+
+
+def test_every_wrong_setting_is_named(start: Start, folder: Path) -> None:
+    wrong = {"TICKBOX_PORT": "70000", "TICKBOX_LOG_LEVEL": "loud"}
+    code, errors = start(folder / "unused", **wrong).end()
+    assert code == 1
+    assert [line.split(":")[:2] for line in errors.splitlines()] == [
+        ["tickbox", " TICKBOX_PORT"],
+        ["tickbox", " TICKBOX_LOG_LEVEL"],
+    ]
