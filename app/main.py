@@ -51,6 +51,8 @@ def create_app(settings: Settings, *, now: Now = utc_now) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # It asks for its providers in each request, and nothing here provides any.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan,
     )
     assert settings.redis_url is not None

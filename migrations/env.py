@@ -1,4 +1,4 @@
-"""Alembic's environment: one transaction a migration, on the async driver, one process at a time."""
+"""Alembic's environment: one transaction a migration, one process at a time, the async driver."""
 
 import asyncio
 import os

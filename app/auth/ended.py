@@ -13,7 +13,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from app.auth.repository import SessionRepository
-from app.core.errors import AppError
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +43,9 @@ class EndedSessions:
             try:
                 await self.refresh()
                 failing = False
-            except AppError as error:
+            except Exception as error:  # noqa: BLE001 - if this ended, every request would ask
                 if not failing:
-                    logger.warning("ended sessions cannot be read: %s", error.code)
+                    logger.warning("ended sessions cannot be read: %s", type(error).__name__)
                 failing = True
             await asyncio.sleep(INTERVAL)
 
@@ -60,7 +59,7 @@ class EndedSessions:
         self._forget(started - WINDOW.total_seconds() - _OVERLAP.total_seconds())
 
     def add(self, session_id: UUID) -> None:
-        """This process ended it."""
+        """Know at once of one that ended here."""
         self._ended[session_id] = self._clock()
 
     async def has(self, session_id: UUID) -> bool:

@@ -9,11 +9,12 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.sql import ColumnElement
 
 from app.auth.models import RefreshToken, SignInSession
-from app.core.database import Statement
 from app.core.repository import Repository
+from app.core.statement import Statement
+from app.core.tables import table_of
 
-sessions = SignInSession.__table__
-tokens = RefreshToken.__table__
+sessions = table_of(SignInSession)
+tokens = table_of(RefreshToken)
 
 _id: ColumnElement[Any] = bindparam("id", type_=Uuid)
 _now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))

@@ -1,12 +1,19 @@
 """`/v1/oauth/*`, and the keys that verify access tokens."""
 
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from app.auth.dependencies import Auth
-from app.auth.errors import InvalidRequest, OAuthError
+from app.auth.errors import (
+    InvalidGrant,
+    InvalidRequest,
+    InvalidScope,
+    OAuthError,
+    UnsupportedGrantType,
+)
 from app.auth.schemas import (
     JsonWebKeySet,
     OAuthErrorResponse,
@@ -15,10 +22,13 @@ from app.auth.schemas import (
     TokenResponse,
 )
 from app.core.errors import AppError
+from app.core.openapi import problems
+from app.core.passwords import PasswordHashingBusy
 from app.core.routing import Handler, Route
 from app.core.routing import router as new_router
 
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_MAX_PARAMETERS = 100
 
 
 class OAuthRoute(Route):
@@ -32,6 +42,7 @@ class OAuthRoute(Route):
 
         async def oauth(request: Request) -> Response:
             try:
+                _check_parameters(await request.body())
                 return await handle(request)
             except RequestValidationError as error:
                 fields = ", ".join(sorted({str(e["loc"][-1]) for e in error.errors()}))
@@ -44,15 +55,45 @@ class OAuthRoute(Route):
         return oauth
 
 
+def _check_parameters(form: bytes) -> None:
+    """None may be there twice (RFC 6749, section 3.2): which one would count?"""
+    try:
+        pairs = parse_qsl(
+            form.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS
+        )
+    except ValueError:
+        raise InvalidRequest("There are too many parameters.") from None
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise InvalidRequest("A parameter is repeated.")
+
+
 router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=OAuthRoute)
 well_known = new_router("/.well-known", "oauth")
 
-_ERRORS: dict[int | str, dict[str, object]] = {
-    400: {"model": OAuthErrorResponse, "description": "RFC 6749, section 5.2."}
-}
+
+def _errors(*errors: type[OAuthError]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer with these errors."""
+    examples = {
+        error.code: {"summary": error.title, "value": error().as_json("")} for error in errors
+    }
+    return {
+        400: {
+            "model": OAuthErrorResponse,
+            "description": "RFC 6749, section 5.2.",
+            "content": {OAuthError.media_type: {"examples": examples}},
+        }
+    }
 
 
-@router.post("/token", operation_id="create_token", response_model=TokenResponse, responses=_ERRORS)
+@router.post(
+    "/token",
+    operation_id="create_token",
+    response_model=TokenResponse,
+    responses={
+        **_errors(InvalidRequest, InvalidGrant, InvalidScope, UnsupportedGrantType),
+        **problems(PasswordHashingBusy),
+    },
+)
 async def create_token(
     auth: Auth, data: Annotated[TokenRequest, Form()], response: Response
 ) -> TokenResponse:
@@ -70,7 +111,10 @@ async def create_token(
     "/revoke",
     operation_id="revoke_token",
     response_class=Response,
-    responses={200: {"description": "It is of no use any more, or never was."}, **_ERRORS},
+    responses={
+        200: {"description": "It is of no use any more, or never was."},
+        **_errors(InvalidRequest),
+    },
 )
 async def revoke_token(auth: Auth, data: Annotated[RevocationRequest, Form()]) -> Response:
     """Sign out.
@@ -83,6 +127,9 @@ async def revoke_token(auth: Auth, data: Annotated[RevocationRequest, Form()]) -
 
 @well_known.get("/jwks.json", operation_id="get_jwks", response_model=JsonWebKeySet)
 async def get_jwks(request: Request, response: Response) -> JsonWebKeySet:
-    """Read the keys that verify access tokens (RFC 7517)."""
+    """Read the public keys.
+
+    They verify access tokens (RFC 7517). The `kid` of a token names its key.
+    """
     response.headers["Cache-Control"] = "public, max-age=300"
     return JsonWebKeySet.model_validate(request.app.state.access_tokens.jwks())

@@ -3,11 +3,28 @@
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 
 from app.core.schemas import Schema
 
 _Short = Annotated[str, StringConstraints(max_length=4096)]
 _Secret = Annotated[_Short, Field(json_schema_extra={"format": "password"})]
+
+_SIGN_IN: JsonDict = {
+    "grant_type": "password",
+    "username": "ada@example.com",
+    "password": "correct horse battery staple",
+}
+_REFRESH: JsonDict = {"grant_type": "refresh_token", "refresh_token": "tbr_RXhhbXBsZQ"}
+_KEY: JsonDict = {
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+    "kid": "oct0Jbpm3ZtNPZxrvJVUdbLcYrKXNPYlHbvZgSV5vgU",
+    "use": "sig",
+    "alg": "ES256",
+}
 
 
 class OAuthInput(BaseModel):
@@ -26,6 +43,8 @@ class OAuthInput(BaseModel):
 class TokenRequest(OAuthInput):
     """RFC 6749, sections 4.3.2 and 6."""
 
+    model_config = {"json_schema_extra": {"examples": [_SIGN_IN, _REFRESH]}}
+
     grant_type: _Short = Field(
         description="`password` or `refresh_token`.", examples=["password", "refresh_token"]
     )
@@ -40,6 +59,8 @@ class TokenRequest(OAuthInput):
 class RevocationRequest(OAuthInput):
     """RFC 7009, section 2.1."""
 
+    model_config = {"json_schema_extra": {"examples": [{"token": "tbr_RXhhbXBsZQ"}]}}
+
     token: _Secret = Field(description="A refresh token or an access token.")
     token_type_hint: _Short | None = None
 
@@ -47,22 +68,32 @@ class RevocationRequest(OAuthInput):
 class TokenResponse(Schema):
     """RFC 6749, section 5.1."""
 
-    access_token: str = Field(description="A JWT, to send as `Authorization: Bearer …`.")
+    access_token: str = Field(
+        description="A JWT, to send as `Authorization: Bearer …`.", examples=["eyJhbGciOi…"]
+    )
     token_type: str = Field(examples=["Bearer"])
-    expires_in: int = Field(description="Seconds that the access token is good for.")
-    refresh_token: str = Field(description="Good for one use, which gives the next one.")
-    scope: str = Field(description="What the access token permits.")
+    expires_in: int = Field(
+        description="Seconds that the access token is good for.", examples=[900]
+    )
+    refresh_token: str = Field(
+        description="Good for one use, which gives the next one.", examples=["tbr_RXhhbXBsZQ"]
+    )
+    scope: str = Field(
+        description="What the access token permits.", examples=["todos:read todos:write"]
+    )
 
 
 class OAuthErrorResponse(Schema):
     """RFC 6749, section 5.2."""
 
-    error: str
-    error_description: str
+    error: str = Field(description="The kind of error, for programs.")
+    error_description: str = Field(description="What is wrong, in words.")
 
 
 class JsonWebKey(Schema):
     """RFC 7517, section 4, and RFC 7518, section 6.2: a public key."""
+
+    model_config = {"json_schema_extra": {"examples": [_KEY]}}
 
     kty: str
     crv: str

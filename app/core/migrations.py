@@ -11,6 +11,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.database import driver_url
 
+_REASONS = {
+    "InvalidCatalogNameError": "it has no database of that name",
+    "InvalidAuthorizationSpecificationError": "it does not know the user",
+    "InvalidPasswordError": "the user or the password is wrong",
+    "InsufficientPrivilegeError": "the user may not change its schema",
+    "LockNotAvailableError": "somebody else holds a lock on a table; try again",
+}
 _ROOT = Path(__file__).parents[2]
 
 
@@ -57,5 +64,8 @@ def _run(action: object, database_url: str, revision: str) -> None:
     except (OSError, TimeoutError) as error:
         raise MigrationError(f"the database at {host} cannot be reached") from error
     except SQLAlchemyError as error:
-        reason = type(getattr(error, "orig", None) or error).__name__
-        raise MigrationError(f"the database at {host} refused to migrate: {reason}") from error
+        # SQLAlchemy's error holds its own copy of the driver's, whose class says what it is.
+        cause: BaseException = getattr(error, "orig", None) or error
+        name = type(cause.__cause__ or cause).__name__
+        reason = _REASONS.get(name, name)
+        raise MigrationError(f"the database at {host} cannot be migrated: {reason}") from error

@@ -1,10 +1,13 @@
 """The OpenAPI document: what FastAPI makes of the routes, and what holds for all of them."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
 from typing import Any, Literal
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from app.core.authentication import NotAuthenticated
@@ -16,13 +19,46 @@ from app.core.errors import (
     InsufficientScope,
     InternalError,
     MalformedJson,
+    MalformedRequest,
     UnsupportedMediaType,
     ValidationFailed,
 )
+from app.core.examples import example_of, example_problem
 from app.core.schemas import Schema
 from app.core.security import InvalidToken
 
 PROBLEM_JSON = AppError.media_type
+
+_SCHEMA = "#/components/schemas/{model}"
+_UNDESCRIBED = "Successful Response"  # FastAPI's words for it
+_HEADERS = {
+    "X-Request-Id": "The request's id: yours, if you sent a sane one.",
+    "ETag": "The version, for `If-Match` and `If-None-Match`.",
+    "Location": "Where it is.",
+    "Link": 'The next page, as `rel="next"`.',
+    "WWW-Authenticate": "What is wrong with the access token (RFC 6750).",
+    "Retry-After": "Seconds to wait before you try again.",
+    "Accept": "The content types that are supported here.",
+}
+_HEADERS_OF_STATUS = {
+    "200": ["ETag"],
+    "201": ["ETag", "Location"],
+    "304": ["ETag"],
+    "401": ["WWW-Authenticate"],
+    "403": ["WWW-Authenticate"],
+    "412": ["ETag"],
+    "415": ["Accept"],
+    "503": ["Retry-After"],
+}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "An `ETag`: if it is still that, the answer is 304 and has no body.",
+    "schema": {"type": "string", "examples": ['"3"']},
+}
+
+Json = dict[str, Any]
 
 
 class FieldProblem(Schema):
@@ -31,17 +67,11 @@ class FieldProblem(Schema):
     model_config = ConfigDict(serialize_by_alias=True)
 
     pointer: str = Field(description="Where (RFC 6901): in the body, or the parameter's name.")
-    code: str
-    message: str
-    location: Literal["body", "query", "path", "header"] = Field(alias="in")
-
-
-def problems(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer with these errors."""
-    by_status: dict[int, list[type[AppError]]] = defaultdict(list)
-    for error in errors:
-        by_status[error.status].append(error)
-    return {status: _response(kinds) for status, kinds in sorted(by_status.items())}
+    code: str = Field(description="What, for programs.")
+    message: str = Field(description="What, in words.")
+    location: Literal["body", "query", "path", "header"] = Field(
+        alias="in", description="Which part of the request."
+    )
 
 
 class Problem(Schema):
@@ -55,14 +85,35 @@ class Problem(Schema):
     code: str = Field(description="The kind of problem, for programs.")
     params: dict[str, Any] = Field(description="What a translation of `detail` would need.")
     errors: list[FieldProblem] = Field(
-        default=[], description="What is wrong with which part of the input."
+        description="What is wrong with which part of the input, where that is the problem."
     )
+
+
+def problems(*errors: type[AppError]) -> dict[int | str, Json]:
+    """The `responses` of a route that may answer with these errors."""
+    by_status: dict[int, set[str]] = defaultdict(set)
+    for error in errors:
+        by_status[error.status].add(error.code)
+    return {
+        status: {
+            "description": _codes(codes),
+            "content": {
+                PROBLEM_JSON: {
+                    "schema": {"$ref": _SCHEMA.format(model=Problem.__name__)},
+                    "examples": {
+                        code: {"$ref": f"#/components/examples/{code}"} for code in sorted(codes)
+                    },
+                }
+            },
+        }
+        for status, codes in sorted(by_status.items())
+    }
 
 
 def install(app: FastAPI) -> None:
     """Make the app serve this document instead of FastAPI's."""
 
-    def document() -> dict[str, Any]:
+    def document() -> Json:
         if app.openapi_schema is None:
             app.openapi_schema = _document(app)
         return app.openapi_schema
@@ -70,122 +121,154 @@ def install(app: FastAPI) -> None:
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
+def _document(app: FastAPI) -> Json:
     document = get_openapi(
         title=app.title,
         version=app.version,
         summary=app.summary,
-        description=app.description,
+        description=(app.description or "").strip(),
         tags=app.openapi_tags,
         routes=app.routes,
-        servers=[{"url": "/"}],
+        servers=[{"url": "/", "description": "This server."}],
+        contact={"name": "The maintainers of Tickbox"},
+        license_info={"name": "MIT License", "identifier": "MIT"},
     )
     schemas = document["components"]["schemas"]
     for model in (Problem, FieldProblem):
-        schemas[model.__name__] = TypeAdapter(model).json_schema(ref_template=_REF)
+        schemas[model.__name__] = TypeAdapter(model).json_schema(ref_template=_SCHEMA)
         schemas[model.__name__].pop("$defs", None)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
+    for name, examples in _body_examples(app):
+        schemas[name]["examples"] = examples
+    codes: set[str] = set()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
             _complete(path, method, operation)
+            _add_examples(operation, schemas)
+            for response in operation["responses"].values():
+                codes |= (
+                    response.get("content", {}).get(PROBLEM_JSON, {}).get("examples", {}).keys()
+                )
+    document["components"] |= {
+        "schemas": dict(sorted(schemas.items())),
+        "examples": {
+            error.code: {"summary": error.title, "value": example_problem(error)}
+            for error in sorted(AppError.registry(), key=lambda error: error.code)
+            if error.code in codes
+        },
+        "headers": {
+            name: {"description": description, "schema": {"type": "string"}}
+            for name, description in _HEADERS.items()
+        },
+    }
     return document
 
 
-_REF = "#/components/schemas/{model}"
+def _body_examples(app: FastAPI) -> Iterator[tuple[str, list[Any]]]:
+    """The examples of the bodies as they were written: FastAPI drops each `null` from them."""
+    for route in iter_route_contexts(app.routes):
+        body = getattr(route, "body_field", None)
+        if body is not None:
+            model = body.field_info.annotation
+            extra = model.model_config.get("json_schema_extra", {})
+            if "examples" in extra:
+                yield model.__name__, extra["examples"]
 
 
-def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
-    """What every operation of its kind has: its problems, its headers, its media types."""
+def _complete(path: str, method: str, operation: Json) -> None:
+    """What every operation of its kind has: its problems, its media types, its headers."""
+    summary, _, description = operation.pop("description", "").partition("\n\n")
+    operation["summary"] = " ".join(summary.removesuffix(".").split())
+    if description:
+        operation["description"] = description
+    operation.setdefault("security", [])
+    for parameter in operation.get("parameters", []):
+        _complete_parameter(parameter)
     responses = operation["responses"]
+    # FastAPI's own form of a 422.
     responses.get("422", {}).get("content", {}).pop("application/json", None)
     if responses.get("422", {}).get("content") == {}:
         del responses["422"]
-    for status, response in _problems_of(operation).items():
+    for status, response in _problems_of(path, operation).items():
         _merge(responses, str(status), response)
-    if not path.startswith("/v1/") or path.startswith("/v1/oauth/"):
-        return
-    body = operation.get("requestBody", {}).get("content", {})
-    if method == "patch":
+    is_resource = path.startswith("/v1/") and not path.startswith("/v1/oauth/")
+    if is_resource and method == "patch":
+        body = operation["requestBody"]["content"]
         body["application/merge-patch+json"] = body["application/json"]
-    for status, response in responses.items():
-        headers = response.setdefault("headers", {})
-        headers["X-Request-Id"] = _header("The request's id, yours if you sent one.")
-        if status in ("200", "201"):
-            headers["ETag"] = _header("The version, for `If-Match` and `If-None-Match`.")
-        if status == "201":
-            headers["Location"] = _header("Where it is.")
-    if method == "get":
+    if is_resource and method == "get":
         operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
-        responses["304"] = {"description": "It is as you know it.", "headers": {}}
-        if operation["operationId"].startswith("list_"):
-            responses["200"]["headers"]["Link"] = _header('The next page, as `rel="next"`.')
+        responses["304"] = {"description": "It is as you know it."}
     operation["responses"] = dict(sorted(responses.items()))
+    _add_headers(operation, is_resource=is_resource)
 
 
-_IF_NONE_MATCH = {
-    "name": "If-None-Match",
-    "in": "header",
-    "required": False,
-    "description": "An `ETag`: if it is still that, the answer is 304 and has no body.",
-    "schema": {"type": "string", "examples": ['"3"']},
-}
+def _add_headers(operation: Json, *, is_resource: bool) -> None:
+    for status, response in operation["responses"].items():
+        if response["description"] == _UNDESCRIBED:
+            response["description"] = HTTPStatus(int(status)).phrase
+        is_problem = PROBLEM_JSON in response.get("content", {})
+        names = _HEADERS_OF_STATUS.get(status, []) if is_resource or is_problem else []
+        if status in ("200", "304") and operation["operationId"].startswith("list_"):
+            names = [*names, "Link"]
+        if status == "400" and operation["security"]:
+            names = ["WWW-Authenticate"]
+        response["headers"] = {
+            name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *names)
+        }
 
 
-def _header(description: str) -> dict[str, Any]:
-    return {"description": description, "schema": {"type": "string"}}
+def _complete_parameter(parameter: Json) -> None:
+    name = parameter["name"]
+    if parameter["in"] == "header":
+        parameter["name"] = name.title()
+    elif parameter["in"] == "path":
+        parameter.setdefault("description", f"The {name.removesuffix('_id')}'s id.")
+    # None is for one that was left out; there is no way to send `null`.
+    schema = parameter["schema"]
+    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        del schema["anyOf"]
+        schema |= kinds[0]
 
 
-def _problems_of(operation: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    errors: list[type[AppError]] = []
-    body = operation.get("requestBody", {}).get("content", {})
-    if "application/json" in body:
-        errors += [MalformedJson, ContentTooLarge, UnsupportedMediaType, ValidationFailed]
-    if operation.get("parameters"):
-        errors.append(ValidationFailed)
-    for requirement in operation.get("security", []):
-        errors += [NotAuthenticated, InvalidToken]
+def _problems_of(path: str, operation: Json) -> dict[int | str, Json]:
+    """What may go wrong with every operation of its kind."""
+    is_oauth = path.startswith("/v1/oauth/")
+    # An unknown query parameter is one of them.
+    errors: list[type[AppError]] = [] if is_oauth else [ValidationFailed]
+    if "requestBody" in operation:
+        errors.append(ContentTooLarge)
+        if not is_oauth:
+            errors += [MalformedJson, UnsupportedMediaType]
+    for requirement in operation["security"]:
+        errors += [MalformedRequest, NotAuthenticated, InvalidToken]
         if any(requirement.values()):
             errors.append(InsufficientScope)
     if "health" not in operation["tags"]:
-        errors += [InternalError, DatabaseUnavailable, DatabaseBusy]
+        errors.append(InternalError)
+    if path.startswith("/v1/"):
+        errors += [DatabaseUnavailable, DatabaseBusy]
     return problems(*errors)
 
 
-def _merge(responses: dict[str, Any], status: str, response: dict[str, Any]) -> None:
+def _merge(responses: Json, status: str, response: Json) -> None:
     """Add a problem's response, its examples to those that the route itself has."""
     there = responses.setdefault(status, response)
-    if there is response or PROBLEM_JSON not in there.get("content", {}):
-        return
-    examples = there["content"][PROBLEM_JSON]["examples"]
-    for code, example in response["content"][PROBLEM_JSON]["examples"].items():
-        examples.setdefault(code, example)
-    there["description"] = " ".join(f"`{code}`" for code in sorted(examples))
+    if PROBLEM_JSON in there.get("content", {}):
+        examples = there["content"][PROBLEM_JSON]["examples"]
+        examples |= response["content"][PROBLEM_JSON]["examples"]
+        there["description"] = _codes(examples)
 
 
-def _response(errors: list[type[AppError]]) -> dict[str, Any]:
-    examples = {
-        error.code: {"summary": error.title, "value": _example(error)}
-        for error in sorted(set(errors), key=lambda error: error.code)
-    }
-    return {
-        "description": " ".join(f"`{code}`" for code in examples),
-        "content": {
-            PROBLEM_JSON: {
-                "schema": {"$ref": _REF.format(model="Problem")},
-                "examples": examples,
-            }
-        },
-    }
+def _codes(codes: Iterable[str]) -> str:
+    return " ".join(f"`{code}`" for code in sorted(codes))
 
 
-def _example(error: type[AppError]) -> dict[str, Any]:
-    return {
-        "type": f"urn:tickbox:problem:{error.code}",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.title,
-        "instance": "urn:tickbox:request:01936b7e-8f00-7000-8000-000000000000",
-        "code": error.code,
-        "params": {},
-    }
+def _add_examples(operation: Json, schemas: dict[str, Json]) -> None:
+    """An example for each body that is sent or, if all went well, comes back."""
+    bodies = [operation.get("requestBody", {})]
+    bodies += [body for status, body in operation["responses"].items() if status < "300"]
+    for body in bodies:
+        for content in body.get("content", {}).values():
+            content.setdefault("example", example_of(content["schema"], schemas))

@@ -7,17 +7,21 @@ be in the cursor itself.
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from app.core.errors import CursorInvalid
 from app.core.schemas import Listed
 from app.core.security import Signer
 
-# `body` (JSON), `sort_key` (text) and `id`.
-Row = Mapping[str, Any]
+
+class Row(Protocol):
+    """A row of a list: `body` (JSON), `sort_key` (text) and `id`."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
 
 _MAC_BYTES = 16
 _ID_BYTES = 16

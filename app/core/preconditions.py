@@ -1,10 +1,11 @@
 """`If-Match` (RFC 9110, section 13.1.1), for the statements that write."""
 
+import re
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-_MAX_VERSION = 2**31 - 1
+_ETAG = re.compile(r'"[1-9][0-9]{0,9}"', re.ASCII)
 
 # The versions that the client would overwrite; None: whichever it is.
 Versions = list[int] | None
@@ -28,16 +29,7 @@ async def _if_match(
     if "*" in tags:
         return None
     # What is not one of our ETags (a weak one, say: the comparison is strong) matches nothing.
-    return [
-        int(tag[1:-1])
-        for tag in tags
-        if len(tag) > 2
-        and tag[0] == tag[-1] == '"'
-        and tag[1:-1].isascii()
-        and tag[1:-1].isdigit()
-        and len(tag) < 13
-        and int(tag[1:-1]) <= _MAX_VERSION
-    ]
+    return [int(tag[1:-1]) for tag in tags if _ETAG.fullmatch(tag) and int(tag[1:-1]) < 1 << 31]
 
 
 IfMatch = Annotated[Versions, Depends(_if_match)]

@@ -78,10 +78,7 @@ def starts(process: subprocess.Popen[bytes], is_ready: Callable[[], bool]) -> bo
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """End it in order (SIGINT: open connections end, all is written), or else by force."""
-    for number, seconds in (
-        (signal.SIGINT, STOP_SECONDS),
-        (signal.SIGQUIT, KILL_SECONDS),
-    ):
+    for number, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, KILL_SECONDS)):
         process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=seconds)

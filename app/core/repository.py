@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 
 import asyncpg
 
-from app.core.database import Connection, Statement
+from app.core.database import Connection
 from app.core.errors import AppError
+from app.core.statement import Statement
 
 
 class Repository:

@@ -4,13 +4,14 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
-    FromClause,
+    Subquery,
     Text,
     cast,
     func,
     type_coerce,
 )
 from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.selectable import LateralFromClause
 
 
 def instant(column: ColumnElement[Any]) -> ColumnElement[str]:
@@ -21,7 +22,7 @@ def instant(column: ColumnElement[Any]) -> ColumnElement[str]:
     )
 
 
-def as_object(row: FromClause) -> ColumnElement[Any]:
+def as_object(row: Subquery | LateralFromClause) -> ColumnElement[Any]:
     """A row of a subquery as one JSON object, its columns in order."""
     return type_coerce(func.row_to_json(row.table_valued()), JSON)
 

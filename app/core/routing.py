@@ -51,10 +51,11 @@ class Route(APIRoute):
         handle = super().get_route_handler()
         known = _query_parameters(self)
         types = self.media_types
-        if "PATCH" in self.methods:
+        methods = self.methods or set()
+        if "PATCH" in methods:
             types = ("application/merge-patch+json", *types)
         takes_body = self.body_field is not None
-        is_read = "GET" in self.methods
+        is_read = "GET" in methods
         created = self.status_code == 201
 
         async def strict(request: Request) -> Response:
@@ -197,11 +198,11 @@ def _link_next(request: Request, response: ListedResponse) -> None:
 
 def _is_unchanged(request: Request, response: Response) -> bool:
     """RFC 9110, section 13.1.2: the weak comparison with `If-None-Match`."""
-    wanted = request.headers.get("if-none-match")
+    wanted = request.headers.getlist("if-none-match")
     etag = response.headers.get("etag")
-    if wanted is None or etag is None:
+    if not wanted or etag is None:
         return False
-    tags = {tag.strip().removeprefix("W/") for tag in wanted.split(",")}
+    tags = {tag.strip().removeprefix("W/") for tag in ",".join(wanted).split(",")}
     return "*" in tags or etag in tags
 
 

@@ -97,10 +97,13 @@ def _refuse_nul(text: str) -> str:
     return text
 
 
-# PostgreSQL cannot store NUL; all other characters of Unicode are welcome.
-Text = Annotated[str, AfterValidator(_refuse_nul)]
+# PostgreSQL cannot store NUL; all other characters of Unicode are welcome. It stands after the
+# constraints of a text: what comes before a function, Pydantic cannot trim first.
+NoNul = AfterValidator(_refuse_nul)
 # One line of text, without the white space around it.
-Title = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Title = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), NoNul
+]
 
 
 def text_key(text: str) -> str:
@@ -139,5 +142,7 @@ def _id_or_none(value: object) -> UUID | Literal["none"]:
 IdOrNone = Annotated[
     UUID | Literal["none"],
     PlainValidator(_id_or_none),
+    # Pydantic's own would write the UUID twice, and warn of it the second time.
+    PlainSerializer(str, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": f"^(none|{_UUID})$", "examples": ["none"]}),
 ]

@@ -5,6 +5,7 @@ more (load balancers need that long to notice), then open ones get `shutdown_tim
 finish. A second signal ends that at once.
 """
 
+import asyncio
 import errno
 import math
 import signal
@@ -12,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import uvicorn
@@ -24,6 +25,7 @@ from app.core.processes import StartError
 # Longer than load balancers keep an idle connection (60 s at most of them), so that they close it
 # first; else a request may meet a connection that is just being closed here.
 KEEP_ALIVE_SECONDS = 65
+FORCED_SHUTDOWN_SECONDS = 2
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -93,6 +95,16 @@ class _Server(uvicorn.Server):
             host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
             host = f"[{host}]" if ":" in host else host
             print(f"Tickbox is ready: http://{host}:{port}/docs", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:
+            # uvicorn leaves the app as it is then; it gets a moment to give back what it holds.
+            for task in self.server_state.tasks:
+                task.cancel()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FORCED_SHUTDOWN_SECONDS):
+                    await self.lifespan.shutdown()
 
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or time.monotonic() >= self._ends_at

@@ -11,10 +11,11 @@ from sqlalchemy import Select, Uuid, and_, any_, bindparam, or_, select
 from sqlalchemy.sql import ColumnElement
 
 from app.core.authentication import Principal
+from app.core.tables import table_of
 from app.projects.models import Project, ProjectMember
 
-_projects = Project.__table__
-_members = ProjectMember.__table__
+_projects = table_of(Project)
+_members = table_of(ProjectMember)
 
 
 def visible_to_principal(

@@ -5,12 +5,13 @@ from uuid import UUID
 
 import asyncpg
 
-from app.core.database import Connection, Statement
+from app.core.database import Connection
 from app.core.errors import Forbidden, IdTaken, NotFound, VersionConflict
 from app.core.pagination import Position
 from app.core.preconditions import Versions
 from app.core.repository import Repository
 from app.core.schemas import Stored
+from app.core.statement import Statement
 from app.projects import statements
 from app.projects.errors import (
     InboxProtected,

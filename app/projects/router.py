@@ -59,7 +59,10 @@ async def create_project(projects: WriteProjects, data: ProjectCreate) -> Stored
     responses=problems(NotFound),
 )
 async def get_project(projects: ReadProjects, project_id: UUID) -> Stored:
-    """Read a project."""
+    """Read a project.
+
+    Any that you are a member of, archived or not.
+    """
     return await projects.read(project_id)
 
 
@@ -87,5 +90,8 @@ async def update_project(
     responses=problems(NotFound, Forbidden, InboxProtected, VersionConflict),
 )
 async def delete_project(projects: WriteProjects, project_id: UUID, versions: IfMatch) -> None:
-    """Delete a project, with its todos and the projects below it."""
+    """Delete a project.
+
+    Its todos and the projects below it, with theirs, go with it. Only its owner may.
+    """
     await projects.delete(project_id, versions)

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from pydantic import UUID7, Field, Strict, StringConstraints
 
-from app.core.schemas import IdOrNone, Input, Instant, ListQuery, Patch, Schema, Text
+from app.core.schemas import IdOrNone, Input, Instant, ListQuery, NoNul, Patch, Schema
 
-Name = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), NoNul]
 Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#3367d6"])]
 Flag = Annotated[bool, Strict()]
 Role = Literal["owner", "editor", "viewer"]
@@ -41,11 +41,13 @@ class ProjectRead(Schema):
     id: UUID
     version: int = Field(description="Raised by every change; the `ETag` holds it too.")
     parent_id: UUID | None
-    name: str
-    color: str | None
+    name: str = Field(examples=["Garden"])
+    color: str | None = Field(examples=["#2e7d32"])
     is_inbox: bool = Field(description="Your Inbox: it takes the todos that name no project.")
     archived: bool = Field(description="Read-only, and in lists only if you ask for it.")
-    position: str = Field(description="Orders projects; compare it byte by byte.")
+    position: str = Field(
+        description="Orders projects; compare it byte by byte.", examples=["05r9Hb2kUx3Qe1"]
+    )
     role: Role = Field(description="What you are in it.")
     created_by: UUID
     created_at: Instant

@@ -64,7 +64,7 @@ class ProjectService:
         )
 
     async def update(self, project_id: UUID, data: ProjectUpdate, versions: Versions) -> Stored:
-        """Raises `NotFound`, `Forbidden`, `ProjectArchived`, `InboxProtected`, `VersionConflict`."""
+        """Raises what the repository's `patch` does."""
         return await self._repository.patch(
             project_id, data, versions, **self._context.by(self._principal.user_id)
         )

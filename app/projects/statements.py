@@ -1,7 +1,7 @@
 """What projects ask and tell PostgreSQL; every write leaves its changes in the same statement.
 
-What adds to the tree of projects or removes from it first takes the owner's lock (`LOCK_TREE`), so
-that no project is added below one that is being deleted.
+What adds to a tree of projects or removes from it first takes the lock of its root (`LOCK_TREE`),
+so that no project is added below one that is being deleted.
 """
 
 from functools import lru_cache
@@ -15,7 +15,6 @@ from sqlalchemy import (
     Select,
     Text,
     Uuid,
-    and_,
     any_,
     bindparam,
     cast,
@@ -35,14 +34,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql import ColumnElement
 
 from app.core.changes import record
-from app.core.database import Statement
 from app.core.representation import as_object, as_text
+from app.core.statement import Statement
+from app.core.tables import table_of
 from app.projects.models import Project, ProjectMember
 from app.projects.permissions import may_edit, visible_to_principal
 from app.projects.representation import answer_of, document, representation
 
-projects = Project.__table__
-members = ProjectMember.__table__
+projects = table_of(Project)
+members = table_of(ProjectMember)
 
 _id: ColumnElement[Any] = bindparam("id", type_=Uuid)
 _now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
@@ -119,14 +119,16 @@ def _create(place: Select[Any]) -> Statement:
 def patch(fields: frozenset[str]) -> Statement:
     """Change these fields, where they differ; the row as it then is comes back.
 
-    An archived project takes a change only together with its being no longer archived.
+    An archived project takes other changes only together with its being no longer archived.
     """
     values = {field: bindparam(field, type_=projects.c[field].type) for field in sorted(fields)}
-    editable: ColumnElement[bool] = may_edit(_visible)
+    # Asked of the row as locked: it may be archived or deleted while this waits for the lock.
+    is_open: ColumnElement[bool] = projects.c.archived.is_(False)
     if "archived" in fields:
-        editable = or_(editable, and_(_visible.c.role != "viewer", ~values["archived"]))
+        is_open = or_(is_open, ~values["archived"], literal(len(fields) == 1))
     old = (
-        _seen.where(editable, or_(_versions.is_(None), projects.c.version == any_(_versions)))
+        _seen.where(_visible.c.role != "viewer", is_open, projects.c.deleted_at.is_(None))
+        .where(or_(_versions.is_(None), projects.c.version == any_(_versions)))
         .with_for_update(of=projects, key_share=True)
         .cte("old")
     )
@@ -136,10 +138,9 @@ def patch(fields: frozenset[str]) -> Statement:
     new = (
         update(projects)
         .where(projects.c.id == old.c.id)
+        # Compared with the row as locked: this scan sees it as it was before the wait for the lock.
         .where(
-            tuple_(*(projects.c[field] for field in values)).is_distinct_from(
-                tuple_(*values.values())
-            )
+            tuple_(*(old.c[field] for field in values)).is_distinct_from(tuple_(*values.values()))
         )
         .values(**values, version=projects.c.version + 1, updated_at=_now)
         .returning(*projects.c, old.c.role)
@@ -179,6 +180,17 @@ def _delete() -> Statement:
         .where(gone.c.id == _id)
         .add_cte(record("project", _event(after, "project.trashed", before)))
     )
+
+
+def _lock_tree() -> Statement:
+    """Wait for the tree that a project is in, for which its root stands, whoever's that is."""
+    start = select(projects.c.id, projects.c.parent_id).where(projects.c.id == _id)
+    up = start.cte("up", recursive=True)
+    up = up.union_all(
+        select(projects.c.id, projects.c.parent_id).join(up, up.c.parent_id == projects.c.id)
+    )
+    key = func.hashtextextended(cast(up.c.id, Text), 0)
+    return Statement(select(func.pg_advisory_xact_lock(key)).where(up.c.parent_id.is_(None)))
 
 
 @lru_cache(maxsize=64)
@@ -230,8 +242,4 @@ DIAGNOSIS = Statement(
         projects.c.version, projects.c.is_inbox, _visible.c.role, _visible.c.archived
     )
 )
-LOCK_TREE = Statement(
-    select(
-        func.pg_advisory_xact_lock(func.hashtextextended(cast(projects.c.created_by, Text), 0))
-    ).where(projects.c.id == _id)
-)
+LOCK_TREE = _lock_tree()

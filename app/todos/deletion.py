@@ -3,7 +3,7 @@
 from sqlalchemy import Text, case, cast, exists, func, select, update
 
 from app.core.changes import record
-from app.core.database import Statement
+from app.core.statement import Statement
 from app.projects.permissions import may_edit, visible_to_principal
 from app.todos.representation import document
 from app.todos.writes import count, event_of, is_expected, now, todo_id, todos

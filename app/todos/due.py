@@ -1,7 +1,8 @@
 """When a todo is due: all day, at a floating time, or at a time in a zone."""
 
+import datetime as dt
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
@@ -14,12 +15,14 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
 from app.core.schemas import UNION_TAG, Input
 from app.core.timezones import TimeZone
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}", re.ASCII)
+# Not 24:00:00, which newer Pythons take for the next day.
+_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}T(?!24)\d{2}:\d{2}:\d{2}", re.ASCII)
 
 
 def _parse_date(value: object) -> object:
@@ -64,11 +67,11 @@ LocalDateTime = Annotated[
 class DueDate(Input):
     """Due on a day, wherever you are."""
 
-    date: LocalDate
+    date: LocalDate = Field(examples=["2026-11-30"])
 
     def columns(self) -> dict[str, Any]:
         """The columns of `todos` that hold it."""
-        midnight = datetime(self.date.year, self.date.month, self.date.day)
+        midnight = datetime.combine(self.date, time.min)
         return _columns(local=midnight, all_day=True)
 
 
@@ -82,9 +85,12 @@ class DueDateTime(Input):
         """The columns of `todos` that hold it."""
         return _columns(local=self.datetime, timezone=self.timezone, at=self.instant())
 
-    def instant(self) -> datetime | None:
-        """The instant of a zoned one. A time that the clocks skip counts as before the change
-        (RFC 5545, section 3.3.5), one that they show twice as its first."""
+    def instant(self) -> dt.datetime | None:
+        """The instant of a zoned one.
+
+        A time that the clocks skip counts as before the change (RFC 5545, section 3.3.5), one that
+        they show twice as its first.
+        """
         if self.timezone is None:
             return None
         return self.datetime.replace(tzinfo=ZoneInfo(self.timezone)).astimezone(UTC)
@@ -110,14 +116,18 @@ def _form(value: object) -> str | None:
 _DATE_TAG = UNION_TAG + "date"
 _DATETIME_TAG = UNION_TAG + "datetime"
 
-Due = Annotated[
-    Annotated[DueDate, Tag(_DATE_TAG)] | Annotated[DueDateTime, Tag(_DATETIME_TAG)],
-    Discriminator(
-        _form,
-        custom_error_type="invalid_due",
-        custom_error_message="must be an object with `date`, or with `datetime` and `timezone`",
-    ),
-]
+# An alias with a name of its own has one in the OpenAPI document too.
+Due = TypeAliasType(
+    "Due",
+    Annotated[
+        Annotated[DueDate, Tag(_DATE_TAG)] | Annotated[DueDateTime, Tag(_DATETIME_TAG)],
+        Discriminator(
+            _form,
+            custom_error_type="invalid_due",
+            custom_error_message="must be an object with `date`, or with `datetime` and `timezone`",
+        ),
+    ],
+)
 
 
 def due_columns(due: DueDate | DueDateTime | None) -> dict[str, Any]:
@@ -133,7 +143,7 @@ def _columns(
     at: datetime | None = None,
 ) -> dict[str, Any]:
     return {
-        "due_local": local,
+        "due_local": local.isoformat() if local is not None else None,
         "due_all_day": all_day,
         "due_timezone": timezone,
         "due_at": at,

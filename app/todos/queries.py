@@ -22,13 +22,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement
 
-from app.core.database import Statement
 from app.core.representation import as_object, as_text
+from app.core.statement import Statement
+from app.core.tables import table_of
 from app.projects.permissions import visible_to_principal
 from app.todos.models import Todo
 from app.todos.representation import answer_of, document, representation
 
-todos = Todo.__table__
+todos = table_of(Todo)
 
 _project = visible_to_principal().subquery("project")
 _seen = (

@@ -65,7 +65,10 @@ async def create_todo(todos: WriteTodos, data: TodoCreate) -> Stored:
     responses=problems(NotFound),
 )
 async def get_todo(todos: ReadTodos, todo_id: UUID) -> Stored:
-    """Read a todo."""
+    """Read a todo.
+
+    One that was deleted is gone.
+    """
     return await todos.read(todo_id)
 
 
@@ -92,5 +95,8 @@ async def update_todo(
     responses=problems(*_REFUSED),
 )
 async def delete_todo(todos: WriteTodos, todo_id: UUID, versions: IfMatch) -> None:
-    """Delete a todo, with its subtasks."""
+    """Delete a todo.
+
+    Its subtasks, all levels of them, go with it.
+    """
     await todos.delete(todo_id, versions)

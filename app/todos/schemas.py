@@ -9,16 +9,17 @@ from pydantic import (
     Strict,
     StringConstraints,
 )
+from pydantic.config import JsonDict
 
-from app.core.schemas import IdOrNone, Input, Instant, ListQuery, Patch, Schema, Text, Title
+from app.core.schemas import IdOrNone, Input, Instant, ListQuery, NoNul, Patch, Schema, Title
 from app.todos.due import Due
 
 Priority = Literal["none", "low", "medium", "high", "urgent"]
-Description = Annotated[Text, StringConstraints(max_length=50_000)]
+Description = Annotated[str, StringConstraints(max_length=50_000), NoNul]
 Flag = Annotated[bool, Strict()]
 Sort = Literal["created_at", "-created_at", "due", "-due", "position", "-position"]
 
-_EXAMPLE = {
+_EXAMPLE: JsonDict = {
     "title": "Book the train",
     "due": {"date": "2026-11-30"},
     "priority": "high",
@@ -62,13 +63,16 @@ class TodoRead(Schema):
     version: int = Field(description="Raised by every change; the `ETag` holds it too.")
     project_id: UUID
     parent_id: UUID | None
-    title: str
-    description: str | None
+    title: str = Field(examples=["Book the train"])
+    description: str | None = Field(examples=["Window seat, *please*."])
     completed: bool
     completed_at: Instant | None
     priority: Priority
-    due: Due | None
-    position: str = Field(description="Orders the todos of a project; compare it byte by byte.")
+    due: Due | None = Field(examples=[{"date": "2026-11-30"}])
+    position: str = Field(
+        description="Orders the todos of a project; compare it byte by byte.",
+        examples=["05r9Hb2kUx3Qe1"],
+    )
     subtask_count: int
     completed_subtask_count: int
     created_by: UUID
@@ -94,9 +98,11 @@ class TodoQuery(ListQuery):
         description="`due` goes by wall clock, those without one last; `position` needs one "
         "`project_id`. A `-` means descending.",
     )
-    project_id: list[UUID] = Field([], max_length=100)
+    project_id: list[UUID] = Field(
+        [], max_length=100, description="Those of any of these projects, archived or not."
+    )
     parent_id: IdOrNone | None = Field(
         None, description="The subtasks of a todo; `none`: top level only."
     )
-    completed: bool | None = None
-    priority: list[Priority] = Field([], max_length=5)
+    completed: bool | None = Field(None, description="Those that are done, or those that are not.")
+    priority: list[Priority] = Field([], max_length=5, description="Those of any of these.")

@@ -1,9 +1,10 @@
 """What the todos' writes say to PostgreSQL: each is one statement that also leaves its changes.
 
 Permission is part of each: a row that the principal may not see or change is not touched, and the
-statement returns nothing; `queries.DIAGNOSIS` then tells why. Rows are locked from the leaves to the root,
-so that no two writes wait for each other; what adds to a tree or removes from it first takes its
-project's lock (`deletion.LOCK_PROJECT`), so that no subtask is added below a todo that is being deleted.
+statement returns nothing; `queries.DIAGNOSIS` then tells why. Rows are locked from the leaves to
+the root, so that no two writes wait for each other; what adds to a tree or removes from it first
+takes its project's lock (`deletion.LOCK_PROJECT`), so that no subtask is added below a todo that
+is being deleted.
 """
 
 from functools import lru_cache
@@ -38,7 +39,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement
 
 from app.core.changes import record
-from app.core.database import Statement
+from app.core.statement import Statement
+from app.core.tables import table_of
 from app.projects.permissions import (
     inbox_of_principal,
     may_edit,
@@ -47,7 +49,7 @@ from app.projects.permissions import (
 from app.todos.models import Todo
 from app.todos.representation import answer_of, document
 
-todos = Todo.__table__
+todos = table_of(Todo)
 
 todo_id: ColumnElement[Any] = bindparam("id", type_=Uuid)
 now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
@@ -69,10 +71,14 @@ _WRITABLE = (
 
 
 def _sent(column: str) -> ColumnElement[Any]:
+    if column == "due_local":
+        # As text, since the driver takes the first moment of the year 1 for minus infinity.
+        return cast(bindparam(column, type_=Text), DateTime)
     return bindparam(column, type_=todos.c[column].type)
 
 
 def is_expected(row: Any) -> ColumnElement[bool]:
+    """Whether the row's version is one of those that the client named, if it named any."""
     return or_(_versions.is_(None), row.c.version == any_(_versions))
 
 
@@ -128,9 +134,11 @@ def count(row: Any, *, subtasks: int, completed: ColumnElement[int], name: str) 
         update(todos)
         .where(todos.c.id == row.c.id)
         .values(
-            subtask_count=todos.c.subtask_count + subtasks,
-            completed_subtask_count=todos.c.completed_subtask_count + completed,
-            version=todos.c.version + 1,
+            # From the row as locked: PostgreSQL checks constraints before it sees that its own scan
+            # found an older one.
+            subtask_count=row.c.subtask_count + subtasks,
+            completed_subtask_count=row.c.completed_subtask_count + completed,
+            version=row.c.version + 1,
             updated_at=now,
         )
         .returning(*todos.c)
@@ -192,10 +200,9 @@ def patch(fields: frozenset[str]) -> Statement:
     new = (
         update(todos)
         .where(todos.c.id == old.c.id)
+        # Compared with the row as locked: this scan sees it as it was before the wait for the lock.
         .where(
-            tuple_(*(todos.c[column] for column in values)).is_distinct_from(
-                tuple_(*values.values())
-            )
+            tuple_(*(old.c[column] for column in values)).is_distinct_from(tuple_(*values.values()))
         )
         .values(**values, version=todos.c.version + 1, updated_at=now)
         .returning(*todos.c)

@@ -24,16 +24,17 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement
 
-from app.core.database import Statement
 from app.core.errors import NotFound, VersionConflict
 from app.core.preconditions import Versions
 from app.core.repository import Repository
 from app.core.representation import as_object, as_text, instant
 from app.core.schemas import Stored
+from app.core.statement import Statement
+from app.core.tables import table_of
 from app.users.errors import EmailTaken
 from app.users.models import User
 
-users = User.__table__
+users = table_of(User)
 
 _id: ColumnElement[Any] = bindparam("id", type_=Uuid)
 _now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))

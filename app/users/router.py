@@ -1,16 +1,36 @@
 """`/v1/users`."""
 
+from fastapi import APIRouter, Request, Response
+
 from app.core.authentication import AccountManager, Caller
 from app.core.errors import VersionConflict
 from app.core.openapi import problems
+from app.core.passwords import PasswordHashingBusy
 from app.core.preconditions import IfMatch
-from app.core.routing import router as new_router
+from app.core.routing import Handler, Route
 from app.core.schemas import Stored
 from app.users.dependencies import ReadUsers, WriteUsers
 from app.users.errors import EmailTaken
 from app.users.schemas import UserCreate, UserRead, UserUpdate
 
-router = new_router("/v1/users", "users")
+
+class UserRoute(Route):
+    """Whatever its id, an account is at `/v1/users/me`, and for its owner only."""
+
+    def get_route_handler(self) -> Handler:
+        """`Location` says where."""
+        handle = super().get_route_handler()
+
+        async def located(request: Request) -> Response:
+            response = await handle(request)
+            if "location" in response.headers:
+                response.headers["Location"] = "/v1/users/me"
+            return response
+
+        return located
+
+
+router = APIRouter(prefix="/v1/users", tags=["users"], route_class=UserRoute)
 
 
 @router.post(
@@ -18,7 +38,7 @@ router = new_router("/v1/users", "users")
     status_code=201,
     operation_id="create_user",
     response_model=UserRead,
-    responses=problems(EmailTaken),
+    responses=problems(EmailTaken, PasswordHashingBusy),
 )
 async def create_user(users: WriteUsers, data: UserCreate) -> Stored:
     """Sign up.
@@ -30,7 +50,10 @@ async def create_user(users: WriteUsers, data: UserCreate) -> Stored:
 
 @router.get("/me", operation_id="get_current_user", response_model=UserRead)
 async def get_current_user(users: ReadUsers, caller: Caller) -> Stored:
-    """Read your account."""
+    """Read your account.
+
+    Any access token will do, whatever its scopes.
+    """
     return await users.read(caller.user_id)
 
 

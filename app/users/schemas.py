@@ -3,16 +3,17 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from app.core.schemas import Input, Instant, Patch, Schema, Text
+from app.core.schemas import Input, Instant, NoNul, Patch, Schema
 from app.core.timezones import TimeZone
+from app.users import emails
 
 WeekStart = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 DisplayName = Annotated[
-    Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), NoNul
 ]
 # RFC 5646, section 2.1, without its rarest forms.
 Locale = Annotated[
@@ -24,13 +25,13 @@ Locale = Annotated[
     ),
 ]
 
-_EXAMPLE = {"email": "ada@example.com", "password": "correct horse battery staple"}
+_EXAMPLE: JsonDict = {"email": "ada@example.com", "password": "correct horse battery staple"}
 
 
 def _email_address(text: str) -> str:
     try:
-        return validate_email(text, check_deliverability=False).normalized
-    except EmailNotValidError:
+        return emails.normalise(text)
+    except ValueError:
         raise PydanticCustomError("invalid_email", "must be an e-mail address") from None
 
 
@@ -80,10 +81,10 @@ class UserRead(Schema):
 
     id: UUID
     version: int = Field(description="Raised by every change; the `ETag` holds it too.")
-    email: str
-    display_name: str | None
-    timezone: str
-    locale: str
+    email: str = Field(examples=["ada@example.com"])
+    display_name: str | None = Field(examples=["Ada Lovelace"])
+    timezone: str = Field(examples=["Europe/Berlin"])
+    locale: str = Field(examples=["en-GB"])
     week_start: WeekStart
     created_at: Instant
     updated_at: Instant

@@ -8,9 +8,9 @@ from app.core.clock import new_id
 from app.core.context import Context
 from app.core.passwords import PasswordHasher
 from app.core.preconditions import Versions
-from app.core.schemas import Stored, text_key
+from app.core.schemas import Stored
 from app.projects.service import ProjectService
-from app.users import passwords
+from app.users import emails, passwords
 from app.users.repository import UserRepository
 from app.users.schemas import UserCreate, UserUpdate
 
@@ -43,7 +43,7 @@ class UserService:
         stored = await self._repository.add(
             **data.model_dump(exclude={"password"}),
             id=user_id,
-            email_key=text_key(data.email),
+            email_key=emails.key(data.email),
             password_hash=await self._hasher.hash(password),
             now=self._context.now(),
         )
@@ -63,8 +63,12 @@ class UserService:
 
     async def verify(self, email: str, password: str) -> UUID | None:
         """Whose e-mail address and password these are; None, as slowly, if nobody's."""
-        # PostgreSQL's text holds no NUL, so no account can have it in its address.
-        known = None if "\x00" in email else await self._repository.credentials(text_key(email))
+        try:
+            key = emails.key(email)
+        except ValueError:
+            known = None
+        else:
+            known = await self._repository.credentials(key)
         user_id, password_hash = known or (None, None)
         matches = await self._hasher.verify(passwords.normalise(password), password_hash)
         return user_id if matches else None

@@ -1,0 +1,37 @@
+"""SQLAlchemy Core statements, compiled once, for the driver."""
+
+from typing import Any
+
+from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg, PGDialect_asyncpg
+from sqlalchemy.sql import ClauseElement
+
+
+class _Compiler(PGCompiler_asyncpg):
+    """Writes the program's own constants into the SQL; what a client sends is a parameter."""
+
+    def visit_bindparam(self, bindparam: Any, *args: Any, **options: Any) -> Any:
+        options["literal_binds"] = options.get("literal_binds", False) or bindparam.unique
+        return super().visit_bindparam(bindparam, *args, **options)  # type: ignore[no-untyped-call]
+
+
+class _Dialect(PGDialect_asyncpg):
+    statement_compiler = _Compiler
+
+
+class Statement:
+    """A Core statement as the driver takes it: its SQL, and the order of its parameters.
+
+    The parameters are the `bindparam`s that have a name; all of them are given at each call.
+    """
+
+    __slots__ = ("_names", "sql")
+
+    def __init__(self, clause: ClauseElement) -> None:
+        dialect: Any = _Dialect
+        compiled: Any = clause.compile(dialect=dialect())
+        self.sql = str(compiled)
+        self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
+
+    def arguments(self, params: dict[str, Any]) -> list[Any]:
+        """The parameters' values, in the driver's order."""
+        return [params[name] for name in self._names]
