@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
@@ -11,7 +12,11 @@ from httpx import ASGITransport, AsyncClient
 from app.core.config import Settings
 from app.main import create_app
 from tests import servers
-from tests.people import Person, sign_up
+from tests.people import Person, RememberingHasher, sign_up
+
+# A machine that others use too is no reason for a test to fail.
+hypothesis.settings.register_profile("tickbox", deadline=None, max_examples=25)
+hypothesis.settings.load_profile("tickbox")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,6 +33,8 @@ def settings(worker_id: str) -> Iterator[Settings]:
 @pytest.fixture(scope="session")
 async def app(settings: Settings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
+    app.state.password_hasher.close()
+    app.state.password_hasher = RememberingHasher(settings.password_hash_threads)
     async with app.router.lifespan_context(app):
         yield app
 

@@ -290,6 +290,7 @@ def test_data_of_another_postgresql(data_dir: Path) -> None:
         version.write_text(kept)
 
 
-def test_wheels_that_are_not_installed(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wheels_that_are_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    assert "install tickbox[embedded]" in refusal(data_dir)
+    assert "install tickbox[embedded]" in refusal(tmp_path / "data")
+    assert not (tmp_path / "data").exists()

@@ -166,7 +166,7 @@ def test_one_folder_through_starts_and_ends(start: Start, folder: Path) -> None:
     assert still_there(servers) == []
 
     # Ended in order, it starts again as well, here on the same port at once.
-    third = start(data_dir, TICKBOX_PORT=str(httpx.URL(address).port), TICKBOX_SHUTDOWN_DELAY="1")
+    third = start(data_dir, TICKBOX_PORT=str(httpx.URL(address).port), TICKBOX_SHUTDOWN_DELAY="0.5")
     address = third.wait_until_ready()
     with httpx.Client(base_url=address) as client:
         assert client.get("/readyz").status_code == 200
@@ -211,17 +211,20 @@ def test_wrong_setting_is_one_sentence(
     assert not (folder / "unused").exists()
 
 
-def test_database_that_refuses(start: Start, folder: Path, secrets: dict[str, str]) -> None:
-    assert_refused(start(folder / "unused", **NO_SERVERS, **secrets), "database")
-    assert not (folder / "unused").exists()
-
-
-def test_database_that_is_silent(start: Start, folder: Path, secrets: dict[str, str]) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+def test_database_that_cannot_be_reached(
+    start: Start, folder: Path, secrets: dict[str, str]
+) -> None:
+    refusing = NO_SERVERS | secrets
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:  # connects, never answers
         port = silent.getsockname()[1]
         url = f"postgresql+asyncpg://tickbox:{PASSWORD}@127.0.0.1:{port}/tickbox"
-        environment = NO_SERVERS | secrets | {"TICKBOX_DATABASE_URL": url}
-        assert_refused(start(folder / "unused", **environment), "database")
+        runs = [
+            start(folder / "unused", **refusing),
+            start(folder / "unused", **refusing | {"TICKBOX_DATABASE_URL": url}),
+        ]
+        for run in runs:
+            assert_refused(run, "database at 127.0.0.1 cannot be reached")
+    assert not (folder / "unused").exists()
 
 
 def test_every_wrong_setting_is_named(start: Start, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """How serving ends, with requests open. The app is a small one; the server is Tickbox's own."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,12 +13,18 @@ import pytest
 
 # `/upload` answers when the whole body has come, so that the tests say how long a request takes.
 PROGRAM = """
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from fastapi import FastAPI, Request
 from app.core.config import Settings
 from app.core.serving import bind, serve
 
-app = FastAPI()
+@asynccontextmanager
+async def lifespan(app):
+    yield
+    print("closed", flush=True)
+
+app = FastAPI(lifespan=lifespan)
 app.state.lifecycle = SimpleNamespace(draining=False)
 
 @app.get("/draining")
@@ -63,16 +70,22 @@ class Service:
             return True
         return False
 
-    def end(self) -> int:
-        assert self.output.read() == "ended\n"
-        return self.process.wait(timeout=20)
+    def end(self) -> tuple[int, list[str]]:
+        """The exit code, and what it said at the end."""
+        lines = self.output.read().splitlines()
+        return self.process.wait(timeout=20), lines
 
 
 @contextmanager
 def serving(**settings: str) -> Iterator[Service]:
-    environment = {"TICKBOX_PORT": "0"} | {f"TICKBOX_{k.upper()}": v for k, v in settings.items()}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TICKBOX_")}
+    environment |= {"TICKBOX_PORT": "0"} | {f"TICKBOX_{k.upper()}": v for k, v in settings.items()}
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         try:
             yield Service(process)
@@ -91,7 +104,7 @@ def test_open_request_is_finished(number: signal.Signals) -> None:
         response = upload.getresponse()
         assert (response.status, response.read()) == (200, b"2")
         upload.close()
-        assert service.end() == 0
+        assert service.end() == (0, ["closed", "ended"])
 
 
 def test_serves_on_while_load_balancers_notice() -> None:
@@ -102,7 +115,7 @@ def test_serves_on_while_load_balancers_notice() -> None:
             pass
         # The second signal cuts the minute short.
         service.process.terminate()
-        assert service.end() == 0
+        assert service.end() == (0, ["closed", "ended"])
 
 
 def test_second_signal_ends_open_requests() -> None:
@@ -112,7 +125,8 @@ def test_second_signal_ends_open_requests() -> None:
         while not service.refuses():
             pass
         service.process.terminate()
-        assert service.end() == 0
+        code, lines = service.end()
+        assert (code, lines[-2:]) == (0, ["closed", "ended"])
         upload.close()
 
 
@@ -120,5 +134,6 @@ def test_request_that_does_not_finish_is_given_up() -> None:
     with serving(shutdown_timeout="0.1") as service:
         upload = service.open_upload()
         service.process.terminate()
-        assert service.end() == 0
+        code, lines = service.end()
+        assert (code, lines[-2:]) == (0, ["closed", "ended"])
         upload.close()

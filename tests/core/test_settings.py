@@ -1,0 +1,220 @@
+"""Settings: what the environment says, checked before anything starts."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from app.core.config import Settings
+from app.core.database import driver_url
+
+SECRET = "q8ZrT2vX9mLw4KpYs7NbHd3FgJc6RtVa"
+SERVERS = {
+    "TICKBOX_DATABASE_URL": "postgresql://ada:geheim-4711@db.example/tickbox",
+    "TICKBOX_REDIS_URL": "redis://:geheim-4711@cache.example",
+    "TICKBOX_SECRET_KEY": SECRET,
+    "TICKBOX_SIGNING_KEYS": "-----BEGIN PRIVATE KEY----- geheim-4711",
+}
+# Each field with something that is not its default.
+VALUES: dict[str, Any] = {
+    "host": "0.0.0.0",
+    "port": 0,
+    "data_dir": Path("/var/lib/tickbox"),
+    "database_url": SERVERS["TICKBOX_DATABASE_URL"],
+    "database_read_url": "postgresql://replica.example/tickbox",
+    "redis_url": SERVERS["TICKBOX_REDIS_URL"],
+    "secret_key": SECRET,
+    "signing_keys": SERVERS["TICKBOX_SIGNING_KEYS"],
+    "issuer": "https://tickbox.example",
+    "audience": "https://api.tickbox.example",
+    "access_token_seconds": 60,
+    "refresh_token_seconds": 86400,
+    "password_min_length": 20,
+    "password_hash_threads": 4,
+    "database_pool_size": 8,
+    "database_pool_timeout": 0.25,
+    "statement_timeout": 2.5,
+    "max_body_bytes": 4096,
+    "shutdown_delay": 5.0,
+    "shutdown_timeout": 12.5,
+    "log_level": "debug",
+}
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that says nothing of Tickbox."""
+    for name in VALUES:
+        monkeypatch.delenv(f"TICKBOX_{name.upper()}", raising=False)
+
+
+def plain(value: Any) -> Any:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def refusal(**environment: str) -> str:
+    """What is said about a start that the settings do not allow."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with pytest.raises(ValidationError) as error:
+            Settings()
+    problems = error.value.errors(include_url=False, include_input=False, include_context=False)
+    assert "geheim" not in str(problems)
+    return str(problems)
+
+
+class TestEnvironment:
+    def test_says_nothing_on_a_fresh_machine_and_that_will_do(self) -> None:
+        settings = Settings()
+        assert settings.is_embedded
+        assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+        assert settings.data_dir == Path(".tickbox")
+
+    @pytest.mark.parametrize("name", Settings.model_fields)
+    def test_sets_each_field(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        for variable, value in SERVERS.items():
+            monkeypatch.setenv(variable, value)
+        default = getattr(Settings(), name)
+        monkeypatch.setenv(f"TICKBOX_{name.upper()}", str(VALUES[name]))
+
+        value = getattr(Settings(), name)
+        assert plain(value) == VALUES[name]
+        assert type(plain(value)) is type(VALUES[name]) or isinstance(value, Path)
+        assert plain(default) != VALUES[name] or f"TICKBOX_{name.upper()}" in SERVERS
+
+    def test_that_is_empty_says_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in VALUES:
+            monkeypatch.setenv(f"TICKBOX_{name.upper()}", "")
+        assert Settings() == Settings.model_construct()
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("port", "70000"),
+            ("port", "-1"),
+            ("port", "http"),
+            ("access_token_seconds", "0"),
+            ("access_token_seconds", "901"),
+            ("access_token_seconds", "15m"),
+            ("refresh_token_seconds", "0"),
+            ("password_min_length", "7"),
+            ("password_min_length", "129"),
+            ("password_hash_threads", "0"),
+            ("database_pool_size", "0"),
+            ("database_pool_timeout", "0"),
+            ("database_pool_timeout", "nan"),
+            ("statement_timeout", "0"),
+            ("statement_timeout", "0.0001"),
+            ("statement_timeout", "inf"),
+            ("statement_timeout", "1e9"),
+            ("statement_timeout", "nan"),
+            ("max_body_bytes", "10"),
+            ("shutdown_delay", "-1"),
+            ("shutdown_delay", "inf"),
+            ("shutdown_timeout", "0"),
+            ("shutdown_timeout", "inf"),
+            ("shutdown_timeout", "nan"),
+            ("log_level", "loud"),
+        ],
+    )
+    def test_that_says_nonsense_is_refused(self, name: str, value: str) -> None:
+        assert f"'loc': ('{name}',)" in refusal(**{f"TICKBOX_{name.upper()}": value})
+
+    def test_cannot_be_changed_afterwards(self) -> None:
+        with pytest.raises(ValidationError):
+            Settings().port = 80  # type: ignore[misc]
+
+    def test_is_described_field_by_field(self) -> None:
+        assert set(VALUES) == set(Settings.model_fields)
+        assert all(field.description for field in Settings.model_fields.values())
+
+
+class TestServers:
+    @pytest.mark.parametrize("name", ["TICKBOX_DATABASE_URL", "TICKBOX_REDIS_URL"])
+    def test_are_set_together(self, name: str) -> None:
+        only = {variable: value for variable, value in SERVERS.items() if variable != name}
+        assert "are set together" in refusal(**only)
+
+    @pytest.mark.parametrize("name", ["TICKBOX_SECRET_KEY", "TICKBOX_SIGNING_KEYS"])
+    def test_of_your_own_need_secrets_of_your_own(self, name: str) -> None:
+        only = {variable: value for variable, value in SERVERS.items() if variable != name}
+        assert f"{name} is missing" in refusal(**only)
+
+    @pytest.mark.parametrize(
+        "secret", ["x", SECRET[:31], "a" * 64, "password" * 8, "0123456789" * 3, "ab" * 40]
+    )
+    def test_do_not_start_with_a_weak_secret(self, secret: str) -> None:
+        said = refusal(**SERVERS | {"TICKBOX_SECRET_KEY": secret})
+        assert "is weak" in said
+        assert len(secret) == 1 or secret not in said
+
+    @pytest.mark.parametrize(
+        ("name", "url"),
+        [
+            ("database_url", "geheim-4711"),
+            ("database_url", "postgresql://ada:geheim-4711@[db/tickbox"),
+            ("database_url", "mysql://ada:geheim-4711@db.example/tickbox"),
+            ("database_url", "redis://:geheim-4711@cache.example"),
+            ("database_url", "postgresql://ada:geheim-4711@db.example:port/tickbox"),
+            ("database_read_url", "sqlite:///geheim-4711"),
+            ("redis_url", "geheim-4711"),
+            ("redis_url", "http://:geheim-4711@cache.example"),
+            ("redis_url", "redis://:geheim-4711@cache.example:port"),
+        ],
+    )
+    def test_are_refused_where_the_url_is_of_something_else(self, name: str, url: str) -> None:
+        said = refusal(**SERVERS | {f"TICKBOX_{name.upper()}": url})
+        assert f"'loc': ('{name}',)" in said
+
+    @pytest.mark.parametrize(
+        ("name", "url"),
+        [
+            ("database_url", "postgres://ada:x@db.example/tickbox"),
+            ("database_url", "postgresql+asyncpg://postgres@/tickbox?host=/run/x&port=5432"),
+            ("redis_url", "rediss://:x@cache.example:6380/0"),
+            ("redis_url", "unix:///run/valkey/socket"),
+        ],
+    )
+    def test_are_taken_as_platforms_write_them(
+        self, name: str, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for variable, value in (SERVERS | {f"TICKBOX_{name.upper()}": url}).items():
+            monkeypatch.setenv(variable, value)
+        assert plain(getattr(Settings(), name)) == url
+
+
+class TestSecrets:
+    def test_are_not_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for variable, value in SERVERS.items():
+            monkeypatch.setenv(variable, value)
+        settings = Settings()
+        for shown in (repr(settings), str(settings), settings.model_dump_json()):
+            assert "geheim" not in shown
+            assert SECRET not in shown
+
+
+class TestDriverUrl:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgres://ada:x%40y@db.example:5433/tickbox",
+            "postgresql://ada:x%40y@db.example:5433/tickbox",
+            "postgresql+asyncpg://ada:x%40y@db.example:5433/tickbox",
+            "postgresql+psycopg://ada:x%40y@db.example:5433/tickbox",
+        ],
+    )
+    def test_is_for_asyncpg(self, url: str) -> None:
+        parsed = driver_url(url)
+        assert parsed.drivername == "postgresql+asyncpg"
+        assert (parsed.username, parsed.password) == ("ada", "x@y")
+        assert (parsed.host, parsed.port, parsed.database) == ("db.example", 5433, "tickbox")
+
+    def test_says_how_to_encrypt_as_asyncpg_does(self) -> None:
+        parsed = driver_url("postgres://db.example/tickbox?sslmode=require")
+        assert parsed.query == {"ssl": "require"}
+
+    def test_keeps_the_folder_of_a_socket(self) -> None:
+        parsed = driver_url("postgresql://postgres@/tickbox?host=/run/postgres&port=5432")
+        assert parsed.query == {"host": "/run/postgres", "port": "5432"}

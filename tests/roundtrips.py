@@ -1,0 +1,48 @@
+"""What a request costs: the statements that it sends to PostgreSQL, each of them a round trip."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from asyncpg.connection import LoggedQuery
+from fastapi import FastAPI
+from sqlalchemy import event
+
+_sent: ContextVar[list[str] | None] = ContextVar("sent", default=None)
+
+
+@asynccontextmanager
+async def statements(app: FastAPI) -> AsyncIterator[list[str]]:
+    """The SQL that the driver sends on behalf of this task, in order, until the block ends.
+
+    What others send meanwhile is not counted. A new connection asks for more, such as what a type
+    is, and prepares each statement once: for what a request costs day by day, give the app a pool
+    of one connection, and make the request before.
+    """
+    database = app.state.database
+    pools = {engine.sync_engine.pool for engine in (database._writer, database._reader)}
+    sent: list[str] = []
+    token = _sent.set(sent)
+    for pool in pools:
+        event.listen(pool, "checkout", _listen)
+    try:
+        yield sent
+        await asyncio.sleep(0)  # the driver tells of its last statement in the next turn
+    finally:
+        for pool in pools:
+            event.remove(pool, "checkout", _listen)
+        _sent.reset(token)
+
+
+def _listen(connection: Any, *_: object) -> None:
+    # Once a connection: the driver keeps its loggers in a set.
+    connection.driver_connection.add_query_logger(_note)
+
+
+def _note(query: LoggedQuery) -> None:
+    """Called in the context of the task that ran the statement."""
+    sent = _sent.get()
+    if sent is not None:
+        sent.append(query.query)
