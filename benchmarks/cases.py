@@ -1,0 +1,44 @@
+"""What is measured: the requests, and what issue 3 allows each to cost."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Sender = Literal["reader", "writer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One kind of request. `{id}` stands for a todo, another each time; `{n}` for a number."""
+
+    name: str
+    path: str
+    method: str = "GET"
+    body: str = ""
+    sender: Sender = "reader"  # whose todos it is about, too
+    cached: bool = False
+    target: float | None = None  # app CPU, as a multiple of the floor's
+
+
+HELLO = Case("hello", "/livez")
+LIST = Case("list of 20", "/v1/todos?limit=20", target=2.5)
+CACHED_LIST = Case("cached list of 20", "/v1/todos?limit=20", cached=True, target=2.0)
+READ = Case("read one", "/v1/todos/{id}", target=3.0)
+CREATE = Case(
+    "create",
+    "/v1/todos",
+    method="POST",
+    body='{"title":"Book the train {n}","priority":"high","due":{"date":"2026-11-30"}}',
+    sender="writer",
+    target=4.0,
+)
+# The number makes that each of them changes something, and the todo that it waits for no other.
+PATCH = Case(
+    "patch",
+    "/v1/todos/{id}",
+    method="PATCH",
+    body='{"title":"Book the train {n}"}',
+    sender="writer",
+    target=4.0,
+)
+
+CASES = (HELLO, LIST, CACHED_LIST, READ, CREATE, PATCH)

@@ -1,0 +1,113 @@
+"""The tables: medians over the rounds, and the ratios to the floor of the same round."""
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+from benchmarks.cases import CASES, Case
+from benchmarks.load import Cell, wrk
+
+FLOOR = "floor"
+README = Path(__file__).with_name("README.md")
+_MARKED = re.compile(r"(<!-- measured -->\n).*(\n<!-- /measured -->)", re.DOTALL)
+_PACKAGES = ("uvicorn", "uvloop", "httptools", "fastapi", "pydantic", "sqlalchemy", "asyncpg")
+
+
+class Measured:
+    """All cells of a run, round by round."""
+
+    def __init__(self, rounds: Sequence[Sequence[Cell]]) -> None:
+        cells = [cell for cells in rounds for cell in cells]
+        self._rounds = [{_key(cell): cell for cell in cells} for cells in rounds]
+        self.peers = list(dict.fromkeys(cell.peer for cell in cells))
+        self.connections = sorted({cell.connections for cell in cells})
+
+    def median(
+        self, peer: str, case: Case, connections: int, value: Callable[[Cell], float]
+    ) -> float | None:
+        """The middle one of the rounds; None where the peer does not take the case."""
+        values = self._of(peer, case, connections)
+        return median(map(value, values)) if values else None
+
+    def ratios(self, peer: str, case: Case, connections: int) -> list[float]:
+        """App CPU as a multiple of the floor's, round by round."""
+        own, floor = self._of(peer, case, connections), self._of(FLOOR, case, connections)
+        return [a.cpu / b.cpu for a, b in zip(own, floor, strict=True)] if own else []
+
+    def _of(self, peer: str, case: Case, connections: int) -> list[Cell]:
+        key = (peer, case, connections)
+        return [cells[key] for cells in self._rounds if key in cells]
+
+
+def _key(cell: Cell) -> tuple[str, Case, int]:
+    return cell.peer, cell.case, cell.connections
+
+
+def ratio_table(measured: Measured, notes: dict[Case, str]) -> str:
+    """How many times the floor's app CPU each case costs."""
+    peers = [peer for peer in measured.peers if peer != FLOOR]
+    columns = [(peer, number) for peer in peers for number in measured.connections]
+    head = ["case", "target", *(f"{peer}, {number} conn." for peer, number in columns)]
+    rows = []
+    for case in CASES:
+        row = [case.name + notes.get(case, ""), f"≤ {case.target}" if case.target else ""]
+        for peer, number in columns:
+            ratios = measured.ratios(peer, case, number)
+            spread = f" ({min(ratios):.1f} to {max(ratios):.1f})" if len(ratios) > 1 else ""
+            row.append(f"{median(ratios):.2f}{spread}" if ratios else "")
+        rows.append(row)
+    return _table(head, rows)
+
+
+def full_table(measured: Measured, notes: dict[Case, str]) -> str:
+    """Everything that was measured."""
+    head = ["case", "conn.", "peer", "requests/s", "p50 ms", "p99 ms", "app CPU µs", "/ floor's"]
+    return _table(head, list(_rows(measured, notes)))
+
+
+def _rows(measured: Measured, notes: dict[Case, str]) -> Iterator[list[str]]:
+    for case in CASES:
+        for number in measured.connections:
+            for peer in measured.peers:
+                rate = measured.median(peer, case, number, lambda cell: cell.rate)
+                if rate is None:
+                    continue
+                values = [
+                    measured.median(peer, case, number, value) or 0
+                    for value in (lambda c: c.p50, lambda c: c.p99, lambda c: c.cpu)
+                ]
+                yield [
+                    *(case.name + notes.get(case, ""), str(number), peer, f"{rate:,.0f}"),
+                    *(f"{values[0]:.1f}", f"{values[1]:.1f}", f"{values[2]:.0f}"),
+                    f"{median(measured.ratios(peer, case, number)):.2f}",
+                ]
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---", "---", *["---:"] * (len(head) - 2)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def circumstances(stores: str) -> str:
+    """When, where and with what."""
+    cpu = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    tool = subprocess.run([wrk(), "-v"], capture_output=True, text=True, check=False).stdout
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC. "
+        f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, "
+        f"Linux {platform.release()}. Python {platform.python_version()}, {packages}; {stores}; "
+        f"{' '.join(tool.split()[:2])}."
+    )
+
+
+def write(text: str) -> None:
+    """Put it into the README, in place of what was measured before."""
+    readme = README.read_text()
+    README.write_text(_MARKED.sub(lambda match: f"{match[1]}{text}{match[2]}", readme))
