@@ -22,7 +22,7 @@ async def test_the_curl_lines_lead_from_sign_up_to_a_listed_todo(app: FastAPI) -
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
         serving = asyncio.create_task(server.serve([listener]))
-        address = "127.0.0.1:{}".format(listener.getsockname()[1])
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
         shell = await asyncio.create_subprocess_exec(
             *("bash", "-euo", "pipefail", "-c", script[1].replace("127.0.0.1:8000", address)),
             stdout=asyncio.subprocess.PIPE,

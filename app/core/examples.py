@@ -42,7 +42,7 @@ def _of_type(schema: Json, schemas: dict[str, Json]) -> Any:
         case "array":
             return [example_of(schema["items"], schemas)]
         case "string":
-            return _ID if schema.get("format") == "uuid" else schema.get("title", "")
+            return _ID if schema.get("format") == "uuid" else "text"
         case kind:
             return _BY_TYPE.get(str(kind))
 

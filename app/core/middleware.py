@@ -78,7 +78,7 @@ class RequestMiddleware:
             )
         if isinstance(error, AppError):
             return error
-        logger.exception("unhandled error in request %s", scope["state"]["request_id"])
+        logger.error("unhandled error in request %s", scope["state"]["request_id"], exc_info=error)
         return InternalError()
 
 

@@ -141,6 +141,9 @@ def _document(app: FastAPI) -> Json:
         schemas.pop(name, None)
     for name, examples in _body_examples(app):
         schemas[name]["examples"] = examples
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            field.pop("title", None)  # its name again
     codes: set[str] = set()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -226,6 +229,9 @@ def _complete_parameter(parameter: Json) -> None:
         parameter.setdefault("description", f"The {name.removesuffix('_id')}'s id.")
     # None is for one that was left out; there is no way to send `null`.
     schema = parameter["schema"]
+    schema.pop("title", None)
+    if schema.get("default") == []:
+        del schema["default"]
     kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
     if len(kinds) == 1:
         del schema["anyOf"]

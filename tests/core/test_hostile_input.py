@@ -8,6 +8,7 @@ from tests.core.answers import document_faults, faults
 from tests.core.callers import Caller
 from tests.core.hostile import DOUBTFUL, NOT_JSON, REFUSED
 from tests.core.operations import JSON_OPERATIONS, Operation, alternatives, fields, with_field
+from tests.people import Person
 
 pytestmark = pytest.mark.parametrize("operation", JSON_OPERATIONS, ids=str)
 
@@ -47,7 +48,8 @@ async def test_what_a_field_may_take_breaks_nothing(caller: Caller, operation: O
         assert not list(faults(response))
 
 
-async def test_text_of_any_script_comes_back(caller: Caller, operation: Operation) -> None:
+async def test_text_of_any_script_comes_back(ada: Person, operation: Operation) -> None:
+    caller = Caller(ada)
     texts = [
         "\u202eright\u202c to \u2067left\u2069 مرحبا",
         "👩‍👩‍👧‍👦 🏳️‍🌈 \U0001f1ee\U0001f1f8",
