@@ -33,7 +33,9 @@ def serve() -> None:
     """Migrate the database, then serve until Ctrl-C or SIGTERM."""
     with _explained(), _ended_by_signals(code=0):
         settings = Settings()
-        from app.core import serving
+        from app.core import logs, serving
+
+        logs.configure(settings.log_level)
 
         with serving.bind(settings) as listener, _servers(settings) as complete:
             _upgrade(complete)

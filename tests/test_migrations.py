@@ -7,11 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import make_url
@@ -43,6 +43,10 @@ INDEXES = """
 SELECT tablename, indexname, indexdef FROM pg_indexes
 WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1, 2
 """
+WAITING = """
+SELECT count(*)::int FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event = 'advisory'
+"""
 LEFT = """
 SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
 UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace
@@ -61,6 +65,26 @@ def ask(url: str, sql: str) -> Rows:
             await connection.close()
 
     return asyncio.run(rows())
+
+
+@contextmanager
+def holding(url: str, sql: str) -> Iterator[None]:
+    """Somebody else has taken a lock, for the length of the block."""
+    # A loop of its own, which is not running while a migration runs one.
+    with asyncio.Runner() as runner:
+        connection = runner.run(servers.connect(url))
+        runner.run(connection.execute(sql))
+        try:
+            yield
+        finally:
+            runner.run(connection.close())
+
+
+def the_lock() -> int:
+    """What a migration holds while it runs."""
+    number = re.search(r"^_LOCK = ([\d_]+)$", (VERSIONS.parent / "env.py").read_text(), re.M)
+    assert number is not None
+    return int(number[1])
 
 
 def schema(url: str) -> tuple[Rows, Rows, Rows]:
@@ -181,36 +205,37 @@ class TestNames:
 
 
 class TestAtOnce:
-    def test_two_processes_do_not_collide(self, settings: Settings, empty: str) -> None:
+    def test_two_processes_wait_for_each_other(self, settings: Settings, empty: str) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("TICKBOX_")}
         for name in ("redis_url", "secret_key", "signing_keys"):
             environment[f"TICKBOX_{name.upper()}"] = getattr(settings, name).get_secret_value()
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "migrate"],
-                env=environment | {"TICKBOX_DATABASE_URL": empty},
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for _ in range(2)
-        ]
+        with holding(empty, f"SELECT pg_advisory_lock({the_lock()})"):
+            processes = [
+                subprocess.Popen(
+                    [sys.executable, "-m", "app.cli", "migrate"],
+                    env=environment | {"TICKBOX_DATABASE_URL": empty},
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+                for _ in range(2)
+            ]
+            deadline = time.monotonic() + 20
+            while ask(empty, WAITING) != [(2,)]:
+                assert time.monotonic() < deadline
+                assert [process.poll() for process in processes] == [None, None]
+            assert ask(empty, LEFT) == []
         ended = [(process.communicate()[1], process.returncode) for process in processes]
 
         assert ended == [("", 0)] * 2
         assert ask(empty, "SELECT * FROM alembic_version") == [(migrations.head(),)]
 
     def test_gives_up_on_a_table_that_somebody_else_has_locked(self, scratch: str) -> None:
-        # In the thread of a lock that is held, since a migration runs an event loop of its own.
-        loop = asyncio.new_event_loop()
-        holder: asyncpg.Connection = loop.run_until_complete(servers.connect(scratch))
-        loop.run_until_complete(holder.execute("BEGIN; LOCK TABLE todos"))
         started = time.monotonic()
-        try:
-            with pytest.raises(MigrationError, match=r"somebody else holds a lock") as error:
-                migrations.downgrade(scratch, "base")
-        finally:
-            loop.run_until_complete(holder.close())
-            loop.close()
+        with (
+            holding(scratch, "BEGIN; LOCK TABLE todos"),
+            pytest.raises(MigrationError, match=r"somebody else holds a lock") as error,
+        ):
+            migrations.downgrade(scratch, "base")
 
         assert time.monotonic() - started < 5
         assert "LOCK TABLE" not in str(error.value)
