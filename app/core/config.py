@@ -6,7 +6,7 @@ the README's table is made from them.
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,22 +28,39 @@ def _is_strong(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def _has_scheme(*schemes: str) -> AfterValidator:
-    def check(url: SecretStr) -> SecretStr:
-        try:
-            parts = urlsplit(url.get_secret_value())
-            is_url = parts.scheme in schemes and (parts.port or 1) > 0
-        except ValueError:
-            is_url = False
-        if not is_url:
-            raise ValueError(f"is no URL that begins with {schemes[0]}://")
-        return url
-
-    return AfterValidator(check)
+def _parts(url: SecretStr, *schemes: str) -> tuple[SplitResult, dict[str, str]]:
+    """A URL's parts and its query. Raises `ValueError` where it is none, or of another scheme."""
+    try:
+        parts = urlsplit(url.get_secret_value())
+        is_url = parts.scheme in schemes and (parts.port or 1) > 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise ValueError(f"is no URL that begins with {schemes[0]}://")
+    return parts, dict(parse_qsl(parts.query, keep_blank_values=True))
 
 
-PostgresUrl = Annotated[SecretStr, _has_scheme("postgresql", "postgres", "postgresql+asyncpg")]
-RedisUrl = Annotated[SecretStr, _has_scheme("redis", "rediss", "unix")]
+def _is_postgres(url: SecretStr) -> SecretStr:
+    parts, query = _parts(url, "postgresql", "postgres", "postgresql+asyncpg")
+    if not (parts.hostname or query.get("host")) or not parts.path.strip("/"):
+        # The driver would take whatever it finds on this machine.
+        raise ValueError("names no host, or no database")
+    return url
+
+
+def _is_redis(url: SecretStr) -> SecretStr:
+    parts, query = _parts(url, "redis", "rediss", "unix")
+    database = query.get("db", "0") if parts.scheme == "unix" else parts.path.strip("/") or "0"
+    if not database.isdecimal():
+        raise ValueError("names a database that is no number")
+    if query.keys() - {"db"}:
+        # Not which: it may be part of a password that was not escaped.
+        raise ValueError("has a parameter other than db")
+    return url
+
+
+PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_is_redis)]
 StrongSecret = Annotated[SecretStr, AfterValidator(_is_strong)]
 
 
@@ -113,6 +130,9 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(
         1 << 20, ge=1024, description="Largest request body; one over it is 413."
+    )
+    request_timeout: float = Field(
+        10, gt=0, description="Seconds in which a request has to arrive whole; else it is cut."
     )
     shutdown_delay: float = Field(
         0, ge=0, description="Seconds to go on serving, not ready, after SIGTERM."

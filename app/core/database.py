@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
-from app.core.config import Settings
+from app.core.config import Settings, SettingsError
 from app.core.errors import (
     AppError,
     DatabaseBusy,
@@ -31,6 +31,9 @@ from app.core.errors import (
 from app.core.statement import Statement
 
 logger = logging.getLogger(__name__)
+
+# What both libpq and asyncpg know; asyncpg takes the rest from PG* variables (PGSSLROOTCERT).
+_URL_PARAMETERS = {"host", "port", "ssl"}
 
 AfterCommit = Callable[[], Awaitable[None]]
 
@@ -169,11 +172,17 @@ ReadingPrimary = Annotated[ReadConnection, Depends(_primary)]
 
 
 def driver_url(url: str) -> URL:
-    """The URL as platforms give it (`postgres://`, `?sslmode=`), for SQLAlchemy and asyncpg."""
+    """The URL as platforms give it (`postgres://`, `?sslmode=`), for SQLAlchemy and asyncpg.
+
+    Raises `SettingsError` for a parameter that would be the end of every connection.
+    """
     parsed = make_url(url).set(drivername="postgresql+asyncpg")
     query = dict(parsed.query)
     if "sslmode" in query:
         query["ssl"] = query.pop("sslmode")
+    if not query.keys() <= _URL_PARAMETERS:
+        # Which one is not said: behind an unescaped "?" it may be part of the password.
+        raise SettingsError("a database URL has no parameters here but host, port and sslmode")
     return parsed.set(query=query)
 
 

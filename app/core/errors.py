@@ -17,9 +17,19 @@
 A class that clients may meet has a `code`, which never changes; `docs/problems.md` lists all.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any, ClassVar, Literal
+
+# A longer one is no name of ours, and is not sent back.
+_MAX_NAME_LENGTH = 64
+
+
+def pointer(names: Iterable[str]) -> str:
+    """A JSON Pointer (RFC 6901); it ends before a name that is something large that was sent."""
+    known = takewhile(lambda name: len(name) <= _MAX_NAME_LENGTH, names)
+    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in known)
 
 
 @dataclass(frozen=True, slots=True)

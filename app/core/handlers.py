@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from itertools import islice, takewhile
+from itertools import islice
 from typing import Any, get_args
 
 import orjson
@@ -20,6 +20,7 @@ from app.core.errors import (
     MethodNotAllowed,
     RouteNotFound,
     ValidationFailed,
+    pointer,
 )
 from app.core.schemas import UNION_TAG
 
@@ -27,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 # Enough to mend a form by; a body of a thousand wrong fields gets no answer larger than itself.
 _MAX_ERRORS = 100
-_MAX_NAME_LENGTH = 64
 _PYDANTICS_OWN = frozenset(get_args(ErrorType))
 
 
@@ -144,11 +144,9 @@ def field_errors(errors: Sequence[Any]) -> Iterable[FieldError]:
             code, message = kind, error["msg"]
         if location not in ("body", "query", "path", "header"):
             location = "body"
-        yield FieldError(_pointer(path), code, message, location)
+        yield FieldError(pointer(_names(path)), code, message, location)
 
 
-def _pointer(path: Iterable[str | int]) -> str:
-    """RFC 6901; it ends before a name that is no name, but something large that was sent."""
-    names = (name for name in map(str, path) if not name.startswith(UNION_TAG))
-    parts = takewhile(lambda name: len(name) <= _MAX_NAME_LENGTH, names)
-    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+def _names(path: Iterable[str | int]) -> Iterable[str]:
+    """What was sent, without the tags by which Pydantic tells the members of a union apart."""
+    return (name for name in map(str, path) if not name.startswith(UNION_TAG))

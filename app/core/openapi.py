@@ -131,7 +131,6 @@ def _document(app: FastAPI) -> Json:
         routes=app.routes,
         servers=[{"url": "/", "description": "This server."}],
         contact={"name": "The maintainers of Tickbox"},
-        license_info={"name": "MIT License", "identifier": "MIT"},
     )
     schemas = document["components"]["schemas"]
     for model in (Problem, FieldProblem):

@@ -72,10 +72,6 @@ class PasswordHasher:
         """
         return await self._in_thread(partial(self._verify, password, password_hash))
 
-    def needs_rehash(self, password_hash: str) -> bool:
-        """Whether it was made at another cost than today's; for a hash that has just verified."""
-        return _passwords.needs_update(password_hash)
-
     def close(self) -> None:
         """Drop what waits and end the threads, after what they are at: some 20 ms at most."""
         self._pool.shutdown(cancel_futures=True)

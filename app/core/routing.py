@@ -18,7 +18,13 @@ from fastapi.params import ParamTypes
 from fastapi.routing import APIRoute
 
 from app.core.body import parse_json
-from app.core.errors import FieldError, UnsupportedMediaType, ValidationFailed
+from app.core.errors import (
+    FieldError,
+    MalformedRequest,
+    UnsupportedMediaType,
+    ValidationFailed,
+    pointer,
+)
 from app.core.schemas import Listed, Stored
 
 # A shared cache may keep nothing, a private one asks each time: what is seen depends on who asks.
@@ -148,14 +154,15 @@ def _check_query(raw: bytes, known: Mapping[str, bool]) -> None:
             max_num_fields=_MAX_QUERY_FIELDS,
         )
     except ValueError:
-        raise ValidationFailed(
-            errors=(FieldError("", "invalid_text", "is not percent-encoded UTF-8", "query"),)
-        ) from None
+        message = f"has over {_MAX_QUERY_FIELDS} parameters, or is not percent-encoded UTF-8"
+        raise ValidationFailed(errors=(FieldError("", "invalid_text", message, "query"),)) from None
     errors: list[FieldError] = []
     seen: set[str] = set()
     for name, _ in pairs:
         if name not in known:
-            errors.append(FieldError(f"/{name}", "unknown_parameter", "is not known here", "query"))
+            errors.append(
+                FieldError(pointer([name]), "unknown_parameter", "is not known here", "query")
+            )
         elif name in seen and not known[name]:
             errors.append(
                 FieldError(f"/{name}", "repeated", "must not be given more than once", "query")
@@ -169,6 +176,12 @@ async def _read_body(request: Request, media_types: tuple[str, ...]) -> Request:
     body = await request.body()
     if not body:
         return request
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise UnsupportedMediaType(
+            "Send the body without a content coding.", headers={"Accept-Encoding": "identity"}
+        )
+    if len(request.headers.getlist("content-type")) > 1:
+        raise MalformedRequest("The Content-Type header was sent more than once.")
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.replace('"', "").strip().lower()
     if media_type.strip().lower() not in media_types or charset not in (

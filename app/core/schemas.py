@@ -1,5 +1,6 @@
 """What all schemas share: inputs that forbid what they do not know, outputs, pages, text."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from uuid import UUID
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
@@ -59,10 +61,30 @@ class Patch(Input):
         return schema
 
 
+_INTEGER = re.compile(r"-?[0-9]{1,100}", re.ASCII)
+_FLAGS = {"true": True, "false": False}
+
+
+def _query_integer(value: object) -> object:
+    """Digits; Pydantic would take `5.0`, `1_0` and ` 5` too."""
+    if isinstance(value, str):
+        return int(value) if _INTEGER.fullmatch(value) else None
+    return value
+
+
+def _query_flag(value: object) -> object:
+    """`true` or `false`; Pydantic would take `yes`, `on` and `1` too."""
+    return _FLAGS.get(value) if isinstance(value, str) else value
+
+
+QueryInteger = Annotated[int, BeforeValidator(_query_integer)]
+QueryFlag = Annotated[bool, BeforeValidator(_query_flag)]
+
+
 class ListQuery(Input):
     """The parameters of every list."""
 
-    limit: int = Field(50, ge=1, le=200, description="How many items a page has at most.")
+    limit: QueryInteger = Field(50, ge=1, le=200, description="How many items a page has at most.")
     cursor: str | None = Field(
         None,
         max_length=1000,

@@ -20,6 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.core.config import Settings, SettingsError
+from app.core.connections import protocol
 from app.core.processes import StartError
 
 # Longer than load balancers keep an idle connection (60 s at most of them), so that they close it
@@ -60,7 +61,7 @@ def serve(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=protocol(settings.request_timeout),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -67,7 +67,7 @@ class ProjectRepository(Repository):
             stored = await self._stored(statements.CREATE, **values)
             assert stored is not None
             return stored
-        await self._value(statements.LOCK_TREE, id=data.parent_id)
+        await self._value(statements.LOCK_TREE, **self._seen, id=data.parent_id)
         stored = await self._stored(statements.CREATE_BELOW, parent_id=data.parent_id, **values)
         if stored is None:
             await self.explain_refusal(data.parent_id, "/parent_id")
@@ -91,7 +91,7 @@ class ProjectRepository(Repository):
 
     async def remove(self, project_id: UUID, versions: Versions, **values: Any) -> None:
         """Delete it and all below it. Raises as `patch` does; only its owner may."""
-        await self._value(statements.LOCK_TREE, id=project_id)
+        await self._value(statements.LOCK_TREE, **self._seen, id=project_id)
         gone = await self._value(
             statements.DELETE, **self._seen, id=project_id, versions=versions, **values
         )

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import UUID7, Field, Strict, StringConstraints
 
-from app.core.schemas import IdOrNone, Input, Instant, ListQuery, NoNul, Patch, Schema
+from app.core.schemas import IdOrNone, Input, Instant, ListQuery, NoNul, Patch, QueryFlag, Schema
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), NoNul]
 Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#3367d6"])]
@@ -71,4 +71,6 @@ class ProjectQuery(ListQuery):
     parent_id: IdOrNone | None = Field(
         None, description="Those right below a project; `none`: top level only."
     )
-    archived: bool = Field(False, description="Those that are archived, or those that are not.")
+    archived: QueryFlag = Field(
+        False, description="Those that are archived, or those that are not."
+    )

@@ -184,7 +184,8 @@ def _delete() -> Statement:
 
 def _lock_tree() -> Statement:
     """Wait for the tree that a project is in, for which its root stands, whoever's that is."""
-    start = select(projects.c.id, projects.c.parent_id).where(projects.c.id == _id)
+    # Whoever cannot see it cannot make others wait for it, or learn that they do.
+    start = _seen.with_only_columns(projects.c.id, projects.c.parent_id)
     up = start.cte("up", recursive=True)
     up = up.union_all(
         select(projects.c.id, projects.c.parent_id).join(up, up.c.parent_id == projects.c.id)

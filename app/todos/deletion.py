@@ -75,8 +75,10 @@ def _delete() -> Statement:
 
 DELETE = _delete()
 
+_visible = visible_to_principal().subquery("visible")
 LOCK_PROJECT = Statement(
-    select(
-        func.pg_advisory_xact_lock(func.hashtextextended(cast(todos.c.project_id, Text), 0))
-    ).where(todos.c.id == todo_id)
+    select(func.pg_advisory_xact_lock(func.hashtextextended(cast(todos.c.project_id, Text), 0)))
+    # Whoever cannot see it cannot make others wait for it, or learn that they do.
+    .join(_visible, _visible.c.id == todos.c.project_id)
+    .where(todos.c.id == todo_id)
 )

@@ -60,7 +60,7 @@ class TodoRepository(Repository):
                 return await self._stored(writes.CREATE_IN_INBOX, **values)
             values["project_id"] = data.project_id
             return await self._stored(writes.CREATE_IN_PROJECT, **values)
-        await self._value(LOCK_PROJECT, id=data.parent_id)
+        await self._value(LOCK_PROJECT, **self._seen, id=data.parent_id)
         stored = await self._stored(
             writes.CREATE_SUBTASK, project_id=data.project_id, parent_id=data.parent_id, **values
         )
@@ -82,7 +82,7 @@ class TodoRepository(Repository):
 
     async def remove(self, todo_id: UUID, versions: Versions, **values: Any) -> None:
         """Delete it and all below it. Raises as `patch` does."""
-        await self._value(LOCK_PROJECT, id=todo_id)
+        await self._value(LOCK_PROJECT, **self._seen, id=todo_id)
         if await self._value(DELETE, **self._seen, id=todo_id, versions=versions, **values) is None:
             await self._explain(todo_id, versions)
 

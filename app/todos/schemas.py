@@ -11,7 +11,17 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from app.core.schemas import IdOrNone, Input, Instant, ListQuery, NoNul, Patch, Schema, Title
+from app.core.schemas import (
+    IdOrNone,
+    Input,
+    Instant,
+    ListQuery,
+    NoNul,
+    Patch,
+    QueryFlag,
+    Schema,
+    Title,
+)
 from app.todos.due import Due
 
 Priority = Literal["none", "low", "medium", "high", "urgent"]
@@ -104,5 +114,7 @@ class TodoQuery(ListQuery):
     parent_id: IdOrNone | None = Field(
         None, description="The subtasks of a todo; `none`: top level only."
     )
-    completed: bool | None = Field(None, description="Those that are done, or those that are not.")
+    completed: QueryFlag | None = Field(
+        None, description="Those that are done, or those that are not."
+    )
     priority: list[Priority] = Field([], max_length=5, description="Those of any of these.")
