@@ -82,7 +82,9 @@ def holding(url: str, sql: str) -> Iterator[None]:
 
 def the_lock() -> int:
     """What a migration holds while it runs."""
-    number = re.search(r"^_LOCK = ([\d_]+)$", (VERSIONS.parent / "env.py").read_text(), re.M)
+    number = re.search(
+        r"^_LOCK = ([\d_]+)$", (VERSIONS.parent / "env.py").read_text(), re.MULTILINE
+    )
     assert number is not None
     return int(number[1])
 

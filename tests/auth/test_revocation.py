@@ -1,5 +1,6 @@
 """`POST /v1/oauth/revoke` (RFC 7009): the session of a token ends."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -55,6 +56,23 @@ async def test_twice_is_as_good_as_once(app: FastAPI, client: AsyncClient, ada: 
     for name in ("refresh_token", "refresh_token", "access_token"):
         assert (await revoke(client, ada.tokens[name])).status_code == 200
     assert not await is_alive(app, ada.tokens)
+
+
+async def test_while_the_token_is_being_refreshed_leaves_none_alive(
+    app: FastAPI, client: AsyncClient, ada: Person
+) -> None:
+    for _ in range(5):
+        tokens = await sign_in(client, ada.user["email"])
+        answers = await asyncio.gather(
+            refresh(client, tokens), revoke(client, tokens["access_token"])
+        )
+        assert answers[1].status_code == 200
+        assert not await is_alive(app, tokens)
+        if answers[0].status_code == 200:
+            assert not await is_alive(app, answers[0].json())
+            assert_refused(await refresh(client, answers[0].json()))
+        else:
+            assert_refused(answers[0])
 
 
 async def test_of_a_refresh_token_that_was_used_ends_the_session(

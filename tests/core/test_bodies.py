@@ -228,3 +228,23 @@ async def test_large_body_of_unknown_length_is_not_read_to_its_end(
     assert not [*faults(response), *document_faults(response, operation)]
     assert response.status_code == 413
     assert sent == LIMIT + (1 << 16)
+
+
+async def test_a_body_with_a_content_coding_is_415(caller: Caller) -> None:
+    response = await caller.person.client.post(
+        "/v1/todos", json={"title": "Book the train"}, headers={"Content-Encoding": "gzip"}
+    )
+
+    assert response.status_code == 415
+    assert response.headers["accept-encoding"] == "identity"
+
+
+async def test_two_content_types_are_400(caller: Caller) -> None:
+    response = await caller.person.client.post(
+        "/v1/todos",
+        content=b'{"title": "Book the train"}',
+        headers=[("Content-Type", "application/json"), ("Content-Type", "text/plain")],
+    )
+
+    assert response.status_code == 400
+    assert response.json()["code"] == "malformed_request"

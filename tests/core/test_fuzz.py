@@ -69,6 +69,8 @@ async def test_any_json_is_answered(
     value = data.draw(bodies(operation))
     if isinstance(value, dict) and data.draw(st.booleans()):
         value = {**caller.value(operation), **value}
+    # What was archived by one example would take no other.
+    caller = Caller(caller.person)
     response = await caller.send(operation, body=json.dumps(value).encode())
     assert not [*faults(response), *document_faults(response, operation)]
 

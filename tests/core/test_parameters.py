@@ -199,3 +199,25 @@ def _valid(schema: dict[str, object]) -> str:
     if schema.get("format") == "uuid":
         return "01936b7e-8f00-7000-8000-000000000000"
     return {"integer": "1", "boolean": "true"}.get(str(schema.get("type")), "text")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=5.0", "limit=1_0", "limit=%2B5", "limit=%205", "limit=", "limit=5e0", "limit=%D9%A5"],
+)
+async def test_only_digits_are_a_number(caller: Caller, query: str) -> None:
+    response = await caller.person.get(f"/v1/todos?{query}")
+
+    assert response.status_code == 422
+    [error] = response.json()["errors"]
+    assert (error["pointer"], error["code"], error["in"]) == ("/limit", "wrong_type", "query")
+
+
+@pytest.mark.parametrize("text", ["yes", "1", "on", "True", "TRUE", ""])
+async def test_only_true_and_false_are_a_boolean(caller: Caller, text: str) -> None:
+    for url, name in (("/v1/todos", "completed"), ("/v1/projects", "archived")):
+        response = await caller.person.get(url, params={name: text})
+
+        assert response.status_code == 422, url
+        [error] = response.json()["errors"]
+        assert (error["pointer"], error["code"]) == (f"/{name}", "wrong_type")

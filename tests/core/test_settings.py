@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.core.config import Settings
+from app.core.config import Settings, SettingsError
 from app.core.database import driver_url
 
 SECRET = "q8ZrT2vX9mLw4KpYs7NbHd3FgJc6RtVa"
@@ -36,6 +36,7 @@ VALUES: dict[str, Any] = {
     "database_pool_timeout": 0.25,
     "statement_timeout": 2.5,
     "max_body_bytes": 4096,
+    "request_timeout": 3.0,
     "shutdown_delay": 5.0,
     "shutdown_timeout": 12.5,
     "log_level": "debug",
@@ -111,6 +112,7 @@ class TestEnvironment:
             ("statement_timeout", "1e9"),
             ("statement_timeout", "nan"),
             ("max_body_bytes", "10"),
+            ("request_timeout", "0"),
             ("shutdown_delay", "-1"),
             ("shutdown_delay", "inf"),
             ("shutdown_timeout", "0"),
@@ -218,3 +220,41 @@ class TestDriverUrl:
     def test_keeps_the_folder_of_a_socket(self) -> None:
         parsed = driver_url("postgresql://postgres@/tickbox?host=/run/postgres&port=5432")
         assert parsed.query == {"host": "/run/postgres", "port": "5432"}
+
+    @pytest.mark.parametrize("name", ["channel_binding", "sslrootcert", "application_name"])
+    def test_has_no_parameter_that_asyncpg_does_not_know(self, name: str) -> None:
+        with pytest.raises(SettingsError, match=r"but host, port and sslmode$") as error:
+            driver_url(f"postgresql://ada:geheim@db.example/tickbox?sslmode=require&{name}=geheim")
+        assert "geheim" not in str(error.value)
+
+
+class TestUrls:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "mysql://h/db",
+            "postgresql://",
+            "postgresql://u:geheim-4711@h",
+            "postgresql:///db",
+            "postgresql://u:geheim-4711@h:x/db",
+            "postgresql://u:geheim-4711@[h/db",
+        ],
+    )
+    def test_names_a_host_and_a_database_or_is_refused(self, url: str) -> None:
+        with pytest.raises(ValidationError) as caught:
+            Settings.model_validate({"database_url": url, "redis_url": "redis://h"})
+
+        [error] = caught.value.errors()
+        assert error["loc"] == ("database_url",)
+        assert "geheim" not in error["msg"]
+
+    @pytest.mark.parametrize(
+        "url", ["http://h", "redis://h/x", "unix:///s?db=x", "redis://h?geheim-4711=1"]
+    )
+    def test_of_redis_has_a_numbered_database_or_none(self, url: str) -> None:
+        with pytest.raises(ValidationError) as caught:
+            Settings.model_validate({"database_url": "postgresql://h/db", "redis_url": url})
+
+        [error] = caught.value.errors()
+        assert error["loc"] == ("redis_url",)
+        assert "geheim" not in error["msg"]

@@ -1,6 +1,7 @@
 """`GET /v1/todos`: which todos, in which order, and what its parameters may be."""
 
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 from httpx import Response
@@ -72,6 +73,8 @@ _NOT_UNDERSTOOD = [
     ("project_id=inbox", ("query", "/project_id/0", "invalid_id")),
     ("priority=top", ("query", "/priority/0", "not_allowed")),
     ("priority=low&priority=", ("query", "/priority/1", "not_allowed")),
+    ("&".join(["priority=low"] * 6), ("query", "/priority", "too_long")),
+    ("&".join([f"project_id={uuid4()}" for _ in range(101)]), ("query", "/project_id", "too_long")),
     ("offset=1", ("query", "/offset", "unknown_parameter")),
     ("Limit=1", ("query", "/Limit", "unknown_parameter")),
 ]

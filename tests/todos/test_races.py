@@ -268,3 +268,19 @@ async def test_a_storm_of_writes_leaves_the_tree_in_order(
 
     assert set(_statuses(responses)) <= {200, 201, 204, 404}
     await _assert_consistent(database, ada)
+
+
+async def test_a_stranger_waits_for_nobody_and_makes_nobody_wait(
+    ada: Person, bob: Person, database: asyncpg.Connection
+) -> None:
+    todo = await ada.make_todo()
+    async with database.transaction():
+        await database.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", todo["project_id"]
+        )
+        for response in (
+            await bob.client.delete(f"/v1/todos/{todo['id']}"),
+            await bob.client.post("/v1/todos", json={"title": "x", "parent_id": todo["id"]}),
+            await bob.client.delete(f"/v1/projects/{todo['project_id']}"),
+        ):
+            assert response.status_code == 404

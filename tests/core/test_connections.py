@@ -1,0 +1,82 @@
+"""Slow clients: a request arrives whole in time, or its connection is closed."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from app.core.connections import protocol
+
+TIMEOUT = 0.3
+# What a machine that is busy with other tests may add.
+GRACE = 5
+HEAD = b"GET /livez HTTP/1.1\r\nHost: tickbox\r\n"
+BODY = b"POST /v1/users HTTP/1.1\r\nHost: tickbox\r\nContent-Type: application/json\r\n"
+
+
+@pytest.fixture
+async def address(app: FastAPI) -> AsyncIterator[tuple[str, int]]:
+    """The app behind a server that waits for requests no longer than `TIMEOUT`."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(app, http=protocol(TIMEOUT), lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve([listener]))
+        yield listener.getsockname()
+        server.should_exit = True
+        await serving
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"G",
+        HEAD,
+        BODY + b'Content-Length: 100\r\n\r\n{"email"',
+        BODY + b'Transfer-Encoding: chunked\r\n\r\n5\r\n{"ema\r\n',
+    ],
+    ids=["nothing", "a byte", "half a head", "half a body", "a chunk"],
+)
+async def test_a_request_that_does_not_arrive_is_given_up(
+    address: tuple[str, int], sent: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(sent)
+
+    answer = await asyncio.wait_for(reader.read(), TIMEOUT + GRACE)
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    writer.close()
+
+
+async def test_bytes_that_keep_coming_are_no_reason_to_wait(address: tuple[str, int]) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    writer.write(HEAD)
+    answer = asyncio.create_task(reader.read())
+
+    while not answer.done() and loop.time() < begin + TIMEOUT + GRACE:
+        writer.write(b"x")
+        await asyncio.wait([answer], timeout=TIMEOUT / 10)
+
+    assert (await answer).startswith(b"HTTP/1.1 408 ")
+    writer.close()
+
+
+async def test_a_connection_is_kept_for_the_next_request(address: tuple[str, int]) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(HEAD + b"\r\n")
+    first = await reader.readuntil(b'{"status":"alive"}')
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(reader.read(1), TIMEOUT * 2)
+    writer.write(HEAD + b"\r\n")
+    second = await reader.readuntil(b'{"status":"alive"}')
+
+    assert first.startswith(b"HTTP/1.1 200 ")
+    assert second.startswith(b"HTTP/1.1 200 ")
+    writer.close()
