@@ -153,9 +153,14 @@ def _check_query(raw: bytes, known: Mapping[str, bool]) -> None:
             errors="strict",
             max_num_fields=_MAX_QUERY_FIELDS,
         )
+    except UnicodeError:
+        raise ValidationFailed(
+            errors=(FieldError("", "invalid_text", "is not percent-encoded UTF-8", "query"),)
+        ) from None
     except ValueError:
-        message = f"has over {_MAX_QUERY_FIELDS} parameters, or is not percent-encoded UTF-8"
-        raise ValidationFailed(errors=(FieldError("", "invalid_text", message, "query"),)) from None
+        raise ValidationFailed(
+            errors=(FieldError("", "too_long", "has too many parameters", "query"),)
+        ) from None
     errors: list[FieldError] = []
     seen: set[str] = set()
     for name, _ in pairs:

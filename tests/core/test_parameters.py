@@ -221,3 +221,11 @@ async def test_only_true_and_false_are_a_boolean(caller: Caller, text: str) -> N
         assert response.status_code == 422, url
         [error] = response.json()["errors"]
         assert (error["pointer"], error["code"]) == (f"/{name}", "wrong_type")
+
+
+async def test_a_query_has_no_end_of_parameters(caller: Caller) -> None:
+    response = await caller.person.get("/v1/todos?" + "&".join(["priority=high"] * 201))
+
+    assert response.status_code == 422
+    [error] = response.json()["errors"]
+    assert (error["pointer"], error["code"], error["in"]) == ("", "too_long", "query")
