@@ -87,7 +87,6 @@ class ListQuery(Input):
     limit: QueryInteger = Field(50, ge=1, le=200, description="How many items a page has at most.")
     cursor: str | None = Field(
         None,
-        max_length=1000,
         description="`next_cursor` of the page before, as it was given.",
     )
 

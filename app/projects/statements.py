@@ -74,6 +74,11 @@ def _event(doc: CTE, event: str, before: CTE | None = None) -> Select[Any]:
     return rows if before is None else rows.join_from(doc, before, before.c.id == doc.c.id)
 
 
+def _later(row: Any) -> ColumnElement[Any]:
+    """The instant of a change to a locked row: one that waited is not older than what it saw."""
+    return func.greatest(_now, row.c.updated_at)
+
+
 def _with_role(rows: FromClause, role: ColumnElement[Any], name: str) -> CTE:
     return document(select(rows, role.label("role")).subquery("row"), name)
 
@@ -142,7 +147,7 @@ def patch(fields: frozenset[str]) -> Statement:
         .where(
             tuple_(*(old.c[field] for field in values)).is_distinct_from(tuple_(*values.values()))
         )
-        .values(**values, version=projects.c.version + 1, updated_at=_now)
+        .values(**values, version=projects.c.version + 1, updated_at=_later(old))
         .returning(*projects.c, old.c.role)
         .cte("new")
     )
@@ -169,7 +174,7 @@ def _delete() -> Statement:
         update(projects)
         .where(projects.c.id == old.c.id)
         .where(exists(select(target.c.id).where(target.c.id == _id, is_expected)))
-        .values(deleted_at=_now, version=projects.c.version + 1, updated_at=_now)
+        .values(deleted_at=_now, version=projects.c.version + 1, updated_at=_later(old))
         .returning(*projects.c)
         .cte("gone")
     )

@@ -6,7 +6,7 @@ from app.core.changes import record
 from app.core.statement import Statement
 from app.projects.permissions import may_edit, visible_to_principal
 from app.todos.representation import document
-from app.todos.writes import count, event_of, is_expected, now, todo_id, todos
+from app.todos.writes import count, event_of, is_expected, later, now, todo_id, todos
 
 
 def _delete() -> Statement:
@@ -36,7 +36,7 @@ def _delete() -> Statement:
         update(todos)
         .where(todos.c.id == old.c.id)
         .where(exists(select(target.c.id).where(target.c.id == todo_id, is_expected(target))))
-        .values(deleted_at=now, version=todos.c.version + 1, updated_at=now)
+        .values(deleted_at=now, version=todos.c.version + 1, updated_at=later(old))
         .returning(*todos.c)
         .cte("gone")
     )

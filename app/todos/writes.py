@@ -77,6 +77,11 @@ def _sent(column: str) -> ColumnElement[Any]:
     return bindparam(column, type_=todos.c[column].type)
 
 
+def later(row: Any) -> ColumnElement[Any]:
+    """The instant of a change to a locked row: one that waited is not older than what it saw."""
+    return func.greatest(now, row.c.updated_at)
+
+
 def is_expected(row: Any) -> ColumnElement[bool]:
     """Whether the row's version is one of those that the client named, if it named any."""
     return or_(_versions.is_(None), row.c.version == any_(_versions))
@@ -139,7 +144,7 @@ def count(row: Any, *, subtasks: int, completed: ColumnElement[int], name: str) 
             subtask_count=row.c.subtask_count + subtasks,
             completed_subtask_count=row.c.completed_subtask_count + completed,
             version=row.c.version + 1,
-            updated_at=now,
+            updated_at=later(row),
         )
         .returning(*todos.c)
         .cte(name)
@@ -204,7 +209,7 @@ def patch(fields: frozenset[str]) -> Statement:
         .where(
             tuple_(*(old.c[column] for column in values)).is_distinct_from(tuple_(*values.values()))
         )
-        .values(**values, version=todos.c.version + 1, updated_at=now)
+        .values(**values, version=todos.c.version + 1, updated_at=later(old))
         .returning(*todos.c)
         .cte("new")
     )

@@ -13,6 +13,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     exists,
+    func,
     insert,
     literal,
     or_,
@@ -98,10 +99,13 @@ def _patch(fields: frozenset[str]) -> Statement:
     new = (
         update(users)
         .where(users.c.id == old.c.id)
-        .where(
-            tuple_(*(users.c[name] for name in values)).is_distinct_from(tuple_(*values.values()))
+        .where(tuple_(*(old.c[name] for name in values)).is_distinct_from(tuple_(*values.values())))
+        .values(
+            **values,
+            version=users.c.version + 1,
+            # One that waited is not older than what it saw.
+            updated_at=func.greatest(_now, old.c.updated_at),
         )
-        .values(**values, version=users.c.version + 1, updated_at=_now)
         .returning(*users.c)
         .cte("new")
     )

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from httpx import Response
 
-from tests.people import Json, Person
-from tests.todos.locks import somebody_waits
+from tests.locks import ends_or_waits_too, somebody_waits
+from tests.people import Json, Person, share
 
 
 async def _patch_while(
@@ -68,3 +68,25 @@ async def test_of_twenty_patches_with_one_etag_exactly_one_is_done(ada: Person) 
     assert Counter(response.status_code for response in responses) == {200: 1, 412: 19}
     [done] = [response for response in responses if response.status_code == 200]
     assert (await ada.get(url)).json() == done.json()
+
+
+async def test_no_project_is_added_to_a_tree_while_it_is_being_deleted(
+    ada: Person, bob: Person, database: asyncpg.Connection
+) -> None:
+    # The tree is of two owners: what is Bob's is below what is Ada's.
+    root = await ada.make_project()
+    await share(database, root, bob)
+    middle = await bob.make_project(parent_id=root["id"])
+    leaf = await bob.make_project(parent_id=middle["id"])
+
+    async with database.transaction():
+        await database.execute("SELECT FROM projects WHERE id = $1 FOR UPDATE", UUID(leaf["id"]))
+        deleting = asyncio.create_task(ada.client.delete(f"/v1/projects/{root['id']}"))
+        await somebody_waits(database)
+        creating = asyncio.create_task(
+            bob.client.post("/v1/projects", json={"name": "N", "parent_id": middle["id"]})
+        )
+        await ends_or_waits_too(database, creating)
+
+    assert ((await deleting).status_code, (await creating).status_code) == (204, 404)
+    assert [p["name"] for p in (await bob.get("/v1/projects")).json()["items"]] == ["Inbox"]

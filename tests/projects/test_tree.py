@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from app.core.clock import new_id
-from tests.people import Json, Person, share
+from tests.people import Json, Person
 
 
 async def _chain(person: Person, length: int = 5) -> list[Json]:
@@ -97,28 +97,3 @@ async def test_of_two_deletes_at_once_one_finds_it(ada: Person) -> None:
     )
 
     assert Counter(response.status_code for response in responses) == {204: 1, 404: 9}
-
-
-async def test_no_project_survives_below_one_that_is_deleted_meanwhile(
-    ada: Person, bob: Person, database: asyncpg.Connection
-) -> None:
-    # The tree is of two owners: what is Bob's is below what is Ada's.
-    root = await ada.make_project()
-    await share(database, root, bob)
-    middle = await bob.make_project(parent_id=root["id"])
-    creates = [
-        bob.client.post("/v1/projects", json={"name": "Leaf", "parent_id": middle["id"]})
-        for _ in range(20)
-    ]
-
-    responses = await asyncio.gather(
-        *creates[:10], ada.client.delete(f"/v1/projects/{root['id']}"), *creates[10:]
-    )
-
-    assert responses.pop(10).status_code == 204
-    assert {response.status_code for response in responses} <= {201, 404}
-    orphans = await database.fetch(
-        "SELECT id FROM projects WHERE created_by = $1 AND deleted_at IS NULL AND NOT is_inbox",
-        bob.id,
-    )
-    assert orphans == []

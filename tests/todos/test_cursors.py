@@ -170,3 +170,11 @@ async def test_a_link_leads_to_the_next_page(walker: Person) -> None:
     last = await _list(walker, limit=200)
     assert last.json()["next_cursor"] is None
     assert "link" not in last.headers
+
+
+async def test_a_cursor_is_never_too_long_to_be_called_invalid(ada: Person) -> None:
+    for _ in range(2):
+        await ada.make_todo()
+    cursor = await _cursor(ada, limit=1)
+
+    assert _is_refused(await _list(ada, cursor=cursor * 30))

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 from fastapi import FastAPI
 
 from tests.apps import client_of
+from tests.locks import somebody_waits
 from tests.people import Person, sign_in, sign_up
 
 ME = "/v1/users/me"
@@ -147,3 +149,15 @@ class TestUpdate:
         assert response.json()["code"] == "insufficient_scope"
         assert 'scope="account:manage"' in response.headers["www-authenticate"]
         assert (await ada.get(ME)).json() == ada.user
+
+
+async def test_a_patch_that_waited_for_another_is_not_lost(
+    ada: Person, database: asyncpg.Connection
+) -> None:
+    async with database.transaction():
+        await database.execute("UPDATE users SET locale = 'de', version = 2 WHERE id = $1", ada.id)
+        patching = asyncio.create_task(ada.client.patch("/v1/users/me", json={"locale": "en"}))
+        await somebody_waits(database)
+    account = (await patching).json()
+
+    assert (account["locale"], account["version"]) == ("en", 3)

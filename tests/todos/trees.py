@@ -1,0 +1,56 @@
+"""Requests that change a tree of todos, and what must hold of the tree afterwards."""
+
+from collections.abc import Coroutine
+from typing import Any
+
+import asyncpg
+from httpx import Response
+
+from tests.people import Json, Person
+
+Answer = Coroutine[Any, Any, Response]
+
+
+def create(person: Person, parent: Json, **fields: Any) -> Answer:
+    return person.client.post(
+        "/v1/todos", json={"title": "Subtask", "parent_id": parent["id"], **fields}
+    )
+
+
+def patch(person: Person, todo: Json, **fields: Any) -> Answer:
+    return person.client.patch(f"/v1/todos/{todo['id']}", json=fields)
+
+
+def delete(person: Person, todo: Json) -> Answer:
+    return person.client.delete(f"/v1/todos/{todo['id']}")
+
+
+async def read(person: Person, todo: Json) -> Json:
+    read: Json = (await person.get(f"/v1/todos/{todo['id']}")).json()
+    return read
+
+
+async def assert_consistent(database: asyncpg.Connection, person: Person) -> None:
+    """Counts count, nothing lives below what was deleted, and each version left its change."""
+    orphans = await database.fetch(
+        "SELECT child.id FROM todos child JOIN todos parent ON parent.id = child.parent_id "
+        "WHERE child.created_by = $1 AND child.deleted_at IS NULL "
+        "AND parent.deleted_at IS NOT NULL",
+        person.id,
+    )
+    assert orphans == []
+    wrong = await database.fetch(
+        "SELECT parent.* FROM todos parent LEFT JOIN LATERAL ("
+        "  SELECT count(*) AS subtasks, count(completed_at) AS completed FROM todos child "
+        "  WHERE child.parent_id = parent.id AND child.deleted_at IS NULL) counted ON true "
+        "WHERE parent.created_by = $1 AND parent.deleted_at IS NULL "
+        "AND (subtask_count, completed_subtask_count) <> (subtasks, completed)",
+        person.id,
+    )
+    assert wrong == []
+    unlogged = await database.fetch(
+        "SELECT todo.id FROM todos todo WHERE created_by = $1 AND version <> ("
+        "  SELECT count(*) FROM changes WHERE resource_id = todo.id)",
+        person.id,
+    )
+    assert unlogged == []
