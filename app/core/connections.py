@@ -19,6 +19,7 @@ def protocol(request_timeout: float) -> type[HttpToolsProtocol]:
     class Protocol(HttpToolsProtocol):
         _cut: TimerHandle | None = None
 
+        # uvicorn's own narrows the type as well.
         def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             self._wait()

@@ -118,6 +118,7 @@ def install(app: FastAPI) -> None:
             app.openapi_schema = _document(app)
         return app.openapi_schema
 
+    # FastAPI's documented way to replace it.
     app.openapi = document  # type: ignore[method-assign]
 
 

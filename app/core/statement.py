@@ -11,6 +11,7 @@ class _Compiler(PGCompiler_asyncpg):
 
     def visit_bindparam(self, bindparam: Any, *args: Any, **options: Any) -> Any:
         options["literal_binds"] = options.get("literal_binds", False) or bindparam.unique
+        # SQLAlchemy's compilers have no types.
         return super().visit_bindparam(bindparam, *args, **options)  # type: ignore[no-untyped-call]
 
 
