@@ -166,6 +166,7 @@ def _say(line: str) -> None:
 def main(
     rounds: Annotated[int, typer.Option(min=1, help="How often each cell is measured.")] = 3,
     seconds: Annotated[int, typer.Option(min=1, help="How long each time.")] = 4,
+    # Typer's way to give a default for a list; nothing changes it.
     connections: Annotated[list[int], typer.Option(min=1, help="Of wrk; repeatable.")] = [8, 32],  # noqa: B006
     todos: Annotated[int, typer.Option(min=50, help="Of each of the two users.")] = 2000,
     quick: Annotated[

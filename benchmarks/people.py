@@ -78,6 +78,7 @@ async def _add_todos(app: FastAPI, user_id: UUID, ids: list[UUID]) -> None:
         repository = TodoRepository(session, seen_by(principal))
         for number, todo_id in enumerate(ids):
             now = start + timedelta(seconds=number)
+            # mypy cannot tell the type of a lambda's default.
             context = Context("benchmark", lambda now=now: now)  # type: ignore[misc]
             await repository.add(
                 TodoCreate.model_validate(_todo(number)),

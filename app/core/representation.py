@@ -3,11 +3,14 @@
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     JSON,
+    Select,
     Subquery,
     Text,
     cast,
     func,
+    select,
     type_coerce,
 )
 from sqlalchemy.sql import ColumnElement
@@ -30,3 +33,8 @@ def as_object(row: Subquery | LateralFromClause) -> ColumnElement[Any]:
 def as_text(json: ColumnElement[Any]) -> ColumnElement[str]:
     """JSON as the driver gives it without parsing."""
     return cast(json, Text)
+
+
+def answer_of(doc: CTE) -> Select[Any]:
+    """What a `Stored` is made of: a document's `id` and `version`, and its `body` as text."""
+    return select(doc.c.id, doc.c.version, as_text(doc.c.body).label("body"))

@@ -16,6 +16,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     PlainSerializer,
     PlainValidator,
+    Strict,
     StringConstraints,
     WithJsonSchema,
 )
@@ -77,6 +78,8 @@ def _query_flag(value: object) -> object:
     return _FLAGS.get(value) if isinstance(value, str) else value
 
 
+# In a body: `true` or `false`, not what could be read as one.
+Flag = Annotated[bool, Strict()]
 QueryInteger = Annotated[int, BeforeValidator(_query_integer)]
 QueryFlag = Annotated[bool, BeforeValidator(_query_flag)]
 

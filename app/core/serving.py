@@ -93,6 +93,7 @@ class _Server(uvicorn.Server):
             raise _refused(error, f"port {settings.port} on {settings.host}") from None
         for listener in sockets or ():
             host, port = listener.getsockname()[:2]
+            # To print, not to bind to.
             host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
             host = f"[{host}]" if ":" in host else host
             print(f"Tickbox is ready: http://{host}:{port}/docs", flush=True)
@@ -110,6 +111,7 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or time.monotonic() >= self._ends_at
 
+    # uvicorn's signature.
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if self._lifecycle.draining:
             self.should_exit = self.force_exit = True

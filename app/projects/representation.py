@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import CTE, FromClause, Select, select
+from sqlalchemy import CTE, FromClause, select
 from sqlalchemy.sql import ColumnElement
 
-from app.core.representation import as_object, as_text, instant
+from app.core.representation import as_object, instant
 
 
 def representation(project: FromClause) -> list[ColumnElement[Any]]:
@@ -32,8 +32,3 @@ def document(row: FromClause, name: str) -> CTE:
     """The row's `id`, `version`, and its representation as `body`."""
     fields = select(*representation(row)).subquery("fields")
     return select(fields.c.id, fields.c.version, as_object(fields).label("body")).cte(name)
-
-
-def answer_of(doc: CTE) -> Select[Any]:
-    """What a `Stored` is made of."""
-    return select(doc.c.id, doc.c.version, as_text(doc.c.body).label("body"))

@@ -3,13 +3,22 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import UUID7, Field, Strict, StringConstraints
+from pydantic import UUID7, Field, StringConstraints
 
-from app.core.schemas import IdOrNone, Input, Instant, ListQuery, NoNul, Patch, QueryFlag, Schema
+from app.core.schemas import (
+    Flag,
+    IdOrNone,
+    Input,
+    Instant,
+    ListQuery,
+    NoNul,
+    Patch,
+    QueryFlag,
+    Schema,
+)
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), NoNul]
 Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#3367d6"])]
-Flag = Annotated[bool, Strict()]
 Role = Literal["owner", "editor", "viewer"]
 Sort = Literal["created_at", "-created_at", "position", "-position"]
 

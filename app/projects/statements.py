@@ -34,12 +34,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql import ColumnElement
 
 from app.core.changes import record
-from app.core.representation import as_object, as_text
+from app.core.representation import answer_of, as_object, as_text
 from app.core.statement import Statement
 from app.core.tables import table_of
 from app.projects.models import Project, ProjectMember
 from app.projects.permissions import may_edit, visible_to_principal
-from app.projects.representation import answer_of, document, representation
+from app.projects.representation import document, representation
 
 projects = table_of(Project)
 members = table_of(ProjectMember)

@@ -22,12 +22,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement
 
-from app.core.representation import as_object, as_text
+from app.core.representation import answer_of, as_object, as_text
 from app.core.statement import Statement
 from app.core.tables import table_of
 from app.projects.permissions import visible_to_principal
 from app.todos.models import Todo
-from app.todos.representation import answer_of, document, representation
+from app.todos.representation import document, representation
 
 todos = table_of(Todo)
 

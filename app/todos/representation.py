@@ -6,7 +6,6 @@ from sqlalchemy import (
     CTE,
     JSON,
     FromClause,
-    Select,
     String,
     case,
     func,
@@ -18,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement
 
-from app.core.representation import as_object, as_text, instant
+from app.core.representation import as_object, instant
 from app.todos.models import PRIORITIES
 
 _priority_names: ColumnElement[Any] = literal_column(
@@ -74,8 +73,3 @@ def document(row: FromClause, name: str) -> CTE:
         fields.c.project_id,
         as_object(fields).label("body"),
     ).cte(name)
-
-
-def answer_of(doc: CTE) -> Select[Any]:
-    """What a `Stored` is made of."""
-    return select(doc.c.id, doc.c.version, as_text(doc.c.body).label("body"))

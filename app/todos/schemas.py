@@ -6,12 +6,12 @@ from uuid import UUID
 from pydantic import (
     UUID7,
     Field,
-    Strict,
     StringConstraints,
 )
 from pydantic.config import JsonDict
 
 from app.core.schemas import (
+    Flag,
     IdOrNone,
     Input,
     Instant,
@@ -26,7 +26,6 @@ from app.todos.due import Due
 
 Priority = Literal["none", "low", "medium", "high", "urgent"]
 Description = Annotated[str, StringConstraints(max_length=50_000), NoNul]
-Flag = Annotated[bool, Strict()]
 Sort = Literal["created_at", "-created_at", "due", "-due", "position", "-position"]
 
 _EXAMPLE: JsonDict = {

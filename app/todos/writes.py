@@ -39,6 +39,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement
 
 from app.core.changes import record
+from app.core.representation import answer_of
 from app.core.statement import Statement
 from app.core.tables import table_of
 from app.projects.permissions import (
@@ -47,7 +48,7 @@ from app.projects.permissions import (
     visible_to_principal,
 )
 from app.todos.models import Todo
-from app.todos.representation import answer_of, document
+from app.todos.representation import document
 
 todos = table_of(Todo)
 

@@ -181,6 +181,7 @@ def test_marks_of_a_power_cut_do_not_stop_the_start(data_dir: Path) -> None:
     """They name a process that is another program's by now, of the same user."""
     home = data_dir / "postgres"
     owner = {"user": home.stat().st_uid} if os.geteuid() == 0 else {}
+    # mypy cannot match **owner with an overload.
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd="/", **owner) as other:  # type: ignore[call-overload]
         mark = f"{other.pid}\n{home / 'data'}\n1\n5432\n{home}\n\n 1 1\nready\n"
         for path in (home / "data" / "postmaster.pid", home / ".s.PGSQL.5432.lock"):

@@ -126,6 +126,7 @@ class TestEnvironment:
 
     def test_cannot_be_changed_afterwards(self) -> None:
         with pytest.raises(ValidationError):
+            # That it is refused is the test.
             Settings().port = 80  # type: ignore[misc]
 
     def test_is_described_field_by_field(self) -> None:
