@@ -7,20 +7,24 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from redis.asyncio import Redis
 
 from app.api import include_features
 from app.auth.ended import EndedSessions
 from app.auth.repository import SessionRepository
 from app.auth.service import TokenAuthenticator
 from app.core import handlers, openapi, pages
+from app.core.admission import Admission, Counts, Limits
+from app.core.cache import Cache
 from app.core.clock import Now, utc_now
 from app.core.config import Settings
 from app.core.database import Database
 from app.core.health import Lifecycle
+from app.core.idempotency import Idempotency
 from app.core.middleware import RequestMiddleware
 from app.core.passwords import PasswordHasher
+from app.core.redis import Redis
 from app.core.security import AccessTokens, Signer
+from app.projects.permissions import member_of_all, seen_by
 
 _DESCRIPTION = """
 Todos and projects for HTTP clients, Swagger UI and generated SDKs.
@@ -62,8 +66,9 @@ def create_app(settings: Settings, *, now: Now = utc_now) -> FastAPI:
     state.settings = settings
     state.now = now
     state.lifecycle = Lifecycle()
-    state.database = Database(settings)
-    state.redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=2)
+    state.redis = Redis(settings.redis_url.get_secret_value())
+    state.cache = Cache(state.redis, settings.cache_seconds)
+    state.database = Database(settings, state.cache.outdate)
     state.password_hasher = PasswordHasher(settings.password_hash_threads)
     state.access_tokens = AccessTokens(
         settings.signing_keys.get_secret_value(),
@@ -73,7 +78,16 @@ def create_app(settings: Settings, *, now: Now = utc_now) -> FastAPI:
         now=now,
     )
     state.ended_sessions = EndedSessions(SessionRepository(state.database.primary))
-    state.authenticator = TokenAuthenticator(state.access_tokens, state.ended_sessions)
+    state.limits = Limits.of(settings)
+    state.counts = Counts(state.redis)
+    state.admission = Admission(
+        TokenAuthenticator(state.access_tokens, state.ended_sessions),
+        state.limits,
+        state.counts,
+        state.redis,
+        state.cache,
+    )
+    state.idempotency = Idempotency(member_of_all, seen_by, now)
     state.cursor_signer = Signer(settings.secret_key.get_secret_value(), "cursor")
 
     handlers.install(app)
@@ -87,6 +101,7 @@ def create_app(settings: Settings, *, now: Now = utc_now) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
+    await state.redis.start()
     watching = asyncio.create_task(state.ended_sessions.watch())
     try:
         yield
@@ -95,5 +110,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await watching
         state.password_hasher.close()
-        await state.redis.aclose()
         await state.database.close()
+        await state.redis.close()

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from app.core import serving
 from app.core.clock import new_id
 from app.core.config import Settings
-from app.core.database import driver_url
+from app.core.driver import driver_url
 from app.core.health import Lifecycle
 from app.core.positions import last_position
 from app.core.schemas import text_key

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.core.database import driver_url
+from app.core.driver import driver_url
 from app.models import Base
 
 # Any number that nothing else locks in this database.

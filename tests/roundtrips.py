@@ -22,7 +22,7 @@ async def statements(app: FastAPI) -> AsyncIterator[list[str]]:
     of one connection, and make the request before.
     """
     database = app.state.database
-    pools = {engine.sync_engine.pool for engine in (database._writer, database._reader)}
+    pools = {pool.engine.sync_engine.pool for pool in (database._writer, database._reader)}
     sent: list[str] = []
     token = _sent.set(sent)
     for pool in pools:

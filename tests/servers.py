@@ -19,6 +19,18 @@ from app.core.config import Settings
 from app.core.embedded import embedded
 
 _TEMPLATE = "tickbox_test_template"
+# The tests ask more than one person and one address ever would.
+_UNLIMITED = dict.fromkeys(
+    (
+        "limit_user_per_second",
+        "limit_user_burst",
+        "limit_address_per_second",
+        "limit_address_burst",
+        "limit_sign_ups_per_minute",
+        "limit_sign_ins_per_minute",
+    ),
+    10_000_000,
+)
 _NAMES = {
     "database_url": "TICKBOX_TEST_DATABASE_URL",
     "redis_url": "TICKBOX_TEST_REDIS_URL",
@@ -47,7 +59,7 @@ def settings_for(database: str) -> Settings:
     """Settings that name the test servers, and one of their databases."""
     values = {field: os.environ[name] for field, name in _NAMES.items()}
     values["database_url"] = sibling(values["database_url"], database)
-    return Settings.model_validate({**values, "database_pool_size": 10})
+    return Settings.model_validate({**values, "database_pool_size": 10, **_UNLIMITED})
 
 
 @contextmanager

@@ -22,6 +22,8 @@ async def _auth_service(
         state.ended_sessions,
         context,
         state.settings,
+        state.counts,
+        state.limits.sign_in_failures,
     )
 
 

@@ -22,9 +22,9 @@ from app.auth.schemas import (
     TokenResponse,
 )
 from app.core.errors import AppError
-from app.core.openapi import problems
 from app.core.passwords import PasswordHashingBusy
-from app.core.routing import Handler, Route
+from app.core.problems import problems
+from app.core.routing import Handler, Route, limited
 from app.core.routing import router as new_router
 
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -94,6 +94,7 @@ def _errors(*errors: type[OAuthError]) -> dict[int | str, dict[str, Any]]:
         **problems(PasswordHashingBusy),
     },
 )
+@limited("sign_in")
 async def create_token(
     auth: Auth, data: Annotated[TokenRequest, Form()], response: Response
 ) -> TokenResponse:

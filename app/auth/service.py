@@ -13,13 +13,15 @@ from app.auth.errors import (
 )
 from app.auth.repository import SessionRepository
 from app.auth.schemas import TokenRequest, TokenResponse
+from app.core.admission import Counts
 from app.core.authentication import SCOPES, Principal
 from app.core.clock import new_id
 from app.core.config import Settings
 from app.core.context import Context
 from app.core.database import Session
+from app.core.ratelimit import Limit
 from app.core.security import AccessTokens, InvalidToken, hash_opaque_token, new_opaque_token
-from app.users.service import UserService
+from app.users.service import UserService, account_key
 
 
 class TokenAuthenticator:
@@ -48,6 +50,8 @@ class AuthService:
         ended: EndedSessions,
         context: Context,
         settings: Settings,
+        counts: Counts,
+        failures: Limit,
     ) -> None:
         self._session = session
         self._repository = SessionRepository(session)
@@ -56,6 +60,8 @@ class AuthService:
         self._ended = ended
         self._context = context
         self._settings = settings
+        self._counts = counts
+        self._failures = failures
 
     async def grant(self, request: TokenRequest) -> TokenResponse:
         """The tokens that a grant gives. Raises an `OAuthError`."""
@@ -80,9 +86,13 @@ class AuthService:
         if request.username is None or request.password is None:
             raise InvalidRequest("`username` and `password` are needed.")
         scopes = _requested(request.scope, frozenset(SCOPES))
+        account = hash_opaque_token(account_key(request.username) or request.username)
+        # As one that fails until it is known better: many at once are no way around the limit.
+        await self._counts.take(self._failures, account)
         user_id = await self._users.verify(request.username, request.password)
         if user_id is None:
             raise InvalidGrant
+        self._counts.give_back(self._failures, account)
         session_id = new_id()
         refresh_token, token = self._new_refresh_token()
         await self._repository.start(

@@ -1,7 +1,7 @@
 """Who asks: the principal, the scopes, and the security scheme that routes declare.
 
-How a token is judged is the `auth` feature's affair; it is put in place by `create_app` as
-`app.state.authenticator`, so that core and the other features need not know it.
+How a token is judged is the `auth` feature's affair; it is put in place by `create_app`, so that
+core and the other features need not know it.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from uuid import UUID
 from fastapi import Request, Security
 from fastapi.openapi.models import OAuth2 as OAuth2Model
 from fastapi.openapi.models import OAuthFlowPassword, OAuthFlows
-from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
+from starlette.types import Scope
 
-from app.core.errors import InsufficientScope, MalformedRequest, Unauthorized
+from app.core.errors import MalformedRequest, Unauthorized
 
 SCOPES: Mapping[str, str] = MappingProxyType(
     {
@@ -79,18 +79,15 @@ class Bearer(SecurityBase):
         )
         self.scheme_name = "OAuth2"
 
-    async def __call__(self, request: Request, security_scopes: SecurityScopes) -> Principal:
-        """The principal of the request's token. Raises `Unauthorized`, `InsufficientScope`."""
-        authenticator: Authenticator = request.app.state.authenticator
-        principal = await authenticator.authenticate(_bearer_token(request))
-        missing = [scope for scope in security_scopes.scopes if scope not in principal.scopes]
-        if missing:
-            raise InsufficientScope(missing)
+    async def __call__(self, request: Request) -> Principal:
+        """The principal of the request's token, which `admission` judged before."""
+        principal: Principal = request.scope["state"]["principal"]
         return principal
 
 
-def _bearer_token(request: Request) -> str:
-    values = request.headers.getlist("authorization")
+def bearer_token(scope: Scope) -> str:
+    """The access token that a request brings. Raises `NotAuthenticated`, `MalformedRequest`."""
+    values = [value for name, value in scope["headers"] if name == b"authorization"]
     if not values:
         raise NotAuthenticated
     if len(values) > 1:
@@ -98,10 +95,10 @@ def _bearer_token(request: Request) -> str:
             "The Authorization header was sent more than once.",
             headers={"WWW-Authenticate": 'Bearer error="invalid_request"'},
         )
-    scheme, _, token = values[0].partition(" ")
+    scheme, _, token = values[0].decode("latin-1").partition(" ")
     if scheme.lower() != "bearer":
         raise NotAuthenticated
-    return token.strip(" ")
+    return str(token.strip(" "))
 
 
 bearer = Bearer()

@@ -128,6 +128,29 @@ class Settings(BaseSettings):
     statement_timeout: float = Field(
         5, ge=0.01, le=3600, description="Seconds after which PostgreSQL gives up on a statement."
     )
+    cache_seconds: int = Field(
+        30,
+        ge=0,
+        le=3600,
+        description="Seconds for which answers to reads may be kept in Redis; 0 turns that off.",
+    )
+    limit_user_per_second: int = Field(
+        100, ge=1, description="Requests a second that a user may send for long."
+    )
+    limit_user_burst: int = Field(1000, ge=1, description="Requests that a user may send at once.")
+    limit_address_per_second: int = Field(
+        50, ge=1, description="The same for an address, of requests without a user."
+    )
+    limit_address_burst: int = Field(500, ge=1, description="The same, at once.")
+    limit_sign_ups_per_minute: int = Field(
+        120, ge=1, description="Accounts that an address may ask for in a minute."
+    )
+    limit_sign_ins_per_minute: int = Field(
+        300, ge=1, description="Sign-ins that an address may try in a minute."
+    )
+    limit_sign_in_failures_per_minute: int = Field(
+        20, ge=1, description="Sign-ins to an account that may fail in a minute."
+    )
     max_body_bytes: int = Field(
         1 << 20, ge=1024, description="Largest request body; one over it is 413."
     )

@@ -6,36 +6,27 @@ request. The pool is in AUTOCOMMIT, so that a read is one round trip, without BE
 `unit_of_work()` says BEGIN and COMMIT itself, and nobody else does.
 """
 
-import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Annotated, Any, Protocol
+from uuid import UUID
 
 import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import exc, make_url
-from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
-from sqlalchemy.util import greenlet_spawn
 
-from app.core.config import Settings, SettingsError
-from app.core.errors import (
-    AppError,
-    DatabaseBusy,
-    DatabaseUnavailable,
-    ValidationFailed,
-)
+from app.core.config import Settings
+from app.core.driver import Pool, run
+from app.core.errors import AppError, DatabaseUnavailable
 from app.core.statement import Statement
 
 logger = logging.getLogger(__name__)
 
-# What both libpq and asyncpg know; asyncpg takes the rest from PG* variables (PGSSLROOTCERT).
-_URL_PARAMETERS = {"host", "port", "ssl"}
-
 AfterCommit = Callable[[], Awaitable[None]]
+Outdate = Callable[[Iterable[UUID]], Awaitable[None]]
 
 
 class Connection(ABC):
@@ -59,29 +50,43 @@ class Connection(ABC):
 class ReadConnection(Connection):
     """For reads: each statement takes a pooled connection for just as long as it runs."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
     async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
         """See `Connection.fetch_all`."""
-        lease = await _lease(self._engine)
-        return await _run(lease, statement.sql, statement.arguments(params), release=True)
+        lease = await self._pool.lease()
+        return await run(lease, statement.sql, statement.arguments(params), release=True)
 
 
 class Session(Connection):
-    """One transaction, begun by its first statement; `unit_of_work()` ends it."""
+    """One transaction, begun by its first statement; `unit_of_work()` ends it.
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    `projects` are those in which it changed something, as its statements tell.
+    """
+
+    def __init__(self, pool: Pool, outdate: Outdate, opening: "Opening | None" = None) -> None:
+        self._pool = pool
+        self._outdate = outdate
+        self._opening = opening
         self._lease: PoolProxiedConnection | None = None
         self._after_commit: list[AfterCommit] = []
+        self._audience: set[UUID] = set()
+        self.projects: set[UUID] = set()
 
     async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
         """See `Connection.fetch_all`."""
         if self._lease is None:
-            self._lease = await _lease(self._engine)
-            await _run(self._lease, "BEGIN")
-        return await _run(self._lease, statement.sql, statement.arguments(params))
+            self._lease = await self._pool.lease()
+            await run(self._lease, "BEGIN")
+            if self._opening is not None:
+                await self._opening.begin(self)
+        rows = await run(self._lease, statement.sql, statement.arguments(params))
+        if statement.tells_audience:
+            for row in rows:
+                self.projects.add(row["project_id"])
+                self._audience.update(row["audience"] or ())
+        return rows
 
     def after_commit(self, action: AfterCommit) -> None:
         """Do this once the transaction is kept, before the answer leaves; it may be lost."""
@@ -92,6 +97,8 @@ class Session(Connection):
             # What was done on it is lost: nothing may be answered as if it were kept.
             raise DatabaseUnavailable
         await self._end("COMMIT")
+        if self._audience:
+            self.after_commit(partial(self._outdate, self._audience))
         for action in self._after_commit:
             try:
                 await action()
@@ -108,27 +115,42 @@ class Session(Connection):
         if self._lease is not None:
             lease, self._lease = self._lease, None
             if lease.is_valid:
-                await _run(lease, command, release=True)
+                await run(lease, command, release=True)
+
+
+class Opening(Protocol):
+    """What is done first in a transaction, before the statement that begins it."""
+
+    async def begin(self, session: Session) -> None:
+        """Raises whatever is to end the transaction."""
+
+
+async def _nobody_looks(_audience: Iterable[UUID]) -> None:
+    """Nothing that was read before is kept."""
 
 
 class Database:
-    """The pools of one process."""
+    """The pools of one process.
 
-    def __init__(self, settings: Settings) -> None:
+    `outdate` is told, after each commit, whose view of the data has changed by it.
+    """
+
+    def __init__(self, settings: Settings, outdate: Outdate = _nobody_looks) -> None:
+        self._outdate = outdate
         assert settings.database_url is not None
-        self._writer = _engine(settings.database_url.get_secret_value(), settings)
+        self._writer = Pool(settings.database_url.get_secret_value(), settings)
         replica = settings.database_read_url
         self._reader = (
-            _engine(replica.get_secret_value(), settings) if replica is not None else self._writer
+            Pool(replica.get_secret_value(), settings) if replica is not None else self._writer
         )
         self.reader = ReadConnection(self._reader)
         # What must see its own writes, or decides about security, does not read from a replica.
         self.primary = ReadConnection(self._writer)
 
     @asynccontextmanager
-    async def unit_of_work(self) -> AsyncIterator[Session]:
+    async def unit_of_work(self, opening: Opening | None = None) -> AsyncIterator[Session]:
         """One transaction: kept if the block ends well, else rolled back."""
-        session = Session(self._writer)
+        session = Session(self._writer, self._outdate, opening)
         try:
             yield session
         except AppError as error:
@@ -145,13 +167,14 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._writer.dispose()
+        await self._writer.close()
         if self._reader is not self._writer:
-            await self._reader.dispose()
+            await self._reader.close()
 
 
 async def _unit_of_work(request: Request) -> AsyncIterator[Session]:
-    async with request.app.state.database.unit_of_work() as session:
+    opening = request.scope["state"].get("claim")
+    async with request.app.state.database.unit_of_work(opening) as session:
         yield session
 
 
@@ -169,123 +192,3 @@ async def _primary(request: Request) -> ReadConnection:
 Transaction = Annotated[Session, Depends(_unit_of_work, scope="function")]
 Reading = Annotated[ReadConnection, Depends(_read_connection)]
 ReadingPrimary = Annotated[ReadConnection, Depends(_primary)]
-
-
-def driver_url(url: str) -> URL:
-    """The URL as platforms give it (`postgres://`, `?sslmode=`), for SQLAlchemy and asyncpg.
-
-    Raises `SettingsError` for a parameter that would be the end of every connection.
-    """
-    parsed = make_url(url).set(drivername="postgresql+asyncpg")
-    query = dict(parsed.query)
-    if "sslmode" in query:
-        query["ssl"] = query.pop("sslmode")
-    if not query.keys() <= _URL_PARAMETERS:
-        # Which one is not said: behind an unescaped "?" it may be part of the password.
-        raise SettingsError("a database URL has no parameters here but host, port and sslmode")
-    return parsed.set(query=query)
-
-
-def _engine(url: str, settings: Settings) -> AsyncEngine:
-    milliseconds = str(int(settings.statement_timeout * 1000))
-    return create_async_engine(
-        driver_url(url),
-        isolation_level="AUTOCOMMIT",
-        pool_reset_on_return=None,
-        pool_size=settings.database_pool_size,
-        max_overflow=0,
-        pool_timeout=settings.database_pool_timeout,
-        hide_parameters=True,
-        connect_args={
-            "timeout": settings.statement_timeout,
-            # Longer than PostgreSQL's own limit: it is for a server that does not answer at all.
-            "command_timeout": settings.statement_timeout + 1,
-            "statement_cache_size": 256,
-            "server_settings": {
-                "application_name": "tickbox",
-                "timezone": "UTC",
-                "jit": "off",
-                "statement_timeout": milliseconds,
-                "idle_in_transaction_session_timeout": milliseconds,
-            },
-        },
-    )
-
-
-async def _lease(engine: AsyncEngine) -> PoolProxiedConnection:
-    """A connection of the pool; one that broke while it was idle is replaced."""
-    with _translated():
-        while True:
-            lease = await engine.raw_connection()
-            driver: Any = lease.driver_connection
-            if not driver.is_closed():
-                return lease
-            await greenlet_spawn(lease.invalidate)
-
-
-async def _run(
-    lease: PoolProxiedConnection,
-    sql: str,
-    arguments: list[Any] | None = None,
-    *,
-    release: bool = False,
-) -> list[asyncpg.Record]:
-    driver: Any = lease.driver_connection
-    try:
-        with _translated():
-            if arguments is None:
-                status = await driver.execute(sql)
-                if status != sql:
-                    # PostgreSQL answers COMMIT with ROLLBACK after an error that was swallowed.
-                    raise DatabaseUnavailable
-                return []
-            rows: list[asyncpg.Record] = await driver.fetch(sql, *arguments)
-            return rows
-    except (asyncio.CancelledError, DatabaseUnavailable):
-        # Nobody knows what state it is in.
-        release = False
-        driver.terminate()
-        await greenlet_spawn(lease.invalidate)
-        raise
-    finally:
-        if release:
-            lease.close()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """The driver's failures as ours; a violated constraint is left to the repository."""
-    try:
-        yield
-    except exc.TimeoutError as error:
-        raise DatabaseBusy from error
-    except exc.EmulatedDBAPIException as error:
-        # SQLAlchemy connects, and so wraps what the server says to that: no such role, for one.
-        reason = error.driver_exception
-        is_busy = isinstance(reason, asyncpg.TooManyConnectionsError)
-        raise (DatabaseBusy if is_busy else DatabaseUnavailable) from reason
-    except (
-        asyncpg.QueryCanceledError,
-        asyncpg.DeadlockDetectedError,
-        asyncpg.SerializationError,
-        asyncpg.LockNotAvailableError,
-        asyncpg.TooManyConnectionsError,
-    ) as error:
-        raise DatabaseBusy from error
-    except asyncpg.IntegrityConstraintViolationError:
-        raise
-    except asyncpg.DataError as error:
-        # Input is checked before it comes here; this is the net below, and says no more.
-        raise ValidationFailed from error
-    except (
-        asyncpg.PostgresConnectionError,
-        asyncpg.InterfaceError,
-        asyncpg.InternalClientError,  # the server has just ended the connection, for one
-        asyncpg.OperatorInterventionError,
-        asyncpg.InsufficientResourcesError,
-        asyncpg.ReadOnlySQLTransactionError,
-        exc.DBAPIError,
-        OSError,
-        TimeoutError,
-    ) as error:
-        raise DatabaseUnavailable from error

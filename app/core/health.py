@@ -7,12 +7,12 @@ from typing import Literal
 
 import asyncpg
 from fastapi import APIRouter, Request, Response
-from redis.exceptions import RedisError
 from sqlalchemy import column, select, table
 
 from app.core import migrations
 from app.core.database import ReadConnection
 from app.core.errors import AppError
+from app.core.redis import RedisAway
 from app.core.routing import Route
 from app.core.schemas import Schema
 from app.core.statement import Statement
@@ -73,7 +73,7 @@ async def get_readiness(request: Request, response: Response) -> Readiness:
     """
     state = request.app.state
     revisions, cache = await asyncio.gather(
-        _answer(_revisions(state.database.primary)), _answer(state.redis.ping())
+        _answer(_revisions(state.database.primary)), _answer(state.redis.run(("PING",)))
     )
     draining = state.lifecycle.draining
     at_head = revisions == [migrations.head()]
@@ -101,5 +101,5 @@ async def _answer(question: Awaitable[object]) -> object | None:
     """What a store says, or None if it says nothing in time."""
     try:
         return await asyncio.wait_for(question, _PATIENCE)
-    except (AppError, asyncpg.PostgresError, RedisError, OSError, TimeoutError):
+    except (AppError, asyncpg.PostgresError, RedisAway, OSError, TimeoutError):
         return None

@@ -36,12 +36,18 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
+        headers = [(b"x-request-id", request_id)]
         is_head = scope["method"] == "HEAD"
         # A copy: the server's own has to know that it was HEAD, so as to expect no body.
         scope = {
             **scope,
             "method": "GET" if is_head else scope["method"],
-            "state": {**scope.get("state", {}), "request_id": request_id.decode()},
+            "state": {
+                **scope.get("state", {}),
+                "request_id": request_id.decode(),
+                # What every answer to this request carries; whoever comes later may add to it.
+                "headers": headers,
+            },
         }
         started = False
 
@@ -49,10 +55,7 @@ class RequestMiddleware:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", request_id),
-                ]
+                message["headers"] = [*message.get("headers", ()), *headers]
             elif is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.core.database import driver_url
+from app.core.driver import driver_url
 
 _REASONS = {
     "InvalidCatalogNameError": "it has no database of that name",

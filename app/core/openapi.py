@@ -1,14 +1,13 @@
 """The OpenAPI document: what FastAPI makes of the routes, and what holds for all of them."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import TypeAdapter
 
 from app.core.authentication import NotAuthenticated
 from app.core.errors import (
@@ -24,12 +23,20 @@ from app.core.errors import (
     ValidationFailed,
 )
 from app.core.examples import example_of, example_problem
-from app.core.schemas import Schema
+from app.core.idempotency import IdempotencyInProgress, IdempotencyKeyReused
+from app.core.problems import (
+    PROBLEM_JSON,
+    SCHEMA,
+    FieldProblem,
+    Json,
+    Problem,
+    codes_of,
+    problems,
+)
+from app.core.ratelimit import RateLimited
+from app.core.routing import Route
 from app.core.security import InvalidToken
 
-PROBLEM_JSON = AppError.media_type
-
-_SCHEMA = "#/components/schemas/{model}"
 _UNDESCRIBED = "Successful Response"  # FastAPI's words for it
 _HEADERS = {
     "X-Request-Id": "The request's id: yours, if you sent a sane one.",
@@ -39,7 +46,13 @@ _HEADERS = {
     "WWW-Authenticate": "What is wrong with the access token (RFC 6750).",
     "Retry-After": "Seconds to wait before you try again.",
     "Accept": "The content types that are supported here.",
+    "RateLimit-Policy": "The limits that count here, each with its quota `q` and window `w` in "
+    "seconds.",
+    "RateLimit": "What is left: `r` requests now, and in `t` seconds the whole quota.",
+    "X-Cache": "`hit`: from the cache; `miss`: not yet in it; `bypass`: not for it, or it is away.",
+    "Idempotency-Replayed": "`true`: the answer to the first request under this key, once more.",
 }
+_LIMITS = ["RateLimit-Policy", "RateLimit"]
 _HEADERS_OF_STATUS = {
     "200": ["ETag"],
     "201": ["ETag", "Location"],
@@ -48,6 +61,7 @@ _HEADERS_OF_STATUS = {
     "403": ["WWW-Authenticate"],
     "412": ["ETag"],
     "415": ["Accept"],
+    "429": ["Retry-After"],
     "503": ["Retry-After"],
 }
 _IF_NONE_MATCH = {
@@ -57,57 +71,19 @@ _IF_NONE_MATCH = {
     "description": "An `ETag`: if it is still that, the answer is 304 and has no body.",
     "schema": {"type": "string", "examples": ['"3"']},
 }
-
-Json = dict[str, Any]
-
-
-class FieldProblem(Schema):
-    """One thing that is wrong with the input."""
-
-    model_config = ConfigDict(serialize_by_alias=True)
-
-    pointer: str = Field(description="Where (RFC 6901): in the body, or the parameter's name.")
-    code: str = Field(description="What, for programs.")
-    message: str = Field(description="What, in words.")
-    location: Literal["body", "query", "path", "header"] = Field(
-        alias="in", description="Which part of the request."
-    )
-
-
-class Problem(Schema):
-    """What went wrong (RFC 9457). `code` never changes its meaning; go by it."""
-
-    type: str = Field(description="The kind of problem, as a URN.")
-    title: str = Field(description="The kind of problem, in words.")
-    status: int = Field(description="The HTTP status, again.")
-    detail: str = Field(description="This very problem, in words.")
-    instance: str = Field(description="This very request, as a URN.")
-    code: str = Field(description="The kind of problem, for programs.")
-    params: dict[str, Any] = Field(description="What a translation of `detail` would need.")
-    errors: list[FieldProblem] = Field(
-        description="What is wrong with which part of the input, where that is the problem."
-    )
-
-
-def problems(*errors: type[AppError]) -> dict[int | str, Json]:
-    """The `responses` of a route that may answer with these errors."""
-    by_status: dict[int, set[str]] = defaultdict(set)
-    for error in errors:
-        by_status[error.status].add(error.code)
-    return {
-        status: {
-            "description": _codes(codes),
-            "content": {
-                PROBLEM_JSON: {
-                    "schema": {"$ref": _SCHEMA.format(model=Problem.__name__)},
-                    "examples": {
-                        code: {"$ref": f"#/components/examples/{code}"} for code in sorted(codes)
-                    },
-                }
-            },
-        }
-        for status, codes in sorted(by_status.items())
-    }
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Up to 255 printable ASCII characters, new for each request: sent again under "
+    "the same one within 24 hours, it is not done again, and the answer is the same.",
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255,
+        "examples": ["8e03978e-40d5-43e8-bc93-6894a57f9324"],
+    },
+}
 
 
 def install(app: FastAPI) -> None:
@@ -135,7 +111,7 @@ def _document(app: FastAPI) -> Json:
     )
     schemas = document["components"]["schemas"]
     for model in (Problem, FieldProblem):
-        schemas[model.__name__] = TypeAdapter(model).json_schema(ref_template=_SCHEMA)
+        schemas[model.__name__] = TypeAdapter(model).json_schema(ref_template=SCHEMA)
         schemas[model.__name__].pop("$defs", None)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -145,9 +121,15 @@ def _document(app: FastAPI) -> Json:
         for field in schema.get("properties", {}).values():
             field.pop("title", None)  # its name again
     codes: set[str] = set()
+    routes = {
+        (route.path, method.lower()): route
+        for route in app.routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
+    }
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            _complete(path, method, operation)
+            _complete(path, method, operation, routes[path, method])
             _add_examples(operation, schemas)
             for response in operation["responses"].values():
                 codes |= (
@@ -179,7 +161,7 @@ def _body_examples(app: FastAPI) -> Iterator[tuple[str, list[Any]]]:
                 yield model.__name__, extra["examples"]
 
 
-def _complete(path: str, method: str, operation: Json) -> None:
+def _complete(path: str, method: str, operation: Json, route: Route) -> None:
     """What every operation of its kind has: its problems, its media types, its headers."""
     summary, _, description = operation.pop("description", "").partition("\n\n")
     operation["summary"] = " ".join(summary.removesuffix(".").split())
@@ -193,7 +175,7 @@ def _complete(path: str, method: str, operation: Json) -> None:
     responses.get("422", {}).get("content", {}).pop("application/json", None)
     if responses.get("422", {}).get("content") == {}:
         del responses["422"]
-    for status, response in _problems_of(path, operation).items():
+    for status, response in _problems_of(path, operation, route).items():
         _merge(responses, str(status), response)
     is_resource = path.startswith("/v1/") and not path.startswith("/v1/oauth/")
     if is_resource and method == "patch":
@@ -202,11 +184,13 @@ def _complete(path: str, method: str, operation: Json) -> None:
     if is_resource and method == "get":
         operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
         responses["304"] = {"description": "It is as you know it."}
+    if route.takes_idempotency_key:
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     operation["responses"] = dict(sorted(responses.items()))
-    _add_headers(operation, is_resource=is_resource)
+    _add_headers(operation, route, is_resource=is_resource)
 
 
-def _add_headers(operation: Json, *, is_resource: bool) -> None:
+def _add_headers(operation: Json, route: Route, *, is_resource: bool) -> None:
     for status, response in operation["responses"].items():
         if response["description"] == _UNDESCRIBED:
             response["description"] = HTTPStatus(int(status)).phrase
@@ -214,8 +198,14 @@ def _add_headers(operation: Json, *, is_resource: bool) -> None:
         names = _HEADERS_OF_STATUS.get(status, []) if is_resource or is_problem else []
         if status in ("200", "304") and operation["operationId"].startswith("list_"):
             names = [*names, "Link"]
+        if status in ("200", "304") and route.terms.cached:
+            names = [*names, "X-Cache"]
+        if status.startswith("2") and route.takes_idempotency_key:
+            names = [*names, "Idempotency-Replayed"]
         if status == "400" and operation["security"]:
             names = ["WWW-Authenticate"]
+        if route.terms.is_limited:
+            names = [*names, *_LIMITS]
         response["headers"] = {
             name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *names)
         }
@@ -238,7 +228,7 @@ def _complete_parameter(parameter: Json) -> None:
         schema |= kinds[0]
 
 
-def _problems_of(path: str, operation: Json) -> dict[int | str, Json]:
+def _problems_of(path: str, operation: Json, route: Route) -> dict[int | str, Json]:
     """What may go wrong with every operation of its kind."""
     is_oauth = path.startswith("/v1/oauth/")
     # An unknown query parameter is one of them.
@@ -253,6 +243,10 @@ def _problems_of(path: str, operation: Json) -> dict[int | str, Json]:
             errors.append(InsufficientScope)
     if "health" not in operation["tags"]:
         errors.append(InternalError)
+    if route.terms.is_limited:
+        errors.append(RateLimited)
+    if route.takes_idempotency_key:
+        errors += [IdempotencyInProgress, IdempotencyKeyReused, MalformedRequest]
     if path.startswith("/v1/"):
         errors += [DatabaseUnavailable, DatabaseBusy]
     return problems(*errors)
@@ -264,11 +258,7 @@ def _merge(responses: Json, status: str, response: Json) -> None:
     if PROBLEM_JSON in there.get("content", {}):
         examples = there["content"][PROBLEM_JSON]["examples"]
         examples |= response["content"][PROBLEM_JSON]["examples"]
-        there["description"] = _codes(examples)
-
-
-def _codes(codes: Iterable[str]) -> str:
-    return " ".join(f"`{code}`" for code in sorted(codes))
+        there["description"] = codes_of(examples)
 
 
 def _add_examples(operation: Json, schemas: dict[str, Json]) -> None:

@@ -10,11 +10,14 @@ from sqlalchemy import (
     Text,
     cast,
     func,
+    null,
     select,
     type_coerce,
 )
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.selectable import LateralFromClause
+
+from app.core.statement import AUDIENCE
 
 
 def instant(column: ColumnElement[Any]) -> ColumnElement[str]:
@@ -38,3 +41,12 @@ def as_text(json: ColumnElement[Any]) -> ColumnElement[str]:
 def answer_of(doc: CTE) -> Select[Any]:
     """What a `Stored` is made of: a document's `id` and `version`, and its `body` as text."""
     return select(doc.c.id, doc.c.version, as_text(doc.c.body).label("body"))
+
+
+def written(doc: CTE, audience: ColumnElement[Any] | None = None) -> Select[Any]:
+    """`answer_of` a write: also its project, and who sees there that something changed, if it did.
+
+    `Session` goes by these two.
+    """
+    told = null() if audience is None else audience
+    return answer_of(doc).add_columns(doc.c.project_id, told.label(AUDIENCE))

@@ -109,10 +109,11 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page whose items are JSON already."""
+    """A page whose items are JSON already; it may become another one as time goes by."""
 
     items: list[str]
     next_cursor: str | None
+    depends_on_time: bool = False
 
 
 def _refuse_nul(text: str) -> str:

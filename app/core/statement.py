@@ -5,6 +5,9 @@ from typing import Any
 from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg, PGDialect_asyncpg
 from sqlalchemy.sql import ClauseElement
 
+# The column in which a write says whose view of the data it changed: an array of user ids.
+AUDIENCE = "audience"
+
 
 class _Compiler(PGCompiler_asyncpg):
     """Writes the program's own constants into the SQL; what a client sends is a parameter."""
@@ -23,14 +26,16 @@ class Statement:
     """A Core statement as the driver takes it: its SQL, and the order of its parameters.
 
     The parameters are the `bindparam`s that have a name; all of them are given at each call.
+    It `tells_audience` if its rows have that column: the users who see what they changed.
     """
 
-    __slots__ = ("_names", "sql")
+    __slots__ = ("_names", "sql", "tells_audience")
 
     def __init__(self, clause: ClauseElement) -> None:
         dialect: Any = _Dialect
         compiled: Any = clause.compile(dialect=dialect())
         self.sql = str(compiled)
+        self.tells_audience = AUDIENCE in getattr(clause, "exported_columns", ())
         self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
 
     def arguments(self, params: dict[str, Any]) -> list[Any]:

@@ -7,7 +7,7 @@ statements take the parameters of `seen_by(principal)`.
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, and_, any_, bindparam, or_, select
+from sqlalchemy import Select, Uuid, and_, any_, bindparam, func, or_, select
 from sqlalchemy.sql import ColumnElement
 
 from app.core.authentication import Principal
@@ -53,6 +53,25 @@ def inbox_of_principal() -> Select[Any]:
         _projects.c.is_inbox,
         _projects.c.created_by == bindparam("principal_id", type_=Uuid),
     )
+
+
+def audience_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The users who see what is in a project."""
+    return (
+        select(func.array_agg(_members.c.user_id))
+        .where(_members.c.project_id == project_id)
+        .scalar_subquery()
+    )
+
+
+def member_of_all(project_ids: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the principal is a member of all of these, deleted ones too."""
+    limit: ColumnElement[Any] = bindparam("principal_project_id", type_=Uuid)
+    mine = select(_members.c.project_id).where(
+        _members.c.user_id == bindparam("principal_id", type_=Uuid),
+        or_(limit.is_(None), _members.c.project_id == limit),
+    )
+    return project_ids.op("<@")(func.array(mine.scalar_subquery()))
 
 
 def may_edit(project: Any) -> ColumnElement[bool]:

@@ -29,6 +29,11 @@ def representation(project: FromClause) -> list[ColumnElement[Any]]:
 
 
 def document(row: FromClause, name: str) -> CTE:
-    """The row's `id`, `version`, and its representation as `body`."""
+    """The row's `id`, `version`, `project_id` (the same), and its representation as `body`."""
     fields = select(*representation(row)).subquery("fields")
-    return select(fields.c.id, fields.c.version, as_object(fields).label("body")).cte(name)
+    return select(
+        fields.c.id,
+        fields.c.version,
+        fields.c.id.label("project_id"),
+        as_object(fields).label("body"),
+    ).cte(name)

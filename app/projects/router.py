@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import Query
 
 from app.core.errors import CursorInvalid, Forbidden, IdTaken, NotFound, VersionConflict
-from app.core.openapi import problems
 from app.core.preconditions import IfMatch
+from app.core.problems import problems
 from app.core.routing import router as new_router
 from app.core.schemas import Listed, Stored
 from app.projects.dependencies import ReadProjects, WriteProjects
@@ -20,7 +20,7 @@ from app.projects.schemas import (
     ProjectUpdate,
 )
 
-router = new_router("/v1/projects", "projects")
+router = new_router("/v1/projects", "projects", cached=True)
 
 
 @router.get(

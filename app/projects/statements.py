@@ -30,15 +30,15 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, array
 from sqlalchemy.sql import ColumnElement
 
 from app.core.changes import record
-from app.core.representation import answer_of, as_object, as_text
+from app.core.representation import answer_of, as_object, as_text, written
 from app.core.statement import Statement
 from app.core.tables import table_of
 from app.projects.models import Project, ProjectMember
-from app.projects.permissions import may_edit, visible_to_principal
+from app.projects.permissions import audience_of, may_edit, visible_to_principal
 from app.projects.representation import document, representation
 
 projects = table_of(Project)
@@ -116,7 +116,10 @@ def _create(place: Select[Any]) -> Statement:
     )
     doc = _with_role(new, literal("owner"), "doc")
     return Statement(
-        answer_of(doc).add_cte(owner, record("project", _event(doc, "project.created")))
+        # The membership that this very statement makes, it does not see yet.
+        written(doc, array([_principal_id])).add_cte(
+            owner, record("project", _event(doc, "project.created"))
+        )
     )
 
 
@@ -139,7 +142,7 @@ def patch(fields: frozenset[str]) -> Statement:
     )
     before = document(old, "before")
     if not values:
-        return Statement(answer_of(before))
+        return Statement(written(before))
     new = (
         update(projects)
         .where(projects.c.id == old.c.id)
@@ -152,7 +155,10 @@ def patch(fields: frozenset[str]) -> Statement:
         .cte("new")
     )
     after = document(new, "after")
-    answer = union_all(answer_of(after), answer_of(before).where(~exists(select(after.c.id))))
+    answer = union_all(
+        written(after, audience_of(after.c.project_id)),
+        written(before).where(~exists(select(after.c.id))),
+    )
     return Statement(answer.add_cte(record("project", _event(after, "project.updated", before))))
 
 
@@ -181,8 +187,9 @@ def _delete() -> Statement:
     before = _with_role(old, literal("owner"), "before")
     after = _with_role(gone, literal("owner"), "after")
     return Statement(
-        select(gone.c.id)
-        .where(gone.c.id == _id)
+        # All of them, since each has members of its own.
+        written(after, audience_of(after.c.project_id))
+        .order_by(after.c.id != _id)
         .add_cte(record("project", _event(after, "project.trashed", before)))
     )
 

@@ -3,8 +3,9 @@
 from sqlalchemy import Text, case, cast, exists, func, select, update
 
 from app.core.changes import record
+from app.core.representation import written
 from app.core.statement import Statement
-from app.projects.permissions import may_edit, visible_to_principal
+from app.projects.permissions import audience_of, may_edit, visible_to_principal
 from app.todos.representation import document
 from app.todos.writes import count, event_of, is_expected, later, now, todo_id, todos
 
@@ -60,8 +61,8 @@ def _delete() -> Statement:
     parent_before = document(old_parent, "parent_before")
     parent_after = document(parent, "parent_after")
     return Statement(
-        select(gone.c.id)
-        .where(gone.c.id == todo_id)
+        written(after, audience_of(after.c.project_id))
+        .where(after.c.id == todo_id)
         .add_cte(
             record("todo", event_of(after, "todo.trashed", before)),
             record(

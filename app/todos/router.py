@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import Query
 
 from app.core.errors import CursorInvalid, Forbidden, IdTaken, NotFound, VersionConflict
-from app.core.openapi import problems
 from app.core.preconditions import IfMatch
+from app.core.problems import problems
 from app.core.routing import router as new_router
 from app.core.schemas import Listed, Stored
 from app.projects.errors import ProjectArchived, ProjectNotFound
@@ -15,7 +15,7 @@ from app.todos.dependencies import ReadTodos, WriteTodos
 from app.todos.errors import ParentElsewhere, ParentNotFound, SortNeedsProject, TooDeep
 from app.todos.schemas import TodoCreate, TodoPage, TodoQuery, TodoRead, TodoUpdate
 
-router = new_router("/v1/todos", "todos")
+router = new_router("/v1/todos", "todos", cached=True)
 
 _REFUSED = (NotFound, Forbidden, ProjectArchived, VersionConflict)
 

@@ -39,10 +39,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement
 
 from app.core.changes import record
-from app.core.representation import answer_of
+from app.core.representation import written
 from app.core.statement import Statement
 from app.core.tables import table_of
 from app.projects.permissions import (
+    audience_of,
     inbox_of_principal,
     may_edit,
     visible_to_principal,
@@ -101,6 +102,10 @@ def event_of(doc: CTE, event: str | ColumnElement[str], before: CTE | None = Non
     return rows.join_from(doc, before, before.c.id == doc.c.id) if before is not None else rows
 
 
+def _answer(doc: CTE) -> Select[Any]:
+    return written(doc, audience_of(doc.c.project_id))
+
+
 def _insert(name: str, place: Select[Any]) -> CTE:
     """Insert a todo; `place` gives its project, parent and depth."""
     columns = {
@@ -131,7 +136,7 @@ def _create(project: Subquery) -> Statement:
     new = _insert("new", place.where(may_edit(project)))
     doc = document(new, "doc")
     created = record("todo", event_of(doc, "todo.created"))
-    return Statement(answer_of(doc).add_cte(created))
+    return Statement(_answer(doc).add_cte(created))
 
 
 def count(row: Any, *, subtasks: int, completed: ColumnElement[int], name: str) -> CTE:
@@ -174,7 +179,7 @@ def _create_subtask() -> Statement:
         document(parent, "parent_after"),
     )
     return Statement(
-        answer_of(doc).add_cte(
+        _answer(doc).add_cte(
             record("todo", event_of(doc, "todo.created"), "creation"),
             record("todo", event_of(after, "todo.updated", before), "parent_change"),
         )
@@ -202,7 +207,7 @@ def patch(fields: frozenset[str]) -> Statement:
         )
     if not values:
         unchanged = document(old, "unchanged")
-        return Statement(answer_of(unchanged))
+        return Statement(written(unchanged))
     new = (
         update(todos)
         .where(todos.c.id == old.c.id)
@@ -215,7 +220,7 @@ def patch(fields: frozenset[str]) -> Statement:
         .cte("new")
     )
     before, after = document(old, "before"), document(new, "after")
-    answer = union_all(answer_of(after), answer_of(before).where(~exists(select(after.c.id))))
+    answer = union_all(_answer(after), written(before).where(~exists(select(after.c.id))))
     if "completed" not in fields:
         return Statement(answer.add_cte(record("todo", event_of(after, "todo.updated", before))))
     was_toggled = old.c.completed_at.is_(None) != new.c.completed_at.is_(None)

@@ -4,10 +4,10 @@ from fastapi import APIRouter, Request, Response
 
 from app.core.authentication import AccountManager, Caller
 from app.core.errors import VersionConflict
-from app.core.openapi import problems
 from app.core.passwords import PasswordHashingBusy
 from app.core.preconditions import IfMatch
-from app.core.routing import Handler, Route
+from app.core.problems import problems
+from app.core.routing import Handler, Route, limited
 from app.core.schemas import Stored
 from app.users.dependencies import ReadUsers, WriteUsers
 from app.users.errors import EmailTaken
@@ -40,6 +40,7 @@ router = APIRouter(prefix="/v1/users", tags=["users"], route_class=UserRoute)
     response_model=UserRead,
     responses=problems(EmailTaken, PasswordHashingBusy),
 )
+@limited("sign_up")
 async def create_user(users: WriteUsers, data: UserCreate) -> Stored:
     """Sign up.
 

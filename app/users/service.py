@@ -63,12 +63,16 @@ class UserService:
 
     async def verify(self, email: str, password: str) -> UUID | None:
         """Whose e-mail address and password these are; None, as slowly, if nobody's."""
-        try:
-            key = emails.key(email)
-        except ValueError:
-            known = None
-        else:
-            known = await self._repository.credentials(key)
+        key = account_key(email)
+        known = await self._repository.credentials(key) if key is not None else None
         user_id, password_hash = known or (None, None)
         matches = await self._hasher.verify(passwords.normalise(password), password_hash)
         return user_id if matches else None
+
+
+def account_key(email: str) -> str | None:
+    """What is the same for all spellings of an address; None, if it is none."""
+    try:
+        return emails.key(email)
+    except ValueError:
+        return None

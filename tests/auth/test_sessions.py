@@ -16,6 +16,7 @@ from app.auth.repository import SessionRepository
 from app.auth.service import TokenAuthenticator
 from app.core.authentication import Caller
 from app.core.config import Settings
+from app.core.routing import Route
 from tests.apps import client_of, running
 from tests.auth.tokens import refresh, renewed, revoke
 from tests.people import PASSWORD, Person, sign_in
@@ -120,8 +121,10 @@ class TestDatabaseAway:
         dead = "postgresql://postgres@127.0.0.1:1/tickbox"
         async with running(settings) as app, running(settings, database_url=dead) as blind:
             ended = EndedSessions(SessionRepository(app.state.database.primary), ticks)
-            blind.state.authenticator = TokenAuthenticator(blind.state.access_tokens, ended)
-            blind.add_api_route("/v1/whoami", self.only_authenticates)
+            blind.state.admission._authenticator = TokenAuthenticator(
+                blind.state.access_tokens, ended
+            )
+            blind.router.routes.append(Route("/v1/whoami", self.only_authenticates))
             await ended.refresh()
             ended._repository = SessionRepository(blind.state.database.primary)
             async with client_of(blind, token) as client:

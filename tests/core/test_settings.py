@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from app.core.config import Settings, SettingsError
-from app.core.database import driver_url
+from app.core.driver import driver_url
 
 SECRET = "q8ZrT2vX9mLw4KpYs7NbHd3FgJc6RtVa"
 SERVERS = {
@@ -35,6 +35,14 @@ VALUES: dict[str, Any] = {
     "database_pool_size": 8,
     "database_pool_timeout": 0.25,
     "statement_timeout": 2.5,
+    "cache_seconds": 0,
+    "limit_user_per_second": 5,
+    "limit_user_burst": 50,
+    "limit_address_per_second": 3,
+    "limit_address_burst": 30,
+    "limit_sign_ups_per_minute": 6,
+    "limit_sign_ins_per_minute": 10,
+    "limit_sign_in_failures_per_minute": 4,
     "max_body_bytes": 4096,
     "request_timeout": 3.0,
     "shutdown_delay": 5.0,

@@ -84,7 +84,7 @@ async def test_head_has_the_headers_of_get_and_no_body(wire: Wire, ada: Person, 
     assert head.status_code == get.status_code
     assert head.content == b""
     assert get.content != b""
-    changing = {"x-request-id", "date"}
+    changing = {"x-request-id", "date", "x-cache", "ratelimit"}
     names = get.headers.keys() - changing
     assert head.headers.keys() - changing == names
     assert {name: head.headers[name] for name in names} == {
@@ -243,7 +243,7 @@ async def test_headers_given_twice_are_no_error(wire: Wire, ada: Person) -> None
         (b"/livez?%", 422),
         (b"/livez?a=%00&a=%ff", 422),
         (b"/livez?" + b"a" * 60_000, 422),
-        (b"/v1/todos?q=" + b"%41" * 15_000, 422),
+        (b"/v1/todos?q=" + b"%41" * 15_000, 401),
     ],
     ids=_short,
 )

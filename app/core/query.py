@@ -1,0 +1,67 @@
+"""Query strings, read strictly: nothing is ignored, or taken for something else."""
+
+from collections.abc import Mapping
+from typing import Any, get_origin
+from urllib.parse import parse_qsl
+
+from fastapi.datastructures import QueryParams
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import ParamTypes
+from fastapi.routing import APIRoute
+
+from app.core.errors import FieldError, ValidationFailed, pointer
+
+_MAX_FIELDS = 200
+
+
+def known_parameters(route: APIRoute) -> Mapping[str, bool]:
+    """The names that a route's query may have, and whether each may be repeated."""
+    return {
+        field.alias: _is_list(field.field_info.annotation)
+        for field in get_flat_params(route.dependant)
+        if getattr(field.field_info, "in_", ParamTypes.query) is ParamTypes.query
+    }
+
+
+def _is_list(annotation: Any) -> bool:
+    return any(
+        get_origin(part) is list for part in (annotation, *getattr(annotation, "__args__", ()))
+    )
+
+
+def parse_query(raw: bytes, known: Mapping[str, bool]) -> QueryParams:
+    """A query's parameters, of those that are known, each of which may be repeated or not.
+
+    Raises `ValidationFailed` for what would be ignored or read wrongly: unknown names,
+    repetitions, broken UTF-8.
+    """
+    try:
+        pairs = parse_qsl(
+            raw.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
+    except UnicodeError:
+        raise ValidationFailed(
+            errors=(FieldError("", "invalid_text", "is not percent-encoded UTF-8", "query"),)
+        ) from None
+    except ValueError:
+        raise ValidationFailed(
+            errors=(FieldError("", "too_long", "has too many parameters", "query"),)
+        ) from None
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name not in known:
+            errors.append(
+                FieldError(pointer([name]), "unknown_parameter", "is not known here", "query")
+            )
+        elif name in seen and not known[name]:
+            errors.append(
+                FieldError(f"/{name}", "repeated", "must not be given more than once", "query")
+            )
+        seen.add(name)
+    if errors:
+        raise ValidationFailed(errors=tuple(errors))
+    return QueryParams(pairs)

@@ -1,0 +1,148 @@
+"""Who may call how often: the generic cell rate algorithm, counted in Redis by its own clock.
+
+Of each caller one instant is kept: when it will have its whole quota back. A call moves it on by
+one call's share; it may not be further ahead than a whole quota takes. That lets a burst through
+and then a steady rate, and there is no window whose edge would let two bursts through.
+
+While Redis is away, what a limit says is counted in this process where it `holds_without_redis`;
+the rest lets through.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from app.core.errors import AppError
+from app.core.redis import Command
+
+_SECOND = 1_000_000  # in Redis's microseconds
+_MAX_REMEMBERED = 100_000
+
+# KEYS: whom it is about. ARGV: microseconds that a call takes, and that the quota takes.
+# Gives whether it is let through, and the microseconds until the whole quota is there.
+_SCRIPT = b"""
+local now = redis.call('TIME')
+now = now[1] * 1000000 + now[2]
+local share, quota = tonumber(ARGV[1]), tonumber(ARGV[2])
+local full = tonumber(redis.call('GET', KEYS[1]) or 0)
+if full < now then full = now end
+if full + share - now > quota then return {0, full - now} end
+full = full + share
+redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000))
+return {1, full - now}
+"""
+
+# One call is given back, if it still counts.
+_GIVE_BACK = b"""
+local full = tonumber(redis.call('GET', KEYS[1]) or 0) - ARGV[1]
+if full > 0 then redis.call('SET', KEYS[1], string.format('%.0f', full), 'KEEPTTL') end
+"""
+
+
+class RateLimited(AppError):
+    """RFC 6585, section 4."""
+
+    status = 429
+    code = "rate_limited"
+    title = "Too many requests"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            f"Try again in {retry_after} s.",
+            params={"retry_after": retry_after},
+            headers={"Retry-After": str(retry_after)},
+        )
+
+
+class Limit:
+    """So many calls at once, and then `per_second` for long, of each caller.
+
+    `name` is that of the policy in `RateLimit-Policy`.
+    """
+
+    def __init__(
+        self, name: str, quota: int, per_second: float, *, holds_without_redis: bool = False
+    ) -> None:
+        self.name = name.encode()
+        self.quota = quota
+        # Microseconds that one call takes up, and all of them.
+        self.share = ceil(_SECOND / per_second)
+        self.span = quota * self.share
+        self.holds_without_redis = holds_without_redis
+        policy = b'"%b";q=%d;w=%d' % (self.name, quota, ceil(quota / per_second))
+        self.policy = (b"ratelimit-policy", policy)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a limit says to a call, and the microseconds until the caller's whole quota is there."""
+
+    limit: Limit
+    is_allowed: bool
+    full_in: int
+
+    def headers(self) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+        """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers)."""
+        limit = self.limit
+        remaining = max(0, limit.span - self.full_in) // limit.share
+        seconds = -(-self.full_in // _SECOND)
+        return limit.policy, (b"ratelimit", b'"%b";r=%d;t=%d' % (limit.name, remaining, seconds))
+
+    def enforce(self) -> None:
+        """Raise `RateLimited` if the call is one too many."""
+        if not self.is_allowed:
+            over = self.full_in + self.limit.share - self.limit.span
+            raise RateLimited(max(1, ceil(over / _SECOND)))
+
+
+def question(limit: Limit, caller: bytes) -> Command:
+    """What to tell Redis of a call by `caller`; `read` understands the reply."""
+    return ("EVAL", _SCRIPT, 1, _key(limit, caller), limit.share, limit.span)
+
+
+def giving_back(limit: Limit, caller: bytes) -> Command:
+    """What to tell Redis so that a call does not count."""
+    return ("EVAL", _GIVE_BACK, 1, _key(limit, caller), limit.share)
+
+
+def read(limit: Limit, reply: Any) -> Verdict | None:
+    """What Redis says; None if it has nothing to say (out of memory, read-only)."""
+    if not isinstance(reply, list):
+        return None
+    allowed, full_in = reply
+    return Verdict(limit, bool(allowed), full_in)
+
+
+def _key(limit: Limit, caller: bytes) -> bytes:
+    return b"tickbox:limit:%b:%b" % (limit.name, caller)
+
+
+class LocalCounts:
+    """The same, counted in this process alone."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        # When each caller has its whole quota back; those that called last are at the end.
+        self._full: OrderedDict[bytes, int] = OrderedDict()
+
+    def take(self, limit: Limit, caller: bytes) -> Verdict:
+        """Count a call."""
+        key = _key(limit, caller)
+        now = int(self._clock() * _SECOND)
+        full = max(self._full.get(key, 0), now)
+        if full + limit.share - now > limit.span:
+            return Verdict(limit, is_allowed=False, full_in=full - now)
+        self._full[key] = full + limit.share
+        self._full.move_to_end(key)
+        if len(self._full) > _MAX_REMEMBERED:
+            self._full.popitem(last=False)
+        return Verdict(limit, is_allowed=True, full_in=full + limit.share - now)
+
+    def give_back(self, limit: Limit, caller: bytes) -> None:
+        """Let a call not count."""
+        key = _key(limit, caller)
+        if key in self._full:
+            self._full[key] -= limit.share

@@ -1,0 +1,272 @@
+"""Redis: one connection a process, which everybody's commands share, and a breaker before it.
+
+What is asked in the same turn of the event loop leaves in one piece, and replies come back in the
+order of the questions. Redis holds what may be lost, so nobody waits for it long: who gets no reply
+within `PATIENCE` goes on without it, the connection is given up, and until there is another one
+`run` raises `RedisAway` at once. Why this is not redis-py: `docs/decisions/redis-connection.md`.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import hiredis
+from redis.asyncio.connection import SSLConnection, parse_url
+
+logger = logging.getLogger(__name__)
+
+# Seconds: for a reply, for a new connection, and between looks at whether Redis is still there.
+PATIENCE = 0.075
+CONNECT_PATIENCE = 1.0
+INTERVAL = 0.1
+# So long after one process gave it up, all have noticed that Redis does not answer, and trust
+# nothing that it held: each looks every INTERVAL, and waits PATIENCE. The rest is for a late one.
+NOTICED = 0.25
+_MOMENT = 0.005
+
+Command = tuple[bytes | str | int, ...]
+_INCOMPLETE = object()
+
+
+class RedisAway(Exception):
+    """Redis does not answer: do without it."""
+
+
+class _Exchange:
+    """Commands that left together, and their replies as they come."""
+
+    __slots__ = ("count", "future", "replies", "sent_at")
+
+    def __init__(self, future: "asyncio.Future[list[Any]]", count: int, sent_at: float) -> None:
+        self.future = future
+        self.count = count
+        self.sent_at = sent_at
+        self.replies: list[Any] = []
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, on_lost: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_lost = on_lost
+        self._reader = hiredis.Reader(notEnoughData=_INCOMPLETE)
+        self._waiting: deque[_Exchange] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport
+        self.is_open = True
+
+    # uvloop's transports are no subclasses, and this one is never anything else.
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.give_up()
+
+    def ask(self, commands: Sequence[Command]) -> "asyncio.Future[list[Any]]":
+        """Send these; the future has their replies, or `RedisAway`."""
+        future = self._loop.create_future()
+        now = self._loop.time()
+        self._waiting.append(_Exchange(future, len(commands), now))
+        # hiredis's own annotation allows text alone.
+        packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]
+        self._transport.write(b"".join(packed))
+        if self._timer is None:
+            self._timer = self._loop.call_later(PATIENCE, self._look)
+        return future
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._reader.feed(data)
+            while (reply := self._reader.gets()) is not _INCOMPLETE:
+                exchange = self._waiting[0]
+                exchange.replies.append(reply)
+                if len(exchange.replies) == exchange.count:
+                    self._waiting.popleft()
+                    if not exchange.future.done():
+                        exchange.future.set_result(exchange.replies)
+        except (hiredis.ProtocolError, IndexError):
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Nobody waits any longer. What was sent is still delivered: the end comes after it."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        if self._timer is not None:
+            self._timer.cancel()
+        self._transport.close()
+        for exchange in self._waiting:
+            if not exchange.future.done():
+                exchange.future.set_exception(RedisAway())
+                # Whoever told and does not ask is not there to hear it.
+                exchange.future.exception()
+        self._waiting.clear()
+        self._on_lost()
+
+    def _look(self, suspect: _Exchange | None = None) -> None:
+        """Give up if the oldest question waits for too long.
+
+        It gets one more turn first: after a pause of this process the timer is handled before the
+        reply that has long been there.
+        """
+        self._timer = None
+        if not self._waiting:
+            return
+        oldest = self._waiting[0]
+        if oldest is suspect:
+            self.give_up()
+            return
+        left = oldest.sent_at + PATIENCE - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._look)
+        else:
+            self._timer = self._loop.call_later(_MOMENT, self._look, oldest)
+
+
+class Redis:
+    """Redis, as far as it is there."""
+
+    def __init__(self, url: str) -> None:
+        self._options: dict[str, Any] = dict(parse_url(url))
+        self._greetings: list[Callable[[], Sequence[Command]]] = []
+        self._connection: _Connection | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._lost_at = 0.0
+        self._is_missed = False
+
+    def on_connect(self, greeting: Callable[[], Sequence[Command]]) -> None:
+        """Say these commands on each new connection, before anybody uses it."""
+        self._greetings.append(greeting)
+
+    async def start(self) -> None:
+        """Connect, and keep connected from now on; that Redis is away stops nothing."""
+        self._lost_at = asyncio.get_running_loop().time()
+        with suppress(RedisAway):
+            await self._connected(CONNECT_PATIENCE)
+        self._keeping = asyncio.create_task(self._keep())
+
+    async def close(self) -> None:
+        """Disconnect for good."""
+        for task in (self._keeping, self._connecting):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.give_up()
+
+    async def run(self, *commands: Command) -> list[Any]:
+        """The commands' replies, from one round trip. An error that Redis replies is an item.
+
+        Raises `RedisAway`, at once where that is known already.
+        """
+        if self._connection is None:
+            raise RedisAway
+        return await self._connection.ask(commands)
+
+    def tell(self, *commands: Command) -> None:
+        """Send commands whose replies nobody waits for."""
+        if self._connection is not None:
+            self._connection.ask(commands)
+
+    async def insist(self, *commands: Command) -> bool:
+        """Run what other processes go by, on a new connection if there is none.
+
+        If it cannot be said, this waits until all of them have noticed that Redis does not answer,
+        and gives False.
+        """
+        try:
+            await self._connected(PATIENCE)
+            await self.run(*commands)
+        except RedisAway:
+            loop = asyncio.get_running_loop()
+            await asyncio.sleep(max(0.0, self._lost_at + NOTICED - loop.time()))
+            return False
+        return True
+
+    async def _connected(self, patience: float) -> None:
+        if self._connection is not None:
+            return
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.create_task(self._connect())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self._connecting), patience)
+        if self._connection is None:
+            raise RedisAway
+
+    async def _connect(self) -> None:
+        connection: _Connection | None = None
+        try:
+            async with asyncio.timeout(CONNECT_PATIENCE):
+                connection = await self._open()
+                greeting = [*self._introduction()]
+                for commands in self._greetings:
+                    greeting += commands()
+                replies = await connection.ask(greeting)
+            for reply in replies:
+                if isinstance(reply, hiredis.HiredisError):
+                    raise reply
+        except (OSError, TimeoutError, RedisAway, hiredis.HiredisError) as error:
+            self._miss(type(error).__name__)
+            if connection is not None:
+                connection.give_up()
+            return
+        if connection.is_open:
+            self._connection = connection
+            if self._is_missed:
+                logger.info("Redis answers again")
+            self._is_missed = False
+
+    async def _open(self) -> _Connection:
+        loop = asyncio.get_running_loop()
+        options = self._options
+        if "path" in options:
+            _, connection = await loop.create_unix_connection(self._new, options["path"])
+        else:
+            is_tls = options.get("connection_class") is SSLConnection
+            _, connection = await loop.create_connection(
+                self._new,
+                options.get("host", "localhost"),
+                options.get("port", 6379),
+                ssl=ssl.create_default_context() if is_tls else None,
+            )
+        return connection
+
+    def _new(self) -> _Connection:
+        connection = _Connection(lambda: self._lost(connection))
+        return connection
+
+    def _introduction(self) -> list[Command]:
+        options = self._options
+        commands: list[Command] = []
+        if "password" in options:
+            commands.append(("AUTH", options.get("username") or "default", options["password"]))
+        if options.get("db"):
+            commands.append(("SELECT", options["db"]))
+        return commands or [("PING",)]
+
+    def _lost(self, connection: _Connection) -> None:
+        if connection is self._connection:
+            self._connection = None
+            self._lost_at = asyncio.get_running_loop().time()
+            self._miss("it does not answer")
+
+    def _miss(self, reason: str) -> None:
+        if not self._is_missed:
+            logger.warning("going on without Redis: %s", reason)
+        self._is_missed = True
+
+    async def _keep(self) -> None:
+        """Look whether Redis is there, ever again."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            with suppress(RedisAway):
+                if self._connection is None:
+                    await self._connected(CONNECT_PATIENCE)
+                else:
+                    await self.run(("PING",))
