@@ -88,7 +88,9 @@ def environment(settings: Settings) -> dict[str, str]:
     """What tells a process of Tickbox's of the stores and the keys."""
     names = ("database_url", "redis_url", "secret_key", "signing_keys")
     given = {f"TICKBOX_{n.upper()}": getattr(settings, n).get_secret_value() for n in names}
-    return {**given, "TICKBOX_PORT": "0"}
+    # The limits count as ever, but let through what no user would send.
+    limits = dict.fromkeys(("TICKBOX_LIMIT_USER_PER_SECOND", "TICKBOX_LIMIT_USER_BURST"), "1000000")
+    return {**given, **limits, "TICKBOX_PORT": "0"}
 
 
 @contextmanager

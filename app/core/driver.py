@@ -45,6 +45,8 @@ class Pool:
             pool_reset_on_return=None,
             pool_size=settings.database_pool_size,
             max_overflow=0,
+            # The one that was used last is warm, here and in PostgreSQL.
+            pool_use_lifo=True,
             pool_timeout=settings.database_pool_timeout,
             hide_parameters=True,
             connect_args={
