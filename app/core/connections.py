@@ -1,7 +1,8 @@
-"""HTTP/1.1 connections: nobody holds one for ever by sending a byte now and then, and none ends
-before a client had its answer.
+"""HTTP/1.1 connections: nobody holds one for ever by sending a byte now and then, none ends
+before a client had its answer, and none is closed under a request that was sent on it.
 """
 
+import select
 from asyncio import TimerHandle, Transport
 from typing import Any
 
@@ -12,6 +13,8 @@ _TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length
 # A client that is still sending when it is refused has so long to read why, and may send so much.
 _LINGER_SECONDS = 2
 _LINGER_BYTES = 16 << 20
+# At a shutdown a request may be on its way to an idle connection for as long as a round trip.
+_LAST_REQUEST_SECONDS = 0.5
 
 
 def protocol(request_timeout: float) -> type[HttpToolsProtocol]:
@@ -31,6 +34,8 @@ def protocol(request_timeout: float) -> type[HttpToolsProtocol]:
 class _Connection(HttpToolsProtocol):
     request_timeout: float
     _cut: TimerHandle | None = None
+    _arriving = False  # the head of a request
+    _draining = False
     _discarded = 0
 
     # uvicorn's own narrows the type as well.
@@ -52,21 +57,41 @@ class _Connection(HttpToolsProtocol):
             super().data_received(data)
 
     def on_message_begin(self) -> None:
+        self._arriving = True
         self._wait(self._give_up, self.request_timeout)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        self._arriving = False
         super().on_headers_complete()
         cycle: Any = self.cycle
         cycle.transport = self._cycles_transport
+        if self._draining:
+            cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._stop_waiting()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        if not self._is_lingering():
-            super().on_response_complete()
+        if self._is_lingering():
+            return
+        super().on_response_complete()
+        if self._draining and not self.transport.is_closing():
+            self._wait(self._close_if_idle, _LAST_REQUEST_SECONDS)
+
+    def shutdown(self) -> None:
+        """Close after the answer to what came, or is on its way; uvicorn closes idle ones.
+
+        The last answer says `Connection: close`, so that the client sends nothing after it.
+        """
+        self._draining = True
+        cycle: Any = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            # One that has begun to leave has said already that the connection is kept.
+            cycle.keep_alive = cycle.keep_alive and cycle.response_started
+        elif not self._arriving and not self._is_lingering():
+            self._wait(self._close_if_idle, _LAST_REQUEST_SECONDS)
 
     def linger(self) -> None:
         """Close in stages (RFC 9112, section 9.6).
@@ -97,6 +122,13 @@ class _Connection(HttpToolsProtocol):
             self.transport.write(_TIMEOUT)
         self.transport.close()
 
+    def _close_if_idle(self) -> None:
+        # What has just come is answered first, within the time that every request has.
+        if _has_unread(self.transport):
+            self._wait(self._give_up, self.request_timeout)
+        else:
+            self.transport.close()
+
 
 class _CyclesTransport:
     """The transport as uvicorn's cycles of request and response use it."""
@@ -113,3 +145,10 @@ class _CyclesTransport:
             self._connection.linger()
         else:
             self._close()
+
+
+def _has_unread(transport: Transport) -> bool:
+    """Whether bytes wait that the event loop has not seen yet."""
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))
