@@ -55,6 +55,14 @@ class Load:
             self._grown.clear()
             await self._grown.wait()
 
+    async def is_normal(self, count: int) -> None:
+        """Return when the last so many requests all had what they asked for."""
+        while True:
+            await self.grows_by(1)
+            last = self.outcomes[-count:]
+            if all(o.answer is not None and o.answer.status < 500 for o in last):
+                return
+
 
 @asynccontextmanager
 async def load(actions: Sequence[Action], rate: float) -> AsyncIterator[Load]:
