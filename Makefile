@@ -27,6 +27,10 @@ run: $(READY)  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL and Redis
 test: $(VENV)/.dev  ## run all tests, in parallel, on embedded servers
 	@$(BIN)/pytest -n 2 --dist worksteal
 
+.PHONY: test-faults
+test-faults: $(VENV)/.dev  ## load real processes, kill and freeze their stores, in 3 minutes
+	@$(BIN)/pytest -n 0 tests/faults
+
 .PHONY: lint
 lint: $(VENV)/.dev  ## check format, style, types and who may know whom
 	$(BIN)/ruff format --check .
@@ -39,7 +43,7 @@ check-migrations: $(VENV)/.dev  ## fail if the models and the migrations differ
 	$(BIN)/python -m tests.alembic_check
 
 .PHONY: check
-check: lint check-migrations test  ## all that CI asks for
+check: lint check-migrations test test-faults  ## all that CI asks for
 
 .PHONY: bench
 bench: $(VENV)/.dev  ## measure against the floor and the usual way, in 8 minutes (ARGS=--quick: 1)

@@ -16,6 +16,11 @@ async def somebody_waits(database: asyncpg.Connection) -> None:
     await _until(database, waiting=1)
 
 
+async def everybody_waits(database: asyncpg.Connection, count: int) -> None:
+    """Return when so many requests wait for a lock."""
+    await _until(database, waiting=count)
+
+
 async def ends_or_waits_too(database: asyncpg.Connection, request: asyncio.Task[Response]) -> None:
     """Return when a request has its answer, or waits behind another one that waits already."""
     await _until(database, waiting=2, request=request)

@@ -1,5 +1,8 @@
-"""HTTP/1.1 connections, which nobody holds for ever by sending a byte now and then."""
+"""HTTP/1.1 connections: nobody holds one for ever by sending a byte now and then, none ends
+before a client had its answer, and none is closed under a request that was sent on it.
+"""
 
+import select
 from asyncio import TimerHandle, Transport
 from typing import Any
 
@@ -7,6 +10,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # RFC 9110, section 15.5.9.
 _TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+# A client that is still sending when it is refused has so long to read why, and may send so much.
+_LINGER_SECONDS = 2
+_LINGER_BYTES = 16 << 20
+# At a shutdown a request may be on its way to an idle connection for as long as a round trip.
+_LAST_REQUEST_SECONDS = 0.5
 
 
 def protocol(request_timeout: float) -> type[HttpToolsProtocol]:
@@ -16,39 +24,131 @@ def protocol(request_timeout: float) -> type[HttpToolsProtocol]:
     request's first byte. Between requests uvicorn's own keep-alive timeout counts.
     """
 
-    class Protocol(HttpToolsProtocol):
-        _cut: TimerHandle | None = None
+    class Connection(_Connection):
+        pass
 
-        # uvicorn's own narrows the type as well.
-        def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self._wait()
+    Connection.request_timeout = request_timeout
+    return Connection
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._stop_waiting()
-            super().connection_lost(exc)
 
-        def on_message_begin(self) -> None:
-            self._wait()
-            super().on_message_begin()
+class _Connection(HttpToolsProtocol):
+    request_timeout: float
+    _cut: TimerHandle | None = None
+    _arriving = False  # the head of a request
+    _draining = False
+    _discarded = 0
 
-        def on_message_complete(self) -> None:
-            self._stop_waiting()
-            super().on_message_complete()
+    # uvicorn's own narrows the type as well.
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._cycles_transport = _CyclesTransport(transport, self)
+        self._wait(self._give_up, self.request_timeout)
 
-        def _wait(self) -> None:
-            self._stop_waiting()
-            self._cut = self.loop.call_later(request_timeout, self._give_up)
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
 
-        def _stop_waiting(self) -> None:
-            if self._cut is not None:
-                self._cut.cancel()
-                self._cut = None
+    def data_received(self, data: bytes) -> None:
+        if self._is_lingering():
+            self._discarded += len(data)
+            if self._discarded > _LINGER_BYTES:
+                self.transport.close()
+        else:
+            super().data_received(data)
 
-        def _give_up(self) -> None:
-            cycle: Any = self.cycle
-            if cycle is None or cycle.response_complete or not cycle.response_started:
-                self.transport.write(_TIMEOUT)
+    def on_message_begin(self) -> None:
+        self._arriving = True
+        self._wait(self._give_up, self.request_timeout)
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._arriving = False
+        super().on_headers_complete()
+        cycle: Any = self.cycle
+        cycle.transport = self._cycles_transport
+        if self._draining:
+            cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        self._stop_waiting()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        if self._is_lingering():
+            return
+        super().on_response_complete()
+        if self._draining and not self.transport.is_closing():
+            self._wait(self._close_if_idle, _LAST_REQUEST_SECONDS)
+
+    def shutdown(self) -> None:
+        """Close after the answer to what came, or is on its way; uvicorn closes idle ones.
+
+        The last answer says `Connection: close`, so that the client sends nothing after it.
+        """
+        self._draining = True
+        cycle: Any = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            # One that has begun to leave has said already that the connection is kept.
+            cycle.keep_alive = cycle.keep_alive and cycle.response_started
+        elif not self._arriving and not self._is_lingering():
+            self._wait(self._close_if_idle, _LAST_REQUEST_SECONDS)
+
+    def linger(self) -> None:
+        """Close in stages (RFC 9112, section 9.6).
+
+        Closed at once, with bytes unread, the connection is reset, and the client may lose
+        the answer that it had already received.
+        """
+        self._discarded = 1
+        self._wait(self.transport.close, _LINGER_SECONDS)
+        self.transport.write_eof()
+        self.flow.resume_reading()
+
+    def _is_lingering(self) -> bool:
+        return self._discarded > 0
+
+    def _wait(self, then: Any, seconds: float) -> None:
+        self._stop_waiting()
+        self._cut = self.loop.call_later(seconds, then)
+
+    def _stop_waiting(self) -> None:
+        if self._cut is not None:
+            self._cut.cancel()
+            self._cut = None
+
+    def _give_up(self) -> None:
+        cycle: Any = self.cycle
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            self.transport.write(_TIMEOUT)
+        self.transport.close()
+
+    def _close_if_idle(self) -> None:
+        # What has just come is answered first, within the time that every request has.
+        if _has_unread(self.transport):
+            self._wait(self._give_up, self.request_timeout)
+        else:
             self.transport.close()
 
-    return Protocol
+
+class _CyclesTransport:
+    """The transport as uvicorn's cycles of request and response use it."""
+
+    def __init__(self, transport: Transport, connection: _Connection) -> None:
+        self._connection = connection
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self._close = transport.close
+
+    def close(self) -> None:
+        """Close it, in stages if a request is still arriving."""
+        if self._connection.cycle.more_body and not self.is_closing():
+            self._connection.linger()
+        else:
+            self._close()
+
+
+def _has_unread(transport: Transport) -> bool:
+    """Whether bytes wait that the event loop has not seen yet."""
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -99,6 +99,7 @@ class _Server(uvicorn.Server):
             print(f"Tickbox is ready: http://{host}:{port}/docs", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._accept_the_last(sockets or [])
         await super().shutdown(sockets)
         if self.force_exit:
             # uvicorn leaves the app as it is then; it gets a moment to give back what it holds.
@@ -107,6 +108,29 @@ class _Server(uvicorn.Server):
             with suppress(TimeoutError):
                 async with asyncio.timeout(FORCED_SHUTDOWN_SECONDS):
                     await self.lifespan.shutdown()
+
+    async def _accept_the_last(self, listeners: list[socket.socket]) -> None:
+        """Take the connections that the kernel has accepted, then listen no more.
+
+        The event loop has not seen them yet; a listener that is closed before resets them,
+        although their requests may have been sent already.
+        """
+        last = [connection for listener in listeners for connection in _waiting(listener)]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+
+        def make_protocol() -> asyncio.Protocol:
+            return self.config.http_protocol_class(
+                config=self.config,  # type: ignore[call-arg]
+                server_state=self.server_state,
+                app_state=self.lifespan.state,
+                _loop=loop,
+            )
+
+        for connection in last:
+            with suppress(OSError):  # gone already
+                await loop.connect_accepted_socket(make_protocol, connection)
 
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or time.monotonic() >= self._ends_at
@@ -138,6 +162,12 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
+
+
+def _waiting(listener: socket.socket) -> Iterator[socket.socket]:
+    with suppress(OSError):  # BlockingIOError: there is none left
+        while True:
+            yield listener.accept()[0]
 
 
 def _refused(error: OSError, where: str) -> SettingsError:

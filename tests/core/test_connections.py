@@ -8,6 +8,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from app.core import connections
 from app.core.connections import protocol
 
 TIMEOUT = 0.3
@@ -79,4 +80,37 @@ async def test_a_connection_is_kept_for_the_next_request(address: tuple[str, int
 
     assert first.startswith(b"HTTP/1.1 200 ")
     assert second.startswith(b"HTTP/1.1 200 ")
+    writer.close()
+
+
+async def test_a_client_that_is_refused_while_it_sends_reads_why(address: tuple[str, int]) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(BODY + b"Content-Length: 4000000\r\n\r\n" + b" " * 4_000_000)
+
+    answer = await asyncio.wait_for(reader.read(), GRACE)
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    writer.close()
+
+
+async def send_on(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b" " * (1 << 16))
+        await writer.drain()
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("seconds", "size"), [(TIMEOUT, 1 << 30), (60, 1 << 20)])
+async def test_a_client_that_does_not_stop_is_cut(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch, seconds: float, size: int
+) -> None:
+    monkeypatch.setattr(connections, "_LINGER_SECONDS", seconds)
+    monkeypatch.setattr(connections, "_LINGER_BYTES", size)
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(BODY + b"Content-Length: 4000000000\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+
+    async with asyncio.timeout(GRACE):
+        with pytest.raises(ConnectionError):
+            await send_on(writer)
     writer.close()
