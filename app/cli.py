@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415
 # What a command needs is imported when it runs, so that a wrong setting is said at once.
 
+import asyncio
 import json
 import signal
 from collections.abc import Iterator
@@ -49,6 +50,30 @@ def migrate() -> None:
     """Bring the database's schema to the newest revision."""
     with _explained(), _ended_by_signals(code=1), _servers(Settings()) as complete:
         _upgrade(complete)
+
+
+@cli.command()
+def purge() -> None:
+    """Delete what is kept for a while only: answers under an Idempotency-Key, after 24 hours."""
+    with _explained(), _ended_by_signals(code=1), _servers(Settings()) as complete:
+        _upgrade(complete)
+        from app.core import idempotency
+        from app.core.clock import utc_now
+        from app.core.database import Database
+        from app.core.errors import AppError
+
+        async def sweep() -> int:
+            database = Database(complete)
+            try:
+                return await idempotency.sweep(database, utc_now)
+            finally:
+                await database.close()
+
+        try:
+            count = asyncio.run(sweep())
+        except AppError as error:
+            raise StartError(error.detail) from error
+        typer.echo(f"Idempotency keys deleted: {count}")
 
 
 @cli.command()

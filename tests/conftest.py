@@ -27,7 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def settings(worker_id: str) -> Iterator[Settings]:
     with servers.cloned_database(f"tickbox_test_{worker_id}_{os.getpid()}") as database:
-        yield servers.settings_for(database)
+        # Redis has 16 databases; each worker has one, which it may flush.
+        number = int(worker_id.removeprefix("gw")) if worker_id != "master" else 0
+        yield servers.settings_for(database, number % 16)
 
 
 @pytest.fixture(scope="session")

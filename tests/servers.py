@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 from sqlalchemy import make_url
@@ -55,11 +56,19 @@ def start() -> ExitStack:
     return stack
 
 
-def settings_for(database: str) -> Settings:
+def settings_for(database: str, redis_database: int = 0) -> Settings:
     """Settings that name the test servers, and one of their databases."""
     values = {field: os.environ[name] for field, name in _NAMES.items()}
+    values["redis_url"] = _numbered(values["redis_url"], redis_database)
     values["database_url"] = sibling(values["database_url"], database)
     return Settings.model_validate({**values, "database_pool_size": 10, **_UNLIMITED})
+
+
+def _numbered(url: str, database: int) -> str:
+    """The URL of a database of a Redis."""
+    if url.startswith("unix:"):
+        return f"{url}?db={database}"
+    return urlsplit(url)._replace(path=f"/{database}").geturl()
 
 
 @contextmanager

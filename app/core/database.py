@@ -84,7 +84,8 @@ class Session(Connection):
         rows = await run(self._lease, statement.sql, statement.arguments(params))
         if statement.tells_audience:
             for row in rows:
-                self.projects.add(row["project_id"])
+                if row["project_id"] is not None:
+                    self.projects.add(row["project_id"])
                 self._audience.update(row["audience"] or ())
         return rows
 

@@ -20,7 +20,7 @@ from redis.asyncio.connection import SSLConnection, parse_url
 logger = logging.getLogger(__name__)
 
 # Seconds: for a reply, for a new connection, and between looks at whether Redis is still there.
-PATIENCE = 0.075
+PATIENCE = 0.05
 CONNECT_PATIENCE = 1.0
 INTERVAL = 0.1
 # So long after one process gave it up, all have noticed that Redis does not answer, and trust

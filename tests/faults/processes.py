@@ -19,6 +19,18 @@ from tests.faults.wire import Address
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
 STOP_SECONDS = 40
+# A few people send here what thousands would.
+_UNLIMITED = {
+    f"TICKBOX_LIMIT_{whose}": "1000000"
+    for whose in (
+        "USER_PER_SECOND",
+        "USER_BURST",
+        "ADDRESS_PER_SECOND",
+        "ADDRESS_BURST",
+        "SIGN_UPS_PER_MINUTE",
+        "SIGN_INS_PER_MINUTE",
+    )
+}
 _READY = re.compile(r"Tickbox is ready: http://(127\.0\.0\.1):(\d+)/docs\n")
 
 
@@ -158,8 +170,9 @@ def serving(stores: Stores, folder: Path, **settings: str) -> Iterator[Tickbox]:
     """Serve for the length of the block; what is still there at its end is ended."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TICKBOX_")}
     environment |= stores.environment
+    environment |= _UNLIMITED
     environment |= {f"TICKBOX_{name.upper()}": value for name, value in settings.items()}
-    log = folder / "tickbox.log"
+    log = folder / f"tickbox-{len(list(folder.iterdir()))}.log"
     # Into a file, as a service's log goes: a pipe that nobody reads would stop it.
     with (
         log.open("wb") as output,
