@@ -12,6 +12,7 @@ from app.core.schemas import (
     Instant,
     ListQuery,
     NoNul,
+    PageSchema,
     Patch,
     QueryFlag,
     Schema,
@@ -64,13 +65,10 @@ class ProjectRead(Schema):
     deleted_at: Instant | None
 
 
-class ProjectPage(Schema):
+class ProjectPage(PageSchema):
     """One page of projects."""
 
     items: list[ProjectRead]
-    next_cursor: str | None = Field(
-        description="Where the next page begins, or `null` at the end of the list."
-    )
 
 
 class ProjectQuery(ListQuery):
