@@ -205,6 +205,9 @@ def _engine(url: str, settings: Settings) -> AsyncEngine:
                 "application_name": "tickbox",
                 "timezone": "UTC",
                 "jit": "off",
+                # One plan a statement, made once a connection, however unlike the parameters are:
+                # statements are written for the index that serves them.
+                "plan_cache_mode": "force_generic_plan",
                 "statement_timeout": milliseconds,
                 "idle_in_transaction_session_timeout": milliseconds,
             },

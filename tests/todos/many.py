@@ -49,7 +49,8 @@ WITH project AS (
     FROM drawn
 ), titled AS (
     SELECT *, CASE WHEN r4 < 0.1 THEN 'Water the plants'
-        ELSE initcap(left(md5(n::text), 1 + n % 7)) || ' the train to ' || md5(r1::text) END AS title
+        ELSE initcap(left(md5(n::text), 1 + n % 7)) || ' the train to ' || md5(r1::text)
+        END AS title
     FROM dated
 )
 SELECT (lpad(to_hex((extract(epoch FROM created_at) * 1000)::bigint), 12, '0') || '7'
