@@ -201,6 +201,8 @@ def _engine(url: str, settings: Settings) -> AsyncEngine:
             # Longer than PostgreSQL's own limit: it is for a server that does not answer at all.
             "command_timeout": settings.statement_timeout + 1,
             "statement_cache_size": 256,
+            # The driver prepares longer ones anew each time.
+            "max_cacheable_statement_size": 32 * 1024,
             "server_settings": {
                 "application_name": "tickbox",
                 "timezone": "UTC",

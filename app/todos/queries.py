@@ -108,10 +108,16 @@ def _found_in_many(
     stands after the last of that page, and no project is in it that has no head in it. So each of
     the other projects is read up to there.
     """
-    number = select(func.count()).select_from(project).scalar_subquery()
-    # All heads together are more than a page.
-    depth = case((number > _FEW, _limit // number + 2), else_=0)
-    first = order.rows(todos.c.id, where=where, limit=depth, after=after).lateral("first")
+    number = func.count()
+    # All heads together are about two pages, or one row of each project if these are more.
+    depth = func.least(_limit // number + 2, 2 * _limit // number + 1)
+    size = (
+        select(number.label("number"), case((number > _FEW, depth), else_=0).label("depth"))
+        .select_from(project)
+        .cte("size")
+    )
+    head_limit = select(size.c.depth).scalar_subquery()
+    first = order.rows(todos.c.id, where=where, limit=head_limit, after=after).lateral("first")
     head = (
         select(project.c.id.label("project_id"), first.c.sort_key, first.c.id)
         .join_from(project, first, true())
@@ -130,10 +136,11 @@ def _found_in_many(
         select(last.c.sort_key).scalar_subquery(), select(last.c.id).scalar_subquery()
     )
     rows = order.rows(todos, where=where, limit=_limit, after=after, until=until).lateral("found")
+    is_few = select(size.c.number <= _FEW).scalar_subquery()
     return (
         select(rows)
         .join_from(project, rows, true())
-        .where(or_(number <= _FEW, project.c.id.in_(select(head.c.project_id))))
+        .where(or_(is_few, project.c.id.in_(select(head.c.project_id))))
     )
 
 

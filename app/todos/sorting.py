@@ -93,7 +93,7 @@ class Order:
         ]
         if len(parts) == 1:
             return parts[0]
-        both = union_all(*(select(part.subquery()) for part in parts)).subquery("both")
+        both = union_all(*parts).subquery("both")
         return select(both).order_by(*self.ordered(both.c.sort_key, both.c.id)).limit(limit)
 
     def _after(self, part: _Range, place: Place) -> Clause:

@@ -1,8 +1,9 @@
 """Todos put there by SQL, as HTTP cannot make them: equal times, any position; and their order."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
@@ -156,7 +157,7 @@ class Shelf:
         """The ids as the contract orders them: nulls last both ways, ties by id."""
         descending = sort.startswith("-")
         name = sort.removeprefix("-")
-        key = {
+        keys: dict[str, Callable[[Row], Any]] = {
             "created_at": lambda row: (row.created_at, self.id_of(row)),
             "updated_at": lambda row: (row.changed_at, self.id_of(row)),
             "completed_at": lambda row: (row.completed_at, self.id_of(row)),
@@ -164,7 +165,8 @@ class Shelf:
             "priority": lambda row: (PRIORITIES.index(row.priority), self.id_of(row)),
             "title": lambda row: (row.title_key, self.id_of(row)),
             "position": lambda row: (row.position.encode(), self.id_of(row)),
-        }[name]
+        }
+        key = keys[name]
         rows = list(rows)
         without = [row for row in rows if key(row)[0] is None]
         having = [row for row in rows if key(row)[0] is not None]
