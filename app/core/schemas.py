@@ -4,7 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -116,9 +116,13 @@ def _without_default(schema: JsonDict) -> None:
     del schema["default"]
 
 
-class PageSchema(Schema):
-    """What every page has beside its items."""
+Item = TypeVar("Item", bound=Schema)
 
+
+class Page(Schema, Generic[Item]):
+    """One page of a list."""
+
+    items: list[Item]
     next_cursor: str | None = Field(
         description="Where the next page begins, or `null` at the end of the list."
     )

@@ -12,7 +12,7 @@ from app.core.schemas import (
     Instant,
     ListQuery,
     NoNul,
-    PageSchema,
+    Page,
     Patch,
     QueryFlag,
     Schema,
@@ -65,10 +65,8 @@ class ProjectRead(Schema):
     deleted_at: Instant | None
 
 
-class ProjectPage(PageSchema):
+class ProjectPage(Page[ProjectRead]):
     """One page of projects."""
-
-    items: list[ProjectRead]
 
 
 class ProjectQuery(ListQuery):

@@ -18,7 +18,7 @@ from app.core.schemas import (
     Instant,
     ListQuery,
     NoNul,
-    PageSchema,
+    Page,
     Patch,
     QueryFlag,
     Schema,
@@ -107,10 +107,8 @@ class TodoRead(Schema):
     deleted_at: Instant | None
 
 
-class TodoPage(PageSchema):
+class TodoPage(Page[TodoRead]):
     """One page of todos."""
-
-    items: list[TodoRead]
 
 
 class TodoQuery(ListQuery):
