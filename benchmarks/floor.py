@@ -62,7 +62,11 @@ class Floor:
             max_queries=2**31,  # connections are kept
             max_inactive_connection_lifetime=0,
             reset=_leave_as_it_is,
-            server_settings={"timezone": "UTC", "jit": "off"},
+            server_settings={
+                "timezone": "UTC",
+                "jit": "off",
+                "plan_cache_mode": "force_generic_plan",
+            },
         )
         self._redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=2)
         await self._redis.mset(dict(zip(KEYS, (b"1", await self._page()), strict=True)))

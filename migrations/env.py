@@ -5,7 +5,7 @@ import os
 
 from alembic import context
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.core.driver import driver_url
@@ -13,6 +13,9 @@ from app.models import Base
 
 # Any number that nothing else locks in this database.
 _LOCK = 7_426_331_957
+# A minute, in seconds.
+_PAUSE = 0.1
+_ATTEMPTS = 600
 
 
 def _migrate(connection: Connection) -> None:
@@ -27,6 +30,22 @@ def _migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
+async def _wait_for_others(guard: AsyncConnection) -> None:
+    """Take the lock, and keep it as long as the connection.
+
+    It is asked for again and again: a statement that waits for it would be what an index that is
+    made concurrently, by the process that has it, waits for in turn.
+    """
+    await guard.execution_options(isolation_level="AUTOCOMMIT")
+    for _ in range(_ATTEMPTS):
+        if await guard.scalar(text(f"SELECT pg_try_advisory_lock({_LOCK})")):
+            return
+        await asyncio.sleep(_PAUSE)
+    # It fails as other locks do.
+    await guard.execute(text("SET lock_timeout = '1ms'"))
+    await guard.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
+
+
 async def _run() -> None:
     url = context.config.attributes.get("database_url") or os.environ["TICKBOX_DATABASE_URL"]
     # A migration that waits for a lock stops everybody behind it: it gives up soon instead.
@@ -38,8 +57,7 @@ async def _run() -> None:
     )
     try:
         async with engine.connect() as guard, engine.connect() as connection:
-            await guard.execute(text("SET lock_timeout = '60s'"))
-            await guard.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
+            await _wait_for_others(guard)
             await connection.run_sync(_migrate)
             await connection.commit()
     finally:

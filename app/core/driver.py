@@ -54,10 +54,15 @@ class Pool:
                 # Longer than PostgreSQL's own limit: for a server that does not answer at all.
                 "command_timeout": settings.statement_timeout + 1,
                 "statement_cache_size": 256,
+                # The driver prepares longer ones anew each time.
+                "max_cacheable_statement_size": 32 * 1024,
                 "server_settings": {
                     "application_name": "tickbox",
                     "timezone": "UTC",
                     "jit": "off",
+                    # One plan a statement, made once a connection, however unlike the parameters
+                    # are: statements are written for the index that serves them.
+                    "plan_cache_mode": "force_generic_plan",
                     "statement_timeout": milliseconds,
                     "idle_in_transaction_session_timeout": milliseconds,
                 },

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from app.core.errors import CursorInvalid
-from app.core.schemas import Listed
+from app.core.schemas import Listed, ListQuery
 from app.core.security import Signer
 
 
@@ -48,13 +48,20 @@ class Cursors:
         mac = self._signer.sign(self._binding + payload)
         return base64.urlsafe_b64encode(mac + payload).rstrip(b"=").decode()
 
-    def page(self, rows: Sequence[Row], limit: int) -> Listed:
-        """A page of at most `limit` rows, of which there is one more if there is a next page."""
-        bodies = [row["body"] for row in rows[:limit]]
-        if len(rows) <= limit:
-            return Listed(bodies, None)
-        last = rows[limit - 1]
-        return Listed(bodies, self.encode(Position(last["sort_key"], last["id"])))
+    def page(
+        self, rows: Sequence[Row], query: ListQuery, *, depends_on_time: bool = False
+    ) -> Listed:
+        """A page of at most `limit` rows, of which there is one more if there is a next page.
+
+        With the total, each row has it as `total`, and an empty page is one row without a body.
+        """
+        total = rows[0]["total"] if query.include_total else None
+        bodies = [row["body"] for row in rows[: query.limit] if row["body"] is not None]
+        cursor = None
+        if len(rows) > query.limit:
+            last = rows[query.limit - 1]
+            cursor = self.encode(Position(last["sort_key"], last["id"]))
+        return Listed(bodies, cursor, total, depends_on_time)
 
     def decode(self, cursor: str | None) -> Position | None:
         """Where to go on; None is the beginning.

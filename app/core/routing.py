@@ -169,7 +169,9 @@ class ListedResponse(Response):
 
     def __init__(self, listed: Listed) -> None:
         cursor = orjson.dumps(listed.next_cursor).decode()
-        body = f'{{"items":[{",".join(listed.items)}],"next_cursor":{cursor}}}'.encode()
+        total = "" if listed.total is None else f',"total":{listed.total}'
+        items = ",".join(listed.items)
+        body = f'{{"items":[{items}],"next_cursor":{cursor}{total}}}'.encode()
         etag = blake2b(body, digest_size=12).hexdigest()
         super().__init__(body, headers={"ETag": f'"{etag}"', **_PRIVATE})
         self.listed = listed

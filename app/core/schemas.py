@@ -4,7 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -20,7 +20,8 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic.json_schema import JsonSchemaValue
+from pydantic.config import JsonDict
+from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError
 
 # Begins the tags of discriminated unions, which Pydantic puts into an error's location although
@@ -93,9 +94,13 @@ class ListQuery(Input):
         description="`next_cursor` of the page before, as it was given.",
     )
 
+    include_total: QueryFlag = Field(
+        False, description="Whether the page also says how many items there are on all pages."
+    )
+
     def binding(self, resource: str) -> str:
         """What was asked for, but for where and how much: a cursor is bound to it."""
-        return resource + self.model_dump_json(exclude={"cursor", "limit"})
+        return resource + self.model_dump_json(exclude={"cursor", "limit", "include_total"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +112,39 @@ class Stored:
     body: str
 
 
+def _without_default(schema: JsonDict) -> None:
+    del schema["default"]
+
+
+Item = TypeVar("Item", bound=Schema)
+
+
+class Page(Schema, Generic[Item]):
+    """One page of a list."""
+
+    items: list[Item]
+    next_cursor: str | None = Field(
+        description="Where the next page begins, or `null` at the end of the list."
+    )
+    # The one field of an answer that may be absent.
+    total: int | SkipJsonSchema[None] = Field(
+        None,
+        description="How many items match, on all pages; only with `include_total=true`.",
+        exclude_if=lambda total: total is None,
+        json_schema_extra=_without_default,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page whose items are JSON already; it may become another one as time goes by."""
+    """A page whose items are JSON already.
+
+    `depends_on_time`: it may be another page later although nothing was written.
+    """
 
     items: list[str]
     next_cursor: str | None
+    total: int | None = None
     depends_on_time: bool = False
 
 

@@ -49,7 +49,12 @@ class ProjectRepository(Repository):
             filters["top_level"] = True
         elif query.parent_id is not None:
             filters["parent_id"] = query.parent_id
-        statement = statements.page(query.sort, frozenset(filters), is_first=after is None)
+        statement = statements.page(
+            query.sort,
+            frozenset(filters),
+            is_first=after is None,
+            with_total=query.include_total,
+        )
         place = {} if after is None else {"last_key": after.key, "last_id": after.id}
         return await self._all(
             statement,

@@ -12,6 +12,7 @@ from app.core.schemas import (
     Instant,
     ListQuery,
     NoNul,
+    Page,
     Patch,
     QueryFlag,
     Schema,
@@ -64,13 +65,8 @@ class ProjectRead(Schema):
     deleted_at: Instant | None
 
 
-class ProjectPage(Schema):
+class ProjectPage(Page[ProjectRead]):
     """One page of projects."""
-
-    items: list[ProjectRead]
-    next_cursor: str | None = Field(
-        description="Where the next page begins, or `null` at the end of the list."
-    )
 
 
 class ProjectQuery(ListQuery):

@@ -40,7 +40,7 @@ class ProjectService:
         """One page. Raises `CursorInvalid`."""
         cursors = Cursors(self._signer, self._principal.user_id, query.binding("projects"))
         rows = await self._repository.page(query, cursors.decode(query.cursor))
-        return cursors.page(rows, query.limit)
+        return cursors.page(rows, query)
 
     async def create(self, data: ProjectCreate) -> Stored:
         """Raises `IdTaken`, `ProjectTooDeep`, `ProjectNotFound`, `ProjectArchived`, `Forbidden`."""

@@ -21,10 +21,13 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    join,
     literal,
     null,
     or_,
+    outerjoin,
     select,
+    true,
     tuple_,
     type_coerce,
     union_all,
@@ -207,8 +210,13 @@ def _lock_tree() -> Statement:
 
 
 @lru_cache(maxsize=64)
-def page(sort: str, filters: frozenset[str], *, is_first: bool) -> Statement:
-    """The rows of a page: each row's JSON as `body`, its sort key as text, and its id."""
+def page(
+    sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool = False
+) -> Statement:
+    """The rows of a page: each row's JSON as `body`, its sort key as text, and its id.
+
+    With the total, it is a column of each row, and of one without a body if the page is empty.
+    """
     key = projects.c[sort.removeprefix("-")]
     place = tuple_(key, projects.c.id)
     last = tuple_(
@@ -219,27 +227,34 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool) -> Statement:
         "parent_id": projects.c.parent_id == _parent_id,
         "top_level": projects.c.parent_id.is_(None),
     }
-    rows = (
+    matching = (
         select(projects, _visible.c.role)
         .join(_visible, _visible.c.id == projects.c.id)
         .where(projects.c.archived == bindparam("archived", type_=projects.c.archived.type))
         .where(*(conditions[name] for name in sorted(filters)))
-        .order_by(*((key.desc(), projects.c.id.desc()) if descending else (key, projects.c.id)))
-        .limit(bindparam("limit", type_=Integer))
     )
+    rows = matching.order_by(
+        *((key.desc(), projects.c.id.desc()) if descending else (key, projects.c.id))
+    ).limit(bindparam("limit", type_=Integer))
     if not is_first:
         rows = rows.where(place < last if descending else place > last)
     found = rows.subquery("found")
     order = found.c[key.name]
     fields = select(*representation(found)).correlate(found).lateral("fields")
+    columns = (
+        as_text(as_object(fields)).label("body"),
+        cast(order, Text).label("sort_key"),
+        found.c.id,
+    )
+    rows_of_page = join(found, fields, true())
+    in_order = (order.desc(), found.c.id.desc()) if descending else (order, found.c.id)
+    if not with_total:
+        return Statement(select(*columns).select_from(rows_of_page).order_by(*in_order))
+    total = matching.with_only_columns(func.count().label("total")).subquery("counted")
     return Statement(
-        select(
-            as_text(as_object(fields)).label("body"),
-            cast(order, Text).label("sort_key"),
-            found.c.id,
-        )
-        .join_from(found, fields, literal(True))
-        .order_by(*((order.desc(), found.c.id.desc()) if descending else (order, found.c.id)))
+        select(total.c.total, *columns)
+        .select_from(outerjoin(total, rows_of_page, true()))
+        .order_by(*in_order)
     )
 
 

@@ -4,20 +4,21 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    DateTime,
+    CTE,
     Integer,
     Select,
-    SmallInteger,
     Text,
     Uuid,
-    any_,
     bindparam,
+    case,
     cast,
     func,
+    join,
     literal_column,
+    or_,
+    outerjoin,
     select,
     true,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement
@@ -26,8 +27,10 @@ from app.core.representation import answer_of, as_object, as_text
 from app.core.statement import Statement
 from app.core.tables import table_of
 from app.projects.permissions import visible_to_principal
+from app.todos.filters import conditions
 from app.todos.models import Todo
 from app.todos.representation import document, representation
+from app.todos.sorting import ORDERS, Order, Place
 
 todos = table_of(Todo)
 
@@ -44,78 +47,107 @@ DIAGNOSIS = Statement(
     )
 )
 
-# Each sort's key. Together with the id it is total, and each is an index's expression: nulls go
-# last in both directions, so `due` has a key for either.
-_KEYS: dict[str, ColumnElement[Any]] = {
-    "created_at": todos.c.created_at,
-    "-created_at": todos.c.created_at,
-    "due": func.coalesce(todos.c.due_local, literal_column("'infinity'::timestamp", DateTime)),
-    "-due": func.coalesce(todos.c.due_local, literal_column("'-infinity'::timestamp", DateTime)),
-    "position": todos.c.position,
-    "-position": todos.c.position,
-}
+# Of so few projects it is cheaper to read a whole page each than to look first.
+_FEW = 4
 
-_FILTERS: dict[str, ColumnElement[bool]] = {
-    "parent_id": todos.c.parent_id == bindparam("parent_id", type_=Uuid),
-    "top_level": todos.c.parent_id.is_(None),
-    "completed": todos.c.completed_at.is_not(None),
-    "open": todos.c.completed_at.is_(None),
-    "priority": todos.c.priority == any_(bindparam("priority", type_=ARRAY(SmallInteger))),
-}
+# As text, since SQLAlchemy does not see that a subquery in a lateral one refers to what is outside.
+_project_id: ColumnElement[Any] = literal_column("project.id", Uuid)
+_limit: ColumnElement[int] = bindparam("limit", type_=Integer)
 
 
-@lru_cache(maxsize=512)
-def page(sort: str, filters: frozenset[str], *, is_first: bool) -> Statement:
+@lru_cache(maxsize=1024)
+def page(
+    sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool = False
+) -> Statement:
     """The rows of a page: each row's JSON as `body`, its sort key as text, and its id.
 
-    Each project gives its own page, by its own index, and these are merged: that costs the same
-    for the first page and for the thousandth, and whoever the projects are shared with.
+    `filters` are names that `filters_of` gives. With the total, it is a column of each row, and of
+    one without a body if the page is empty.
     """
-    descending = sort.startswith("-")
-    limit: ColumnElement[int] = bindparam("limit", type_=Integer)
-
-    def ordered(key: ColumnElement[Any], row_id: ColumnElement[Any]) -> list[ColumnElement[Any]]:
-        return [key.desc(), row_id.desc()] if descending else [key, row_id]
-
-    project = _projects(filters).subquery("project")
-    key = _KEYS[sort]
-    rows = (
-        select(todos, key.label("sort_key"))
-        .where(todos.c.project_id == project.c.id, todos.c.deleted_at.is_(None))
-        .where(*(_FILTERS[name] for name in sorted(filters - {"project_id"})))
-        .order_by(*ordered(key, todos.c.id))
-        .limit(limit)
-    )
-    if not is_first:
-        last = tuple_(
-            cast(bindparam("last_key", type_=Text), key.type),
-            bindparam("last_id", type_=Uuid),
-        )
-        place = tuple_(key, todos.c.id)
-        rows = rows.where(place < last if descending else place > last)
-    found = rows.lateral("found")
-    merged = (
-        select(found)
-        .join_from(project, found, true())
-        .order_by(*ordered(found.c.sort_key, found.c.id))
-        .limit(limit)
-        .subquery("merged")
-    )
+    order = ORDERS[sort]
+    where = conditions(filters, sort)
+    project = _projects(filters)
+    source = project.subquery("project") if "project" in filters else project.cte("project")
+    here = [todos.c.project_id == _project_id, todos.c.deleted_at.is_(None), *where]
+    after = None if is_first else order.last()
+    if isinstance(source, CTE):
+        found = _found_in_many(source, order, here, after)
+    else:
+        rows = order.rows(todos, where=here, limit=_limit, after=after).lateral("found")
+        found = select(rows).join_from(source, rows, true())
+    sort_key, row_id = found.selected_columns["sort_key"], found.selected_columns["id"]
+    merged = found.order_by(*order.ordered(sort_key, row_id)).limit(_limit).subquery("merged")
     fields = select(*representation(merged)).correlate(merged).lateral("fields")
-    return Statement(
-        select(
-            as_text(as_object(fields)).label("body"),
-            cast(merged.c.sort_key, Text).label("sort_key"),
-            merged.c.id,
+    columns = [
+        as_text(as_object(fields)).label("body"),
+        cast(merged.c.sort_key, Text).label("sort_key"),
+        merged.c.id,
+    ]
+    rows_of_page = join(merged, fields, true())
+    result = select(*columns).select_from(rows_of_page)
+    if with_total:
+        counted = project.subquery("counted")
+        matching = (
+            select(func.count().label("total"))
+            .select_from(todos.join(counted, counted.c.id == todos.c.project_id))
+            .where(todos.c.deleted_at.is_(None), *where)
+            .subquery("matching")
         )
-        .join_from(merged, fields, true())
-        .order_by(*ordered(merged.c.sort_key, merged.c.id))
+        result = select(matching.c.total, *columns).select_from(
+            outerjoin(matching, rows_of_page, true())
+        )
+    return Statement(result.order_by(*order.ordered(merged.c.sort_key, merged.c.id)))
+
+
+def _found_in_many(
+    project: CTE, order: Order, where: list[ColumnElement[Any]], after: Place | None
+) -> Select[Any]:
+    """The rows of a page, and few others, of any number of projects.
+
+    First only the head of each project is read. If all of these are a page, no row of the page
+    stands after the last of that page, and no project is in it that has no head in it. So each of
+    the other projects is read up to there.
+    """
+    number = func.count()
+    # All heads together are about two pages, or one row of each project if these are more.
+    depth = func.least(_limit // number + 2, 2 * _limit // number + 1)
+    size = (
+        select(number.label("number"), case((number > _FEW, depth), else_=0).label("depth"))
+        .select_from(project)
+        .cte("size")
+    )
+    head_limit = select(size.c.depth).scalar_subquery()
+    first = order.rows(todos.c.id, where=where, limit=head_limit, after=after).lateral("first")
+    head = (
+        select(project.c.id.label("project_id"), first.c.sort_key, first.c.id)
+        .join_from(project, first, true())
+        .order_by(*order.ordered(first.c.sort_key, first.c.id))
+        .limit(_limit)
+        .cte("head")
+    )
+    last = (
+        select(head.c.sort_key, head.c.id)
+        .order_by(*order.ordered(head.c.sort_key, head.c.id))
+        .offset(_limit - 1)
+        .limit(1)
+        .cte("last")
+    )
+    until = order.or_end(
+        select(last.c.sort_key).scalar_subquery(), select(last.c.id).scalar_subquery()
+    )
+    rows = order.rows(todos, where=where, limit=_limit, after=after, until=until).lateral("found")
+    is_few = select(size.c.number <= _FEW).scalar_subquery()
+    return (
+        select(rows)
+        .join_from(project, rows, true())
+        .where(or_(is_few, project.c.id.in_(select(head.c.project_id))))
     )
 
 
 def _projects(filters: frozenset[str]) -> Select[Any]:
     """Whose todos are listed: those of the named projects, or of all that are not archived."""
-    if "project_id" in filters:
-        ids: ColumnElement[Any] = bindparam("project_id", type_=ARRAY(Uuid))
-        return visible_to_principal(among=ids)
+    if "project" in filters:
+        return visible_to_principal(only=bindparam("project", type_=Uuid))
+    if "projects" in filters:
+        return visible_to_principal(among=bindparam("projects", type_=ARRAY(Uuid)))
     return visible_to_principal(archived=False)

@@ -1,5 +1,6 @@
 """The todos' rows: what to run, and what an empty answer or a violated constraint means."""
 
+from datetime import datetime
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from app.todos import queries, writes
 from app.todos.deletion import DELETE, LOCK_PROJECT
 from app.todos.due import due_columns
 from app.todos.errors import ParentElsewhere, ParentNotFound, TooDeep
+from app.todos.filters import filters_of
 from app.todos.models import PRIORITIES
 from app.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
 
@@ -42,12 +44,23 @@ class TodoRepository(Repository):
             raise NotFound
         return stored
 
-    async def page(self, query: TodoQuery, after: Position | None) -> list[asyncpg.Record]:
+    async def page(
+        self, query: TodoQuery, after: Position | None, now: datetime
+    ) -> list[asyncpg.Record]:
         """Rows of `body`, `sort_key` and `id`; one more than asked for tells of a next page."""
-        filters = _filters(query)
-        statement = queries.page(query.sort, frozenset(filters), is_first=after is None)
-        place = {} if after is None else {"last_key": after.key, "last_id": after.id}
-        return await self._all(statement, **self._seen, **filters, **place, limit=query.limit + 1)
+        filters = filters_of(query)
+        statement = queries.page(
+            query.sort,
+            frozenset(filters),
+            is_first=after is None,
+            with_total=query.include_total,
+        )
+        values: dict[str, Any] = {**self._seen, "now": now, "limit": query.limit + 1}
+        for params in filters.values():
+            values |= params
+        if after is not None:
+            values |= {"last_key": after.key, "last_id": after.id}
+        return await self._all(statement, **values)
 
     async def add(self, data: TodoCreate, **values: Any) -> Stored | None:
         """A new todo, or None where the project does not take it.
@@ -131,19 +144,3 @@ def _columns(fields: dict[str, Any]) -> dict[str, Any]:
     if "due" in fields:
         columns |= due_columns(columns.pop("due"))
     return columns
-
-
-def _filters(query: TodoQuery) -> dict[str, Any]:
-    """The filters of `queries.page`, and their parameters."""
-    filters: dict[str, Any] = {}
-    if query.project_id:
-        filters["project_id"] = query.project_id
-    if query.parent_id == "none":
-        filters["top_level"] = True
-    elif query.parent_id is not None:
-        filters["parent_id"] = query.parent_id
-    if query.completed is not None:
-        filters["completed" if query.completed else "open"] = True
-    if query.priority:
-        filters["priority"] = [PRIORITIES.index(name) for name in query.priority]
-    return filters

@@ -10,6 +10,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
+from app.core.instants import DateOrInstantParameter, InstantParameter
 from app.core.schemas import (
     Flag,
     IdOrNone,
@@ -17,6 +18,7 @@ from app.core.schemas import (
     Instant,
     ListQuery,
     NoNul,
+    Page,
     Patch,
     QueryFlag,
     Schema,
@@ -26,7 +28,22 @@ from app.todos.due import Due
 
 Priority = Literal["none", "low", "medium", "high", "urgent"]
 Description = Annotated[str, StringConstraints(max_length=50_000), NoNul]
-Sort = Literal["created_at", "-created_at", "due", "-due", "position", "-position"]
+Sort = Literal[
+    "created_at",
+    "-created_at",
+    "updated_at",
+    "-updated_at",
+    "completed_at",
+    "-completed_at",
+    "due",
+    "-due",
+    "priority",
+    "-priority",
+    "title",
+    "-title",
+    "position",
+    "-position",
+]
 
 _EXAMPLE: JsonDict = {
     "title": "Book the train",
@@ -90,13 +107,8 @@ class TodoRead(Schema):
     deleted_at: Instant | None
 
 
-class TodoPage(Schema):
+class TodoPage(Page[TodoRead]):
     """One page of todos."""
-
-    items: list[TodoRead]
-    next_cursor: str | None = Field(
-        description="Where the next page begins, or `null` at the end of the list."
-    )
 
 
 class TodoQuery(ListQuery):
@@ -104,8 +116,9 @@ class TodoQuery(ListQuery):
 
     sort: Sort = Field(
         "-created_at",
-        description="`due` goes by wall clock, those without one last; `position` needs one "
-        "`project_id`. A `-` means descending.",
+        description="`due` goes by wall clock; what has no `due` or no `completed_at` is last in "
+        "either direction; `title` takes no notice of case; `position` needs one `project_id`. A "
+        "`-` means descending. Ties go by id.",
     )
     project_id: list[UUID] = Field(
         [], max_length=100, description="Those of any of these projects, archived or not."
@@ -117,3 +130,26 @@ class TodoQuery(ListQuery):
         None, description="Those that are done, or those that are not."
     )
     priority: list[Priority] = Field([], max_length=5, description="Those of any of these.")
+    due_after: DateOrInstantParameter | None = Field(
+        None,
+        description="Those due then or later. A date goes by wall clock as written: whatever the "
+        "zone, from that day on. An instant (with an offset) is compared with that of a `due` in a "
+        "zone; any other `due` is taken in your own time zone, an all-day one as its midnight.",
+    )
+    due_before: DateOrInstantParameter | None = Field(
+        None,
+        description="Those due earlier, not then; a date or an instant, understood as in "
+        "`due_after`.",
+    )
+    has_due: QueryFlag | None = Field(
+        None, description="Those that have a `due`, or those that have none."
+    )
+    overdue: QueryFlag | None = Field(
+        None,
+        description="Those that are open though their `due` has passed, or all others. A `due` in "
+        "a zone has passed after its instant, any other by the clock of your own time zone, an "
+        "all-day one once its day has ended there.",
+    )
+    updated_since: InstantParameter | None = Field(
+        None, description="Those that changed then or later; an instant with an offset."
+    )

@@ -42,8 +42,9 @@ class TodoService:
         if query.sort in ("position", "-position") and len(set(query.project_id)) != 1:
             raise SortNeedsProject
         cursors = Cursors(self._signer, self._principal.user_id, query.binding("todos"))
-        rows = await self._repository.page(query, cursors.decode(query.cursor))
-        return cursors.page(rows, query.limit)
+        now = self._context.now()
+        rows = await self._repository.page(query, cursors.decode(query.cursor), now)
+        return cursors.page(rows, query, depends_on_time=query.overdue is not None)
 
     async def create(self, data: TodoCreate) -> Stored:
         """Raises `IdTaken`, `TooDeep`, and what says that the place does not take it."""

@@ -65,7 +65,8 @@ async def test_todos_answer_as_documented(ada: Person, inspector: Inspector) -> 
     dues = ({"date": "2026-11-30"}, {"datetime": "2026-11-30T09:00:00", "timezone": None})
     for due in (*dues, {"datetime": "2026-11-30T09:00:00", "timezone": "Europe/Berlin"}, None):
         await ada.make_todo(parent_id=parent["id"], due=due, priority="high", description="x")
-    for query in ("", "sort=-due", "limit=1", f"project_id={project['id']}&sort=position"):
+    queries = ("", "sort=-due", "limit=1&include_total=true", "sort=title&overdue=false")
+    for query in (*queries, f"project_id={project['id']}&sort=position"):
         page = await client.get(f"/v1/todos?{query}")
         again = await client.get(page.request.url, headers={"If-None-Match": page.headers["etag"]})
         assert (page.status_code, again.status_code) == (200, 304)
@@ -109,7 +110,8 @@ async def test_projects_answer_as_documented(ada: Person, inspector: Inspector) 
     project = await ada.make_project(color="#2e7d32")
     address = f"/v1/projects/{project['id']}"
     await ada.make_project(parent_id=project["id"])
-    for query in ("", "limit=1", "parent_id=none", f"parent_id={project['id']}", "archived=true"):
+    queries = ("", "limit=1", "parent_id=none", "include_total=true", "archived=true")
+    for query in (*queries, f"parent_id={project['id']}"):
         page = await client.get(f"/v1/projects?{query}")
         again = await client.get(page.request.url, headers={"If-None-Match": page.headers["etag"]})
         assert (page.status_code, again.status_code) == (200, 304)

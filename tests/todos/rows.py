@@ -1,24 +1,41 @@
 """Todos put there by SQL, as HTTP cannot make them: equal times, any position; and their order."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
 import asyncpg
 from hypothesis import strategies as st
 
+from app.core.schemas import text_key
 from app.todos.models import PRIORITIES
 from tests.people import Json, Person
 
 START = datetime.fromisoformat("2026-11-22T09:00:00+00:00")
-SORTS = ("created_at", "-created_at", "due", "-due", "position", "-position")
+SORTS = tuple(
+    sign + name
+    for name in ("created_at", "updated_at", "completed_at", "due", "priority", "title", "position")
+    for sign in ("", "-")
+)
+# So many that lists of all do not read each of them whole.
+PROJECTS = 7
 
 # Few of each, so that ties are common.
 _TIMES = st.integers(0, 2).map(lambda ms: START + timedelta(milliseconds=ms))
+# Longer than an entry of an index may be, and alike in more than such an entry holds.
+_LONG = "\ufdfa" * 490
+_TITLES = st.sampled_from(
+    ["b", "B", "a", "\uff22", "\u00df", _LONG, _LONG + "a", _LONG + "b", "\U0010ffff" * 500]
+)
 _DUES = st.sampled_from(
     [
         None,
+        "2020-02-29",
+        "2020-02-29T09:00:00",
+        "2020-02-29T09:00:00 Europe/Berlin",
         "2026-11-30",
         "2026-12-01",
         "2026-11-30T00:00:00",
@@ -32,7 +49,7 @@ _DUES = st.sampled_from(
 
 @dataclass(frozen=True)
 class Row:
-    """A todo below the `parent`th of three places, in the `project`th of two projects."""
+    """A todo below the `parent`th of three places, in the `project`th project."""
 
     position: str
     salt: int = 0
@@ -42,6 +59,24 @@ class Row:
     due: str | None = None
     priority: str = "none"
     completed: bool = False
+    title: str = "Row"
+    changed_at: datetime = START
+
+    @property
+    def title_key(self) -> str:
+        return text_key(self.title)
+
+    @property
+    def completed_at(self) -> datetime | None:
+        return self.changed_at if self.completed else None
+
+    def due_instant(self, zone: ZoneInfo, days: int = 0) -> datetime:
+        """When it is due for somebody in that zone; some days later, if it is all day."""
+        assert self.due is not None
+        local, _, name = self.due.partition(" ")
+        later = timedelta(days=0 if "T" in local else days)
+        there = ZoneInfo(name) if name else zone
+        return (datetime.fromisoformat(local) + later).replace(tzinfo=there)
 
     @property
     def due_local(self) -> datetime | None:
@@ -50,7 +85,7 @@ class Row:
 
 @dataclass
 class Shelf:
-    """Two projects of somebody, each with two parents, and rows in three places: top and below."""
+    """Projects of somebody, each with two parents, and rows in three places: top and below."""
 
     owner: Person
     projects: list[Json]
@@ -65,10 +100,24 @@ class Shelf:
         await database.execute("DELETE FROM todos WHERE project_id = ANY($1)", ids)
         self.parents = [[uuid5(project, "first"), uuid5(project, "second")] for project in ids]
         ages = (START - timedelta(days=1), None)
+        known = (START - timedelta(days=1), "Parent", "parent")
         await database.executemany(
             _INSERT,
             [
-                (parent, project, None, 1, self.owner.id, 0, None, None, False, f"0{number}", *ages)
+                (
+                    parent,
+                    project,
+                    None,
+                    1,
+                    self.owner.id,
+                    0,
+                    None,
+                    None,
+                    False,
+                    f"0{number}",
+                    *ages,
+                    *known,
+                )
                 for project, pair in zip(ids, self.parents, strict=True)
                 for number, parent in enumerate(pair)
             ],
@@ -100,21 +149,29 @@ class Shelf:
             row.due is not None and "T" not in row.due,
             row.position,
             row.created_at,
-            row.created_at if row.completed else None,
+            row.completed_at,
+            row.changed_at,
+            row.title,
+            row.title_key,
         )
 
     def in_order(self, rows: Iterable[Row], sort: str) -> list[str]:
         """The ids as the contract orders them: nulls last both ways, ties by id."""
         descending = sort.startswith("-")
         name = sort.removeprefix("-")
-        key = {
+        keys: dict[str, Callable[[Row], Any]] = {
             "created_at": lambda row: (row.created_at, self.id_of(row)),
+            "updated_at": lambda row: (row.changed_at, self.id_of(row)),
+            "completed_at": lambda row: (row.completed_at, self.id_of(row)),
             "due": lambda row: (row.due_local, self.id_of(row)),
+            "priority": lambda row: (PRIORITIES.index(row.priority), self.id_of(row)),
+            "title": lambda row: (row.title_key, self.id_of(row)),
             "position": lambda row: (row.position.encode(), self.id_of(row)),
-        }[name]
+        }
+        key = keys[name]
         rows = list(rows)
-        without = [row for row in rows if name == "due" and row.due is None]
-        having = [row for row in rows if row not in without]
+        without = [row for row in rows if key(row)[0] is None]
+        having = [row for row in rows if key(row)[0] is not None]
         return [
             str(self.id_of(row))
             for row in (
@@ -125,22 +182,24 @@ class Shelf:
 
 
 async def make_shelf(owner: Person) -> Shelf:
-    return Shelf(owner, [await owner.make_project("One"), await owner.make_project("Two")])
+    return Shelf(owner, [await owner.make_project(f"{number}") for number in range(PROJECTS)])
 
 
-def rows(*, salt: int = 0, max_size: int = 12) -> st.SearchStrategy[list[Row]]:
+def rows(*, salt: int = 0, max_size: int = 24) -> st.SearchStrategy[list[Row]]:
     """Rows of which no two siblings share a position; other salts never share one."""
     position = st.text("1aAzZ9", min_size=1, max_size=2).map(lambda text: f"{text}{salt}")
     row = st.builds(
         Row,
         salt=st.just(salt),
-        project=st.integers(0, 1),
+        project=st.integers(0, PROJECTS - 1),
         parent=st.integers(0, 2),
         position=position,
         created_at=_TIMES,
         due=_DUES,
         priority=st.sampled_from(PRIORITIES),
         completed=st.booleans(),
+        title=_TITLES,
+        changed_at=_TIMES,
     )
     return st.lists(
         row, max_size=max_size, unique_by=lambda row: (row.project, row.parent, row.position)
@@ -151,6 +210,6 @@ _INSERT = """
 INSERT INTO todos (id, project_id, parent_id, depth, created_by, title, title_key, priority,
     due_local, due_timezone, due_all_day, due_at, position, subtask_count,
     completed_subtask_count, version, created_at, updated_at, completed_at)
-VALUES ($1, $2, $3, $4, $5, 'Row', 'row', $6, $7, $8, $9, $7::timestamp AT TIME ZONE $8::varchar,
-    $10, 0, 0, 1, $11, $11, $12)
+VALUES ($1, $2, $3, $4, $5, $14, $15, $6, $7, $8, $9, $7::timestamp AT TIME ZONE $8::varchar,
+    $10, 0, 0, 1, $11, $13, $12)
 """

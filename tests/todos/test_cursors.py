@@ -100,6 +100,13 @@ _OTHER: list[dict[str, Any]] = [
     {"priority": "none"},
     {"priority": ["none", "low"]},
     {"parent_id": "none"},
+    {"sort": "title"},
+    {"has_due": "true"},
+    {"overdue": "false"},
+    {"due_after": "2026-11-30"},
+    {"due_after": "2026-11-30T00:00:00Z"},
+    {"due_before": "2026-11-30"},
+    {"updated_since": "2026-11-30T00:00:00Z"},
 ]
 
 

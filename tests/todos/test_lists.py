@@ -62,7 +62,7 @@ _NOT_UNDERSTOOD = [
     ("limit=1.5", ("query", "/limit", "wrong_type")),
     ("limit=", ("query", "/limit", "wrong_type")),
     ("limit=1&limit=1", ("query", "/limit", "repeated")),
-    ("sort=title", ("query", "/sort", "not_allowed")),
+    ("sort=name", ("query", "/sort", "not_allowed")),
     ("sort=", ("query", "/sort", "not_allowed")),
     ("sort=due&sort=due", ("query", "/sort", "repeated")),
     ("cursor=a&cursor=b", ("query", "/cursor", "repeated")),
@@ -90,7 +90,7 @@ async def test_all_that_is_wrong_is_told_at_once(ada: Person) -> None:
         ("query", "/offset", "unknown_parameter"),
         ("query", "/page", "unknown_parameter"),
     ]
-    assert _errors(await ada.get("/v1/todos?limit=0&sort=title")) == [
+    assert _errors(await ada.get("/v1/todos?limit=0&sort=name")) == [
         ("query", "/limit", "out_of_range"),
         ("query", "/sort", "not_allowed"),
     ]

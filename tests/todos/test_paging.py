@@ -1,6 +1,8 @@
 """Lists page by page: whatever the sort, the filters and the limit, each row is seen once."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 from hypothesis import HealthCheck, given
@@ -8,24 +10,35 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tests.people import Person
-from tests.todos.rows import SORTS, Row, Shelf, make_shelf, rows
+from tests.todos.rows import PROJECTS, SORTS, START, Row, Shelf, make_shelf, rows
 
 _hypothesis = hypothesis_settings(
     max_examples=30,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
+# Far from UTC, and from the other zones.
+_ZONE = ZoneInfo("Pacific/Kiritimati")
+_MOMENTS = st.sampled_from(
+    ["2026-11-30", "2026-12-01", "2026-11-29T19:00:00Z", "2026-11-30T09:00:00+01:00"]
+)
 _LIMITS = st.integers(1, 7)
 _FILTERS = st.fixed_dictionaries(
     {},
     optional={
-        "project": st.integers(0, 1),
+        "project": st.integers(0, PROJECTS - 1),
         "parent": st.integers(0, 2),
         "completed": st.booleans(),
         "priority": st.lists(st.sampled_from(["none", "low", "urgent"]), min_size=1, max_size=2),
+        "has_due": st.booleans(),
+        "overdue": st.booleans(),
+        "due_after": _MOMENTS,
+        "due_before": _MOMENTS,
+        "updated_since": st.integers(0, 2).map(lambda ms: START + timedelta(milliseconds=ms)),
     },
 )
 _Filters = dict[str, Any]
+_SENT = ("completed", "priority", "has_due", "overdue", "due_after", "due_before")
 
 
 async def _pages(person: Person, params: dict[str, Any]) -> list[list[str]]:
@@ -48,7 +61,10 @@ def _params(shelf: Shelf, sort: str, filters: _Filters) -> dict[str, Any]:
     if "parent" in filters:
         number = filters["parent"]
         params["parent_id"] = str(shelf.parents[project or 0][number - 1]) if number else "none"
-    return params | {name: filters[name] for name in ("completed", "priority") if name in filters}
+    params |= {name: filters[name] for name in _SENT if name in filters}
+    if "updated_since" in filters:
+        params["updated_since"] = filters["updated_since"].isoformat()
+    return params
 
 
 def _matches(shelf: Shelf, row: Row, sort: str, filters: _Filters) -> bool:
@@ -58,7 +74,27 @@ def _matches(shelf: Shelf, row: Row, sort: str, filters: _Filters) -> bool:
         and ("parent" not in filters or _is_below(row, filters["parent"], project or 0))
         and ("completed" not in filters or row.completed == filters["completed"])
         and ("priority" not in filters or row.priority in filters["priority"])
+        and ("updated_since" not in filters or row.changed_at >= filters["updated_since"])
+        and ("has_due" not in filters or (row.due is not None) == filters["has_due"])
+        and ("overdue" not in filters or _is_overdue(row) == filters["overdue"])
+        and ("due_after" not in filters or _is_due_before(row, filters["due_after"]) is False)
+        and ("due_before" not in filters or _is_due_before(row, filters["due_before"]) is True)
     )
+
+
+def _is_overdue(row: Row) -> bool:
+    if row.completed or row.due is None:
+        return False
+    return row.due_instant(_ZONE, days=1) < datetime.now(UTC)
+
+
+def _is_due_before(row: Row, moment: str) -> bool | None:
+    """None: it is not due at all."""
+    if row.due_local is None:
+        return None
+    if "T" in moment:
+        return row.due_instant(_ZONE) < datetime.fromisoformat(moment)
+    return row.due_local < datetime.fromisoformat(moment)
 
 
 def _is_below(row: Row, parent: int, project: int) -> bool:
@@ -141,8 +177,11 @@ def _some(data: st.DataObject, rows: list[Row]) -> int:
 
 
 async def _shelf_of(person: Person, database: asyncpg.Connection) -> Shelf:
-    """The person's two projects, emptied for another example."""
+    """The person's projects, emptied for another example."""
     projects = (await person.get("/v1/projects", params={"sort": "created_at"})).json()["items"]
+    if len(projects) == 1:
+        zone = await person.client.patch("/v1/users/me", json={"timezone": _ZONE.key})
+        assert zone.status_code == 200
     shelf = Shelf(person, projects[1:]) if len(projects) > 1 else await make_shelf(person)
     await shelf.clear(database)
     return shelf
