@@ -46,7 +46,7 @@ DIAGNOSIS = Statement(
 
 # Each sort's key. Together with the id it is total, and each is an index's expression: nulls go
 # last in both directions, so `due` has a key for either.
-_KEYS: dict[str, ColumnElement[Any]] = {
+KEYS: dict[str, ColumnElement[Any]] = {
     "created_at": todos.c.created_at,
     "-created_at": todos.c.created_at,
     "due": func.coalesce(todos.c.due_local, literal_column("'infinity'::timestamp", DateTime)),
@@ -55,13 +55,16 @@ _KEYS: dict[str, ColumnElement[Any]] = {
     "-position": todos.c.position,
 }
 
-_FILTERS: dict[str, ColumnElement[bool]] = {
+FILTERS: dict[str, ColumnElement[bool]] = {
     "parent_id": todos.c.parent_id == bindparam("parent_id", type_=Uuid),
     "top_level": todos.c.parent_id.is_(None),
     "completed": todos.c.completed_at.is_not(None),
     "open": todos.c.completed_at.is_(None),
     "priority": todos.c.priority == any_(bindparam("priority", type_=ARRAY(SmallInteger))),
 }
+
+
+page_limit: ColumnElement[int] = bindparam("limit", type_=Integer)
 
 
 @lru_cache(maxsize=512)
@@ -72,19 +75,18 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool) -> Statement:
     for the first page and for the thousandth, and whoever the projects are shared with.
     """
     descending = sort.startswith("-")
-    limit: ColumnElement[int] = bindparam("limit", type_=Integer)
 
     def ordered(key: ColumnElement[Any], row_id: ColumnElement[Any]) -> list[ColumnElement[Any]]:
         return [key.desc(), row_id.desc()] if descending else [key, row_id]
 
-    project = _projects(filters).subquery("project")
-    key = _KEYS[sort]
+    project = projects(filters).subquery("project")
+    key = KEYS[sort]
     rows = (
         select(todos, key.label("sort_key"))
         .where(todos.c.project_id == project.c.id, todos.c.deleted_at.is_(None))
-        .where(*(_FILTERS[name] for name in sorted(filters - {"project_id"})))
+        .where(*(FILTERS[name] for name in sorted(filters - {"project_id"})))
         .order_by(*ordered(key, todos.c.id))
-        .limit(limit)
+        .limit(page_limit)
     )
     if not is_first:
         last = tuple_(
@@ -98,10 +100,16 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool) -> Statement:
         select(found)
         .join_from(project, found, true())
         .order_by(*ordered(found.c.sort_key, found.c.id))
-        .limit(limit)
-        .subquery("merged")
+        .limit(page_limit)
     )
+    return answer(merged, descending=descending)
+
+
+def answer(rows: Select[Any], *, descending: bool) -> Statement:
+    """What `page` gives, from todos with their `sort_key`."""
+    merged = rows.subquery("merged")
     fields = select(*representation(merged)).correlate(merged).lateral("fields")
+    order = (merged.c.sort_key, merged.c.id)
     return Statement(
         select(
             as_text(as_object(fields)).label("body"),
@@ -109,11 +117,11 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool) -> Statement:
             merged.c.id,
         )
         .join_from(merged, fields, true())
-        .order_by(*ordered(merged.c.sort_key, merged.c.id))
+        .order_by(*(column.desc() if descending else column for column in order))
     )
 
 
-def _projects(filters: frozenset[str]) -> Select[Any]:
+def projects(filters: frozenset[str]) -> Select[Any]:
     """Whose todos are listed: those of the named projects, or of all that are not archived."""
     if "project_id" in filters:
         ids: ColumnElement[Any] = bindparam("project_id", type_=ARRAY(Uuid))

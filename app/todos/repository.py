@@ -13,12 +13,13 @@ from app.core.repository import Repository
 from app.core.schemas import Stored, text_key
 from app.core.statement import Statement
 from app.projects.errors import ProjectArchived
-from app.todos import queries, writes
+from app.todos import queries, search, writes
 from app.todos.deletion import DELETE, LOCK_PROJECT
 from app.todos.due import due_columns
 from app.todos.errors import ParentElsewhere, ParentNotFound, TooDeep
 from app.todos.models import PRIORITIES
 from app.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
+from app.todos.words import as_column
 
 Seen = dict[str, UUID | None]
 
@@ -45,8 +46,11 @@ class TodoRepository(Repository):
     async def page(self, query: TodoQuery, after: Position | None) -> list[asyncpg.Record]:
         """Rows of `body`, `sort_key` and `id`; one more than asked for tells of a next page."""
         filters = _filters(query)
-        statement = queries.page(query.sort, frozenset(filters), is_first=after is None)
+        page = queries.page if query.q is None else search.page
+        statement = page(query.order, frozenset(filters), is_first=after is None)
         place = {} if after is None else {"last_key": after.key, "last_id": after.id}
+        if query.q is not None:
+            filters |= search.terms(query.q)
         return await self._all(statement, **self._seen, **filters, **place, limit=query.limit + 1)
 
     async def add(self, data: TodoCreate, **values: Any) -> Stored | None:
@@ -126,6 +130,9 @@ def _columns(fields: dict[str, Any]) -> dict[str, Any]:
     columns = dict(fields)
     if "title" in fields:
         columns["title_key"] = text_key(fields["title"])
+        columns["title_words"] = as_column(fields["title"])
+    if "description" in fields:
+        columns["description_words"] = as_column(fields["description"] or "") or None
     if "priority" in fields:
         columns["priority"] = PRIORITIES.index(fields["priority"])
     if "due" in fields:
