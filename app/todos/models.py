@@ -42,11 +42,12 @@ def project_mark(project_id: ColumnElement[Any]) -> ColumnElement[str]:
     return func.right(cast(project_id, Text), literal_column("8"))
 
 
-# A todo's words, each behind the mark of its project, as they are indexed: made from the row's
-# `project_id`, so that they go with it to another project. Written as PostgreSQL does, or Alembic
-# would see a difference.
+# A todo's words, each behind the mark of its project, as they are indexed; none if it is deleted.
+# They are made from the row's `project_id`, and so go with it to another project. Written as
+# PostgreSQL does, or Alembic would see a difference.
 WORDS: ColumnElement[Any] = literal_column(
-    "((replace((' ' || title_words) || COALESCE(' ' || description_words, ''), ' ', "
+    "((replace(repeat((' ' || title_words) || COALESCE(' ' || description_words, ''), "
+    "num_nulls(deleted_at)), ' ', "
     "' ' || \"right\"(project_id::text, 8)))::tsvector)",
     TSVECTOR,
 )
@@ -144,6 +145,5 @@ class Todo(Base):
             postgresql_using="gin",
             # A list of what waits to be indexed would be read by every search, whosever it is.
             postgresql_with={"fastupdate": "off"},
-            postgresql_where=text("deleted_at IS NULL"),
         ),
     )

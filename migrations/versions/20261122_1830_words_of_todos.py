@@ -51,14 +51,14 @@ def upgrade() -> None:
             "todos",
             [
                 sa.literal_column(
-                    "((replace((' ' || title_words) || COALESCE(' ' || description_words, ''), ' ', "
+                    "((replace(repeat((' ' || title_words) || COALESCE(' ' || description_words, ''), "
+                    "num_nulls(deleted_at)), ' ', "
                     "' ' || \"right\"(project_id::text, 8)))::tsvector)"
                 )
             ],
             unique=False,
             postgresql_using="gin",
             postgresql_with={"fastupdate": "off"},
-            postgresql_where=sa.text("deleted_at IS NULL"),
             postgresql_concurrently=True,
         )
 
@@ -69,7 +69,6 @@ def downgrade() -> None:
         table_name="todos",
         postgresql_using="gin",
         postgresql_with={"fastupdate": "off"},
-        postgresql_where=sa.text("deleted_at IS NULL"),
     )
     op.drop_column("todos", "description_words")
     op.drop_column("todos", "title_words")
