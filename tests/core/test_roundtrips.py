@@ -25,6 +25,8 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("GET", "/v1/todos", None, READ),
     ("GET", "/v1/todos?limit=1&sort=due&completed=false&priority=high", None, READ),
     ("GET", "/v1/todos?project_id={project}&sort=position&parent_id=none", None, READ),
+    ("GET", "/v1/todos?q=book%20t&completed=false&limit=1", None, READ),
+    ("GET", "/v1/todos?q=book&sort=due", None, READ),
     ("GET", "/v1/todos/{todo}", None, READ),
     ("GET", "/v1/projects", None, READ),
     ("GET", "/v1/projects/{project}", None, READ),
@@ -41,6 +43,8 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     # What is refused for its input does not come so far.
     ("GET", "/v1/todos?limit=0", None, []),
     ("GET", "/v1/todos?cursor=x", None, []),
+    ("GET", "/v1/todos?q=-", None, []),
+    ("GET", "/v1/todos?sort=relevance", None, []),
     ("POST", "/v1/todos", {"title": ""}, []),
     ("POST", "/v1/users", {"email": "ada@example.com", "password": "short"}, []),
     # What finds nothing to change asks why.
@@ -148,6 +152,7 @@ class TestInput:
             parameters: list[Json] = [
                 {"project_id": project.json()["id"], "sort": "position", "limit": 173},
                 {"parent_id": todo.json()["id"], "priority": ["urgent", "low"]},
+                {"q": mark},
             ]
             for params in parameters:
                 await client.get("/v1/todos", params=params)
