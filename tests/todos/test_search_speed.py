@@ -1,8 +1,10 @@
 """How long a search takes among 200,000 todos: p99 below 100 ms, however common its words are."""
 
+import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +15,7 @@ from fastapi import FastAPI
 
 from app.core.clock import new_id
 from app.core.config import Settings
+from app.todos import search
 from app.todos.words import as_column
 from tests import servers
 from tests.apps import running
@@ -144,17 +147,54 @@ async def _seconds(person: Person, params: dict[str, Any]) -> float:
     return ended - started
 
 
-async def test_p99_of_a_search_among_200_000_todos_is_below_100_ms(large: Settings) -> None:
+@dataclass(frozen=True)
+class Crowd:
+    """Ada and Bob among many todos, and Dora, who has one."""
+
+    people: tuple[Person, Person]
+    dora: Person
+    queries: list[dict[str, Any]]
+    database: asyncpg.Connection
+
+
+@pytest.fixture(scope="module")
+async def crowd(large: Settings) -> AsyncIterator[Crowd]:
     assert large.database_url is not None
-    async with running(large) as app, sign_up(app, "Ada") as ada, sign_up(app, "Bob") as bob:
-        connection = await servers.connect(large.database_url.get_secret_value())
-        texts = await _load(connection, ada, bob, app)
-        await connection.close()
-        queries = texts.queries()
-        assert len({repr(query) for query in queries}) >= 200
-        # Once before, so that connections are open and what a disk holds is in memory.
-        for query in queries:
-            await _seconds(ada, query)
-        for person in (ada, bob):
-            taken = sorted([(await _seconds(person, query), repr(query)) for query in queries])
-            assert taken[-1 - len(taken) // 100][0] < 0.1, taken[-10:]
+    async with (
+        running(large) as app,
+        sign_up(app, "Ada") as ada,
+        sign_up(app, "Bob") as bob,
+        sign_up(app, "Dora") as dora,
+    ):
+        database = await servers.connect(large.database_url.get_secret_value())
+        texts = await _load(database, ada, bob, app)
+        await dora.make_todo("a to-do of mine")
+        yield Crowd((ada, bob), dora, texts.queries(), database)
+        await database.close()
+
+
+async def test_p99_of_a_search_among_200_000_todos_is_below_100_ms(crowd: Crowd) -> None:
+    assert len({repr(query) for query in crowd.queries}) >= 200
+    for person in crowd.people:
+        rounds = [[await _seconds(person, query) for query in crowd.queries] for _ in range(2)]
+        # The quieter of two: what else runs on this machine is not what a search costs.
+        least = map(min, *rounds)
+        taken = sorted(zip(least, map(repr, crowd.queries), strict=True))
+        assert taken[-1 - len(taken) // 100][0] < 0.1, taken[-10:]
+
+
+@pytest.mark.parametrize("q", ["a", "t", "a to", "mine"])
+async def test_what_others_have_costs_nothing(crowd: Crowd, q: str) -> None:
+    statement = search.page("relevance", frozenset(), is_first=True)
+    parameters = {
+        "principal_id": crowd.dora.id,
+        "principal_project_id": None,
+        "limit": 51,
+        **search.terms(q),
+    }
+    plan = await crowd.database.fetchval(
+        f"EXPLAIN (ANALYZE, BUFFERS, FORMAT json) {statement.sql}", *statement.arguments(parameters)
+    )
+    blocks = json.loads(plan)[0]["Plan"]
+    assert blocks["Actual Rows"] == 1
+    assert blocks["Shared Hit Blocks"] + blocks["Shared Read Blocks"] < 50
