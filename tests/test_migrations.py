@@ -45,7 +45,8 @@ WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1, 2
 """
 WAITING = """
 SELECT count(*)::int FROM pg_stat_activity
-WHERE datname = current_database() AND query LIKE 'SELECT pg_try_advisory_lock%'
+WHERE datname = current_database() AND application_name = 'tickbox-migrate'
+AND query LIKE '%pg_try_advisory_lock%'
 """
 LEFT = """
 SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace

@@ -35,3 +35,11 @@ class SortNeedsProject(ValidationFailed):
 
     def __init__(self) -> None:
         super().__init__(errors=(FieldError("/sort", self.code, "needs one project_id", "query"),))
+
+
+class SortNeedsSearch(ValidationFailed):
+    code = "sort_needs_search"
+    title = "Relevance orders what a search finds"
+
+    def __init__(self) -> None:
+        super().__init__(errors=(FieldError("/sort", self.code, "needs q", "query"),))

@@ -1,6 +1,7 @@
 """The table of todos."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -15,9 +16,14 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    cast,
+    func,
+    literal_column,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.sql import ColumnElement
 
 from app.core.tables import Base
 
@@ -34,6 +40,27 @@ _SHORT = f"length(title_key) <= {MAX_INDEXED_TITLE}"
 _LONG = f"length(title_key) > {MAX_INDEXED_TITLE}"
 _COMPLETED = text("coalesce(completed_at, 'infinity'::timestamptz)")
 _DUE = text("coalesce(due_local, 'infinity'::timestamp)")
+# How many of the todos that a search finds, and that pass the filters, are put in order.
+MAX_MATCHES = 1_000
+
+
+def project_mark(project_id: ColumnElement[Any]) -> ColumnElement[str]:
+    """What stands before each word of a project's todos in the index: its id's random end.
+
+    Two projects may share it; whoever searches compares the whole id too.
+    """
+    return func.right(cast(project_id, Text), literal_column("8"))
+
+
+# A todo's words, each behind the mark of its project, as they are indexed; none if it is deleted.
+# They are made from the row's `project_id`, and so go with it to another project. Written as
+# PostgreSQL does, or Alembic would see a difference.
+WORDS: ColumnElement[Any] = literal_column(
+    "((replace(repeat((' ' || title_words) || COALESCE(' ' || description_words, ''), "
+    "num_nulls(deleted_at)), ' ', "
+    "' ' || \"right\"(project_id::text, 8)))::tsvector)",
+    TSVECTOR,
+)
 
 
 class Todo(Base):
@@ -55,6 +82,9 @@ class Todo(Base):
     title: Mapped[str] = mapped_column(Text)
     title_key: Mapped[str] = mapped_column(Text(collation="C"))
     description: Mapped[str | None] = mapped_column(Text)
+    # What a search goes by (words.py), with blanks between; writers of before know neither.
+    title_words: Mapped[str] = mapped_column(Text, server_default="")
+    description_words: Mapped[str | None] = mapped_column(Text)
     priority: Mapped[int] = mapped_column(SmallInteger)
     due_local: Mapped[datetime | None] = mapped_column(DateTime(timezone=False))
     due_timezone: Mapped[str | None] = mapped_column(String(64))
@@ -109,5 +139,12 @@ class Todo(Base):
                 ("ix_todos_open_priority", ("priority", "id"), _OPEN),
                 ("ix_todos_open_position", ("position", "id"), _OPEN),
             )
+        ),
+        Index(
+            "ix_todos_words",
+            WORDS,
+            postgresql_using="gin",
+            # A list of what waits to be indexed would be read by every search, whosever it is.
+            postgresql_with={"fastupdate": "off"},
         ),
     )

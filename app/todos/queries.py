@@ -52,7 +52,7 @@ _FEW = 4
 
 # As text, since SQLAlchemy does not see that a subquery in a lateral one refers to what is outside.
 _project_id: ColumnElement[Any] = literal_column("project.id", Uuid)
-_limit: ColumnElement[int] = bindparam("limit", type_=Integer)
+page_limit: ColumnElement[int] = bindparam("limit", type_=Integer)
 
 
 @lru_cache(maxsize=1024)
@@ -66,37 +66,46 @@ def page(
     """
     order = ORDERS[sort]
     where = conditions(filters, sort)
-    project = _projects(filters)
+    project = projects_of(filters)
     source = project.subquery("project") if "project" in filters else project.cte("project")
     here = [todos.c.project_id == _project_id, todos.c.deleted_at.is_(None), *where]
     after = None if is_first else order.last()
     if isinstance(source, CTE):
         found = _found_in_many(source, order, here, after)
     else:
-        rows = order.rows(todos, where=here, limit=_limit, after=after).lateral("found")
+        rows = order.rows(todos, where=here, limit=page_limit, after=after).lateral("found")
         found = select(rows).join_from(source, rows, true())
     sort_key, row_id = found.selected_columns["sort_key"], found.selected_columns["id"]
-    merged = found.order_by(*order.ordered(sort_key, row_id)).limit(_limit).subquery("merged")
+    found = found.order_by(*order.ordered(sort_key, row_id)).limit(page_limit)
+    total = None
+    if with_total:
+        counted = project.subquery("counted")
+        total = (
+            select(func.count().label("total"))
+            .select_from(todos.join(counted, counted.c.id == todos.c.project_id))
+            .where(todos.c.deleted_at.is_(None), *where)
+        )
+    return answer(found, total, descending=order.descending)
+
+
+def answer(found: Select[Any], total: Select[Any] | None, *, descending: bool) -> Statement:
+    """What `page` gives, from the page's todos with their `sort_key`, and from a `total`."""
+    merged = found.subquery("merged")
     fields = select(*representation(merged)).correlate(merged).lateral("fields")
     columns = [
         as_text(as_object(fields)).label("body"),
         cast(merged.c.sort_key, Text).label("sort_key"),
         merged.c.id,
     ]
-    rows_of_page = join(merged, fields, true())
-    result = select(*columns).select_from(rows_of_page)
-    if with_total:
-        counted = project.subquery("counted")
-        matching = (
-            select(func.count().label("total"))
-            .select_from(todos.join(counted, counted.c.id == todos.c.project_id))
-            .where(todos.c.deleted_at.is_(None), *where)
-            .subquery("matching")
-        )
-        result = select(matching.c.total, *columns).select_from(
-            outerjoin(matching, rows_of_page, true())
-        )
-    return Statement(result.order_by(*order.ordered(merged.c.sort_key, merged.c.id)))
+    rows = join(merged, fields, true())
+    result = select(*columns).select_from(rows)
+    if total is not None:
+        matching = total.subquery("matching")
+        result = select(matching.c.total, *columns).select_from(outerjoin(matching, rows, true()))
+    order = (merged.c.sort_key, merged.c.id)
+    return Statement(
+        result.order_by(*(column.desc() if descending else column for column in order))
+    )
 
 
 def _found_in_many(
@@ -110,7 +119,7 @@ def _found_in_many(
     """
     number = func.count()
     # All heads together are about two pages, or one row of each project if these are more.
-    depth = func.least(_limit // number + 2, 2 * _limit // number + 1)
+    depth = func.least(page_limit // number + 2, 2 * page_limit // number + 1)
     size = (
         select(number.label("number"), case((number > _FEW, depth), else_=0).label("depth"))
         .select_from(project)
@@ -122,20 +131,22 @@ def _found_in_many(
         select(project.c.id.label("project_id"), first.c.sort_key, first.c.id)
         .join_from(project, first, true())
         .order_by(*order.ordered(first.c.sort_key, first.c.id))
-        .limit(_limit)
+        .limit(page_limit)
         .cte("head")
     )
     last = (
         select(head.c.sort_key, head.c.id)
         .order_by(*order.ordered(head.c.sort_key, head.c.id))
-        .offset(_limit - 1)
+        .offset(page_limit - 1)
         .limit(1)
         .cte("last")
     )
     until = order.or_end(
         select(last.c.sort_key).scalar_subquery(), select(last.c.id).scalar_subquery()
     )
-    rows = order.rows(todos, where=where, limit=_limit, after=after, until=until).lateral("found")
+    rows = order.rows(todos, where=where, limit=page_limit, after=after, until=until).lateral(
+        "found"
+    )
     is_few = select(size.c.number <= _FEW).scalar_subquery()
     return (
         select(rows)
@@ -144,7 +155,7 @@ def _found_in_many(
     )
 
 
-def _projects(filters: frozenset[str]) -> Select[Any]:
+def projects_of(filters: frozenset[str]) -> Select[Any]:
     """Whose todos are listed: those of the named projects, or of all that are not archived."""
     if "project" in filters:
         return visible_to_principal(only=bindparam("project", type_=Uuid))

@@ -14,13 +14,14 @@ from app.core.repository import Repository
 from app.core.schemas import Stored, text_key
 from app.core.statement import Statement
 from app.projects.errors import ProjectArchived
-from app.todos import queries, writes
+from app.todos import queries, search, writes
 from app.todos.deletion import DELETE, LOCK_PROJECT
 from app.todos.due import due_columns
 from app.todos.errors import ParentElsewhere, ParentNotFound, TooDeep
 from app.todos.filters import filters_of
 from app.todos.models import PRIORITIES
 from app.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
+from app.todos.words import as_column
 
 Seen = dict[str, UUID | None]
 
@@ -49,8 +50,9 @@ class TodoRepository(Repository):
     ) -> list[asyncpg.Record]:
         """Rows of `body`, `sort_key` and `id`; one more than asked for tells of a next page."""
         filters = filters_of(query)
-        statement = queries.page(
-            query.sort,
+        page = queries.page if query.q is None else search.page
+        statement = page(
+            query.order,
             frozenset(filters),
             is_first=after is None,
             with_total=query.include_total,
@@ -58,6 +60,8 @@ class TodoRepository(Repository):
         values: dict[str, Any] = {**self._seen, "now": now, "limit": query.limit + 1}
         for params in filters.values():
             values |= params
+        if query.q is not None:
+            values |= search.terms(query.q)
         if after is not None:
             values |= {"last_key": after.key, "last_id": after.id}
         return await self._all(statement, **values)
@@ -139,6 +143,9 @@ def _columns(fields: dict[str, Any]) -> dict[str, Any]:
     columns = dict(fields)
     if "title" in fields:
         columns["title_key"] = text_key(fields["title"])
+        columns["title_words"] = as_column(fields["title"])
+    if "description" in fields:
+        columns["description_words"] = as_column(fields["description"] or "") or None
     if "priority" in fields:
         columns["priority"] = PRIORITIES.index(fields["priority"])
     if "due" in fields:

@@ -12,7 +12,13 @@ from app.core.routing import router as new_router
 from app.core.schemas import Listed, Stored
 from app.projects.errors import ProjectArchived, ProjectNotFound
 from app.todos.dependencies import ReadTodos, WriteTodos
-from app.todos.errors import ParentElsewhere, ParentNotFound, SortNeedsProject, TooDeep
+from app.todos.errors import (
+    ParentElsewhere,
+    ParentNotFound,
+    SortNeedsProject,
+    SortNeedsSearch,
+    TooDeep,
+)
 from app.todos.schemas import TodoCreate, TodoPage, TodoQuery, TodoRead, TodoUpdate
 
 router = new_router("/v1/todos", "todos", cached=True)
@@ -24,7 +30,7 @@ _REFUSED = (NotFound, Forbidden, ProjectArchived, VersionConflict)
     "",
     operation_id="list_todos",
     response_model=TodoPage,
-    responses=problems(CursorInvalid, SortNeedsProject),
+    responses=problems(CursorInvalid, SortNeedsProject, SortNeedsSearch),
 )
 async def list_todos(todos: ReadTodos, query: Annotated[TodoQuery, Query()]) -> Listed:
     """List todos.

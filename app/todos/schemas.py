@@ -5,10 +5,12 @@ from uuid import UUID
 
 from pydantic import (
     UUID7,
+    AfterValidator,
     Field,
     StringConstraints,
 )
 from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
 
 from app.core.instants import DateOrInstantParameter, InstantParameter
 from app.core.schemas import (
@@ -25,6 +27,8 @@ from app.core.schemas import (
     Title,
 )
 from app.todos.due import Due
+from app.todos.models import MAX_MATCHES
+from app.todos.words import words
 
 Priority = Literal["none", "low", "medium", "high", "urgent"]
 Description = Annotated[str, StringConstraints(max_length=50_000), NoNul]
@@ -43,6 +47,18 @@ Sort = Literal[
     "-title",
     "position",
     "-position",
+    "relevance",
+]
+
+
+def _refuse_no_words(text: str) -> str:
+    if not words(text):
+        raise PydanticCustomError("no_words", "must have a letter, a digit or a symbol")
+    return text
+
+
+SearchText = Annotated[
+    str, StringConstraints(max_length=100), NoNul, AfterValidator(_refuse_no_words)
 ]
 
 _EXAMPLE: JsonDict = {
@@ -114,11 +130,20 @@ class TodoPage(Page[TodoRead]):
 class TodoQuery(ListQuery):
     """Which todos, and in which order. Repeating a parameter means any of its values."""
 
-    sort: Sort = Field(
-        "-created_at",
+    sort: Sort | None = Field(
+        None,
         description="`due` goes by wall clock; what has no `due` or no `completed_at` is last in "
-        "either direction; `title` takes no notice of case; `position` needs one `project_id`. A "
-        "`-` means descending. Ties go by id.",
+        "either direction; `title` takes no notice of case; `position` needs one `project_id`; "
+        "`relevance` needs `q`: by how many of its words are in the title, whole ones counting "
+        "twice, then the newest. A `-` means descending. Ties go by id. Left out: `relevance` "
+        "with `q`, else `-created_at`.",
+    )
+    q: SearchText | None = Field(
+        None,
+        description="Those that have every word of this, as a word or its beginning, in title or "
+        "description, whatever the case or width. Letters, digits and symbols are words, "
+        "punctuation is not; of scripts without spaces it finds any part of a text. A search "
+        f"considers at most {MAX_MATCHES:,} matches.",
     )
     project_id: list[UUID] = Field(
         [], max_length=100, description="Those of any of these projects, archived or not."
@@ -153,3 +178,12 @@ class TodoQuery(ListQuery):
     updated_since: InstantParameter | None = Field(
         None, description="Those that changed then or later; an instant with an offset."
     )
+
+    @property
+    def order(self) -> Sort:
+        """The sort that holds if there is none."""
+        return self.sort or ("-created_at" if self.q is None else "relevance")
+
+    def binding(self, resource: str) -> str:
+        """See `ListQuery.binding`; a sort by default is one."""
+        return super(TodoQuery, self.model_copy(update={"sort": self.order})).binding(resource)

@@ -11,7 +11,7 @@ from app.core.preconditions import Versions
 from app.core.schemas import Listed, Stored
 from app.core.security import Signer
 from app.projects.service import ProjectService
-from app.todos.errors import SortNeedsProject
+from app.todos.errors import SortNeedsProject, SortNeedsSearch
 from app.todos.repository import TodoRepository
 from app.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
 
@@ -38,7 +38,9 @@ class TodoService:
         return await self._repository.read(todo_id)
 
     async def list(self, query: TodoQuery) -> Listed:
-        """One page. Raises `CursorInvalid`, `SortNeedsProject`."""
+        """One page. Raises `CursorInvalid`, `SortNeedsProject`, `SortNeedsSearch`."""
+        if query.sort == "relevance" and query.q is None:
+            raise SortNeedsSearch
         if query.sort in ("position", "-position") and len(set(query.project_id)) != 1:
             raise SortNeedsProject
         cursors = Cursors(self._signer, self._principal.user_id, query.binding("todos"))

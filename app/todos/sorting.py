@@ -59,6 +59,16 @@ class Order:
     end: Clause
     descending: bool
 
+    @property
+    def key(self) -> Clause:
+        """The key of any row, for rows that are not read by an index."""
+        *firsts, last = self.ranges
+        return (
+            case(*((part.condition, part.key) for part in firsts), else_=last.key)
+            if firsts
+            else last.key
+        )
+
     def ordered(self, key: Clause, row_id: Clause) -> list[Clause]:
         """What to order by."""
         return [key.desc(), row_id.desc()] if self.descending else [key, row_id]

@@ -63,7 +63,9 @@ _is_completed: ColumnElement[Any] = bindparam("completed", type_=Boolean)
 _WRITABLE = (
     "title",
     "title_key",
+    "title_words",
     "description",
+    "description_words",
     "priority",
     "due_local",
     "due_all_day",

@@ -65,12 +65,12 @@ async def test_todos_answer_as_documented(ada: Person, inspector: Inspector) -> 
     dues = ({"date": "2026-11-30"}, {"datetime": "2026-11-30T09:00:00", "timezone": None})
     for due in (*dues, {"datetime": "2026-11-30T09:00:00", "timezone": "Europe/Berlin"}, None):
         await ada.make_todo(parent_id=parent["id"], due=due, priority="high", description="x")
-    queries = ("", "sort=-due", "limit=1&include_total=true", "sort=title&overdue=false")
+    queries = ("", "sort=-due", "limit=1&include_total=true", "sort=title&overdue=false", "q=b")
     for query in (*queries, f"project_id={project['id']}&sort=position"):
         page = await client.get(f"/v1/todos?{query}")
         again = await client.get(page.request.url, headers={"If-None-Match": page.headers["etag"]})
         assert (page.status_code, again.status_code) == (200, 304)
-    for refused in ("limit=0", "cursor=x", "sort=position", "colour=1"):
+    for refused in ("limit=0", "cursor=x", "sort=position", "sort=relevance", "q=-", "colour=1"):
         assert (await client.get(f"/v1/todos?{refused}")).status_code == 422
     for body, status in (
         ({}, 422),

@@ -27,6 +27,8 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("GET", "/v1/todos?project_id={project}&sort=position&parent_id=none", None, READ),
     ("GET", "/v1/todos?overdue=true&due_after=2026-11-22T09:00:00Z&sort=-title", None, READ),
     ("GET", "/v1/todos?include_total=true&overdue=false&limit=1", None, READ),
+    ("GET", "/v1/todos?q=book%20t&completed=false&limit=1", None, READ),
+    ("GET", "/v1/todos?q=book&sort=due", None, READ),
     ("GET", "/v1/todos/{todo}", None, READ),
     ("GET", "/v1/projects", None, READ),
     ("GET", "/v1/projects?include_total=true", None, READ),
@@ -44,6 +46,8 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     # What is refused for its input does not come so far.
     ("GET", "/v1/todos?limit=0", None, []),
     ("GET", "/v1/todos?cursor=x", None, []),
+    ("GET", "/v1/todos?q=-", None, []),
+    ("GET", "/v1/todos?sort=relevance", None, []),
     ("POST", "/v1/todos", {"title": ""}, []),
     ("POST", "/v1/users", {"email": "ada@example.com", "password": "short"}, []),
     # What finds nothing to change asks why.
@@ -153,6 +157,7 @@ class TestInput:
                 {"parent_id": todo.json()["id"], "priority": ["urgent", "low"]},
                 {"due_after": "2031-07-13", "due_before": "2031-07-13T04:05:06Z"},
                 {"updated_since": "2031-07-13T04:05:06Z", "overdue": "true"},
+                {"q": mark},
             ]
             for params in parameters:
                 await client.get("/v1/todos", params=params)

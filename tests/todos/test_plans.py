@@ -81,7 +81,7 @@ class House:
     async def statement(self, person: Person, query: str) -> tuple[str, list[Any]]:
         """What the app sends to PostgreSQL, and its parameters."""
         sent: list[LoggedQuery] = []
-        pool = self.app.state.database._reader.sync_engine.pool
+        pool = self.app.state.database._reader.engine.sync_engine.pool
         lease = await self.app.state.database._reader.raw_connection()
         driver: Any = lease.driver_connection
         lease.close()
