@@ -82,6 +82,18 @@ class Person:
         return made
 
 
+async def until_cached(person: Person, url: str) -> Response:
+    """The first answer that the cache gives.
+
+    Redis may be slow on a busy machine, and is done without then: so there is more than one try.
+    """
+    for _ in range(20):
+        response = await person.get(url)
+        if response.headers["x-cache"] == "hit":
+            return response
+    raise AssertionError(f"{url} is never cached")
+
+
 @asynccontextmanager
 async def sign_up(app: FastAPI, name: str = "Ada") -> AsyncIterator[Person]:
     """Somebody new, with an address that nobody else has."""

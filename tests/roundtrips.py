@@ -1,14 +1,16 @@
-"""What a request costs: the statements that it sends to PostgreSQL, each of them a round trip."""
+"""What a request costs: its round trips, to PostgreSQL a statement each, and to Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 from asyncpg.connection import LoggedQuery
 from fastapi import FastAPI
 from sqlalchemy import event
+
+from app.core.redis import Command
 
 _sent: ContextVar[list[str] | None] = ContextVar("sent", default=None)
 
@@ -34,6 +36,26 @@ async def statements(app: FastAPI) -> AsyncIterator[list[str]]:
         for pool in pools:
             event.remove(pool, "checkout", _listen)
         _sent.reset(token)
+
+
+@contextmanager
+def redis_calls(app: FastAPI) -> Iterator[list[list[str]]]:
+    """The names of the commands that go to Redis, one list a round trip, until the block ends."""
+    redis = app.state.redis
+    ask, calls = redis.run, []
+
+    async def run(*commands: Command) -> list[Any]:
+        names = [str(command[0]) for command in commands]
+        if names != ["PING"]:  # whether it is there is asked all the time
+            calls.append(names)
+        replies: list[Any] = await ask(*commands)
+        return replies
+
+    redis.run = run
+    try:
+        yield calls
+    finally:
+        del redis.run
 
 
 def _listen(connection: Any, *_: object) -> None:

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
+from pydantic import SecretStr
 from sqlalchemy import DateTime, Text, Uuid, bindparam, func, insert, select
 from starlette.types import Message, Receive, Scope, Send
 
@@ -109,7 +110,7 @@ class TestUnitOfWork:
         assert done == [True]
 
     async def test_that_says_nothing_asks_for_no_connection(self, settings: Settings) -> None:
-        dead = settings.model_copy(update={"database_url": settings.redis_url})
+        dead = settings.model_copy(update={"database_url": SecretStr("postgresql://127.0.0.1:1/x")})
         data = Database(dead)
         async with data.unit_of_work():
             pass

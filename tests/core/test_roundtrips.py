@@ -14,8 +14,8 @@ from sqlalchemy import func, select, table
 from app.core.config import Settings
 from app.core.statement import Statement
 from tests.apps import running
-from tests.people import Person, sign_up
-from tests.roundtrips import statements
+from tests.people import Person, sign_up, until_cached
+from tests.roundtrips import redis_calls, statements
 
 Json = dict[str, Any]
 READ = [ANY]
@@ -81,7 +81,7 @@ class Ada:
 @pytest.fixture(scope="module")
 async def steady(settings: Settings) -> AsyncIterator[tuple[FastAPI, Ada]]:
     async with (
-        running(settings, database_pool_size=1) as app,
+        running(settings, database_pool_size=1, cache_seconds=0) as app,
         sign_up(app) as person,
     ):
         ada = Ada(person.client)
@@ -175,3 +175,65 @@ class TestInput:
         unsaid = [mark[:32], "2031", "Kathmandu", "90125", "a1b2c3", "173", "ha-NG", "q@example"]
         unsaid += [todo.json()["id"], project.json()["id"], str(ada.id)]
         assert [value for value in unsaid if value in said] == []
+
+
+class TestRedis:
+    """With the cache on."""
+
+    LIMIT, PAGE, OUTDATE = "EVAL", "MGET", "SET"
+
+    @pytest.mark.parametrize(
+        "url", ["/v1/todos", "/v1/todos/{todo}", "/v1/projects", "/v1/projects/{project}"]
+    )
+    async def test_a_cached_read_is_one_round_trip_and_no_query(
+        self, app: FastAPI, ada: Person, url: str
+    ) -> None:
+        todo, project = await ada.make_todo(), await ada.make_project()
+        url = url.format(todo=todo["id"], project=project["id"])
+        await until_cached(ada, url)
+
+        async with statements(app) as sql:
+            with redis_calls(app) as calls:
+                page = await ada.get(url)
+                same = await ada.get(url, headers={"If-None-Match": page.headers["etag"]})
+
+        assert [page.headers["x-cache"], same.headers["x-cache"]] == ["hit", "hit"]
+        assert same.status_code == 304
+        assert sql == []
+        assert calls == [[self.LIMIT, self.PAGE]] * 2
+
+    async def test_a_read_that_is_not_cached_asks_once_before(
+        self, app: FastAPI, ada: Person
+    ) -> None:
+        with redis_calls(app) as calls:
+            assert (await ada.get("/v1/todos")).headers["x-cache"] == "miss"
+        assert calls == [[self.LIMIT, self.PAGE]]
+
+    async def test_a_write_asks_for_its_limit_and_outdates_once(
+        self, app: FastAPI, ada: Person
+    ) -> None:
+        todo = await ada.make_todo()
+        with redis_calls(app) as calls:
+            await ada.client.patch(f"/v1/todos/{todo['id']}", json={"title": "Book the ship"})
+        assert calls == [[self.LIMIT], [self.OUTDATE]]
+
+    async def test_a_write_under_a_key_is_one_transaction_of_three_statements(
+        self, app: FastAPI, ada: Person
+    ) -> None:
+        headers = {"Idempotency-Key": uuid4().hex}
+        await ada.make_todo()
+        async with statements(app) as sql:
+            await ada.client.post("/v1/todos", json={"title": "Book"}, headers=headers)
+        said = [
+            statement.split()[0] for statement in sql if "todos" in statement or "keys" in statement
+        ]
+        assert said == ["INSERT", "WITH", "UPDATE"]
+        assert [sql[0], sql[-1]] == ["BEGIN", "COMMIT"]
+
+    async def test_what_needs_no_user_and_no_limit_asks_nothing(
+        self, app: FastAPI, client: AsyncClient
+    ) -> None:
+        with redis_calls(app) as calls:
+            await client.get("/livez")
+            await client.get("/.well-known/jwks.json")
+        assert calls == []

@@ -82,7 +82,7 @@ class House:
         """What the app sends to PostgreSQL, and its parameters."""
         sent: list[LoggedQuery] = []
         pool = self.app.state.database._reader.engine.sync_engine.pool
-        lease = await self.app.state.database._reader.raw_connection()
+        lease = await self.app.state.database._reader.lease()
         driver: Any = lease.driver_connection
         lease.close()
         assert pool.size() == 1
@@ -161,7 +161,7 @@ async def house(large: Settings) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
         database = await servers.connect(large.database_url.get_secret_value())
         stack.push_async_callback(database.close)
-        changes = {"database_pool_size": 1, "statement_timeout": 60}
+        changes = {"database_pool_size": 1, "statement_timeout": 60, "cache_seconds": 0}
         app = await stack.enter_async_context(running(large, now=Clock(), **changes))
         names = ("Owner", "Member", "Other")
         people = {who: await stack.enter_async_context(sign_up(app, who)) for who in names}
@@ -197,7 +197,7 @@ async def _slow(house: House, person: Person, query: str) -> Response:
     """The answer, if PostgreSQL takes no more than a moment for a statement."""
     reader = house.app.state.database._reader
     for limit in ("20ms", "60s"):
-        lease = await reader.raw_connection()
+        lease = await reader.lease()
         driver: Any = lease.driver_connection
         await driver.execute(f"SET statement_timeout = '{limit}'")
         lease.close()

@@ -161,7 +161,7 @@ class Crowd:
 async def crowd(large: Settings) -> AsyncIterator[Crowd]:
     assert large.database_url is not None
     async with (
-        running(large) as app,
+        running(large, cache_seconds=0) as app,
         sign_up(app, "Ada") as ada,
         sign_up(app, "Bob") as bob,
         sign_up(app, "Dora") as dora,
