@@ -24,6 +24,7 @@ from app.auth.schemas import (
 from app.core.errors import AppError
 from app.core.passwords import PasswordHashingBusy
 from app.core.problems import problems
+from app.core.ratelimit import RateLimited
 from app.core.routing import Handler, Route, limited
 from app.core.routing import router as new_router
 
@@ -48,7 +49,7 @@ class OAuthRoute(Route):
                 fields = ", ".join(sorted({str(e["loc"][-1]) for e in error.errors()}))
                 raise InvalidRequest(f"Missing or not valid: {fields}.") from None
             except AppError as error:
-                if isinstance(error, OAuthError) or error.status >= 500:
+                if isinstance(error, OAuthError | RateLimited) or error.status >= 500:
                     raise
                 raise InvalidRequest(error.detail) from None
 

@@ -12,17 +12,19 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
+    cast,
     exists,
     func,
     insert,
     literal,
+    null,
     or_,
     select,
     tuple_,
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.sql import ColumnElement
 
 from app.core.errors import NotFound, VersionConflict
@@ -30,7 +32,7 @@ from app.core.preconditions import Versions
 from app.core.repository import Repository
 from app.core.representation import as_object, as_text, instant
 from app.core.schemas import Stored
-from app.core.statement import Statement
+from app.core.statement import AUDIENCE, Statement
 from app.core.tables import table_of
 from app.users.errors import EmailTaken
 from app.users.models import User
@@ -109,7 +111,12 @@ def _patch(fields: frozenset[str]) -> Statement:
         .returning(*users.c)
         .cte("new")
     )
-    return Statement(union_all(_answer(new), _answer(old).where(~exists(select(new.c.id)))))
+    # What one reads goes by one's time zone too.
+    changed = _answer(new).add_columns(
+        cast(null(), Uuid).label("project_id"), array([new.c.id]).label(AUDIENCE)
+    )
+    unchanged = _answer(old).add_columns(null(), null()).where(~exists(select(new.c.id)))
+    return Statement(union_all(changed, unchanged))
 
 
 class UserRepository(Repository):
