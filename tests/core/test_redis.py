@@ -1,0 +1,184 @@
+"""The connection to Redis: shared by all, done without at once, and made again."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from app.core.config import Settings
+from app.core.redis import NOTICED, PATIENCE, Redis, RedisAway
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+PONG = b"+PONG\r\n"
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Redis]:
+    redis = Redis(url)
+    await redis.start()
+    try:
+        yield redis
+    finally:
+        await redis.close()
+
+
+@asynccontextmanager
+async def served_by(talk: Talk) -> AsyncIterator[str]:
+    """The URL of a server that talks in its own way."""
+    writers = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await talk(reader, writer)
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for writer in writers:
+            writer.close()
+
+
+async def answers(redis: Redis) -> bool:
+    try:
+        return await redis.run(("PING",)) == [b"PONG"]
+    except RedisAway:
+        return False
+
+
+async def until_it_answers(redis: Redis) -> None:
+    async with asyncio.timeout(10):
+        while not await redis.insist(("PING",)):
+            pass
+
+
+@pytest.fixture
+def url(settings: Settings) -> str:
+    assert settings.redis_url is not None
+    return settings.redis_url.get_secret_value()
+
+
+class TestThere:
+    async def test_gives_each_asker_its_own_replies(self, url: str) -> None:
+        async with connected(url) as redis:
+            await until_it_answers(redis)
+            replies = await asyncio.gather(
+                *(redis.run(("ECHO", str(n)), ("ECHO", n)) for n in range(1000))
+            )
+        assert replies == [[str(n).encode()] * 2 for n in range(1000)]
+
+    async def test_an_asker_that_goes_away_takes_nobodys_reply(self, url: str) -> None:
+        async with connected(url) as redis:
+            await until_it_answers(redis)
+            gone = asyncio.create_task(redis.run(("ECHO", "gone")))
+            kept = asyncio.create_task(redis.run(("ECHO", "kept")))
+            await asyncio.sleep(0)
+            gone.cancel()
+            assert await kept == [b"kept"]
+
+    async def test_an_error_is_a_reply(self, url: str) -> None:
+        async with connected(url) as redis:
+            await until_it_answers(redis)
+            error, echo = await redis.run(("NO-SUCH-COMMAND",), ("ECHO", "fine"))
+        assert isinstance(error, Exception)
+        assert echo == b"fine"
+
+    async def test_takes_any_bytes(self, url: str) -> None:
+        async with connected(url) as redis:
+            await until_it_answers(redis)
+            for value in (b"", b"\r\n$-1\r\n", bytes(range(256)) * 1000):
+                assert await redis.run(("ECHO", value)) == [value]
+
+    async def test_greets_before_anybody_uses_it(self, url: str) -> None:
+        redis = Redis(url)
+        redis.on_connect(lambda: [("SET", "greeting", "said")])
+        await redis.start()
+        await until_it_answers(redis)
+        assert await redis.run(("GETDEL", "greeting")) == [b"said"]
+        await redis.close()
+
+    @pytest.mark.parametrize("database", [7, 8])
+    async def test_uses_the_database_that_is_asked_for(self, url: str, database: int) -> None:
+        base, _, _ = url.rpartition("=") if "=" in url else url.rpartition("/")
+        sign = "=" if "=" in url else "/"
+        async with connected(f"{base}{sign}{database}") as redis:
+            await until_it_answers(redis)
+            [listed] = await redis.run(("CLIENT", "INFO"))
+        assert f" db={database} ".encode() in listed
+
+
+class TestAway:
+    async def test_is_told_at_once(self) -> None:
+        async with connected("redis://127.0.0.1:1") as redis:
+            began = time.perf_counter()
+            for _ in range(100):
+                with pytest.raises(RedisAway):
+                    await redis.run(("PING",))
+            assert time.perf_counter() - began < PATIENCE
+            redis.tell(("PING",))  # nobody hears, and nobody minds
+
+    async def test_that_says_nothing_is_waited_for_once(self) -> None:
+        frozen = asyncio.Event()
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while (await reader.read(1000)) and not frozen.is_set():
+                writer.write(PONG)
+
+        async with served_by(talk) as url, connected(url) as redis:
+            await until_it_answers(redis)
+            frozen.set()
+            began = time.perf_counter()
+            assert await asyncio.gather(*(answers(redis) for _ in range(50))) == [False] * 50
+            assert time.perf_counter() - began < 10 * PATIENCE
+            began = time.perf_counter()
+            assert not await answers(redis)
+            assert time.perf_counter() - began < PATIENCE
+
+    async def test_is_used_again_when_it_is_back(self) -> None:
+        frozen = True
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while await reader.read(1000):
+                if not frozen:
+                    writer.write(PONG)
+
+        async with served_by(talk) as url, connected(url) as redis:
+            assert not await answers(redis)
+            frozen = False
+            await until_it_answers(redis)
+
+    @pytest.mark.parametrize(
+        "nonsense", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00", b"-NOAUTH no\r\n", PONG * 7, b""]
+    )
+    async def test_is_whoever_speaks_another_language(self, nonsense: bytes) -> None:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1000)
+            writer.write(nonsense)
+            writer.close()
+
+        async with served_by(talk) as url, connected(url) as redis:
+            assert not await answers(redis)
+
+    async def test_what_has_to_be_said_is_said_on_a_new_connection(self, url: str) -> None:
+        async with connected(url) as redis:
+            await until_it_answers(redis)
+            assert redis._connection is not None
+            redis._connection.give_up()
+            assert await redis.insist(("PING",))
+
+    async def test_or_waits_until_all_others_have_noticed(self) -> None:
+        began = time.perf_counter()
+        async with connected("redis://127.0.0.1:1") as redis:
+            assert not await redis.insist(("PING",))
+            assert time.perf_counter() - began >= NOTICED
+            # They know by now.
+            began = time.perf_counter()
+            assert not await redis.insist(("PING",))
+            assert time.perf_counter() - began < NOTICED
+
+    async def test_is_logged_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        async with connected("redis://127.0.0.1:1") as redis:
+            for _ in range(3):
+                await redis.insist(("PING",))
+        lines = [record.getMessage() for record in caplog.records if "Redis" in record.message]
+        assert lines == ["going on without Redis: ConnectionRefusedError"]
