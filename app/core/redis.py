@@ -20,12 +20,12 @@ from redis.asyncio.connection import SSLConnection, parse_url
 logger = logging.getLogger(__name__)
 
 # Seconds: for a reply, for a new connection, and between looks at whether Redis is still there.
-PATIENCE = 0.05
+PATIENCE = 0.04
 CONNECT_PATIENCE = 1.0
-INTERVAL = 0.1
-# So long after one process gave it up, all have noticed that Redis does not answer, and trust
-# nothing that it held: each looks every INTERVAL, and waits PATIENCE. The rest is for a late one.
-NOTICED = 0.25
+INTERVAL = 0.025
+# So long after one process gave it up for its silence, all have noticed that it is silent, and
+# trust nothing that it held: each looks every INTERVAL, and waits PATIENCE. Half is for late ones.
+NOTICED = 0.05
 _MOMENT = 0.005
 
 Command = tuple[bytes | str | int, ...]
@@ -56,6 +56,7 @@ class _Connection(asyncio.Protocol):
         self._waiting: deque[_Exchange] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
+        self._was_silent = False
         self.is_open = True
 
     # uvloop's transports are no subclasses, and this one is never anything else.
@@ -64,6 +65,11 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self.give_up()
+
+    @property
+    def was_silent(self) -> bool:
+        """Whether it was given up since no reply came, rather than closed by Redis."""
+        return self._was_silent
 
     def ask(self, commands: Sequence[Command]) -> "asyncio.Future[list[Any]]":
         """Send these; the future has their replies, or `RedisAway`."""
@@ -117,6 +123,7 @@ class _Connection(asyncio.Protocol):
             return
         oldest = self._waiting[0]
         if oldest is suspect:
+            self._was_silent = True
             self.give_up()
             return
         left = oldest.sent_at + PATIENCE - self._loop.time()
@@ -135,7 +142,7 @@ class Redis:
         self._connection: _Connection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
-        self._lost_at = 0.0
+        self._noticed_at = 0.0
         self._is_missed = False
 
     def on_connect(self, greeting: Callable[[], Sequence[Command]]) -> None:
@@ -144,7 +151,6 @@ class Redis:
 
     async def start(self) -> None:
         """Connect, and keep connected from now on; that Redis is away stops nothing."""
-        self._lost_at = asyncio.get_running_loop().time()
         with suppress(RedisAway):
             await self._connected(CONNECT_PATIENCE)
         self._keeping = asyncio.create_task(self._keep())
@@ -177,15 +183,15 @@ class Redis:
     async def insist(self, *commands: Command) -> bool:
         """Run what other processes go by, on a new connection if there is none.
 
-        If it cannot be said, this waits until all of them have noticed that Redis does not answer,
-        and gives False.
+        If it cannot be said, this waits until all of them have noticed that Redis is silent, and
+        gives False. Where Redis closes connections or takes none, they notice at once.
         """
         try:
             await self._connected(PATIENCE)
             await self.run(*commands)
         except RedisAway:
             loop = asyncio.get_running_loop()
-            await asyncio.sleep(max(0.0, self._lost_at + NOTICED - loop.time()))
+            await asyncio.sleep(max(0.0, self._noticed_at - loop.time()))
             return False
         return True
 
@@ -212,7 +218,7 @@ class Redis:
                 if isinstance(reply, hiredis.HiredisError):
                     raise reply
         except (OSError, TimeoutError, RedisAway, hiredis.HiredisError) as error:
-            self._miss(type(error).__name__)
+            self._miss(type(error).__name__, isinstance(error, TimeoutError | RedisAway))
             if connection is not None:
                 connection.give_up()
             return
@@ -253,12 +259,14 @@ class Redis:
     def _lost(self, connection: _Connection) -> None:
         if connection is self._connection:
             self._connection = None
-            self._lost_at = asyncio.get_running_loop().time()
-            self._miss("it does not answer")
+            silent = connection.was_silent
+            self._miss("it is silent" if silent else "it has closed the connection", silent)
 
-    def _miss(self, reason: str) -> None:
+    def _miss(self, reason: str, is_silent: bool) -> None:
         if not self._is_missed:
             logger.warning("going on without Redis: %s", reason)
+            if is_silent:
+                self._noticed_at = asyncio.get_running_loop().time() + NOTICED
         self._is_missed = True
 
     async def _keep(self) -> None:
