@@ -173,7 +173,12 @@ async def crowd(large: Settings) -> AsyncIterator[Crowd]:
         await database.close()
 
 
-async def test_p99_of_a_search_among_200_000_todos_is_below_100_ms(crowd: Crowd) -> None:
+# One test, since two would load all of it in two workers.
+async def test_a_search_among_200_000_todos_is_fast_and_asks_only_for_ones_own(
+    crowd: Crowd,
+) -> None:
+    for q in ("a", "t", "a to", "mine"):
+        assert await _blocks_for_one_match(crowd, q) < 50
     assert len({repr(query) for query in crowd.queries}) >= 200
     for person in crowd.people:
         rounds = [[await _seconds(person, query) for query in crowd.queries] for _ in range(2)]
@@ -183,8 +188,8 @@ async def test_p99_of_a_search_among_200_000_todos_is_below_100_ms(crowd: Crowd)
         assert taken[-1 - len(taken) // 100][0] < 0.1, taken[-10:]
 
 
-@pytest.mark.parametrize("q", ["a", "t", "a to", "mine"])
-async def test_what_others_have_costs_nothing(crowd: Crowd, q: str) -> None:
+async def _blocks_for_one_match(crowd: Crowd, q: str) -> int:
+    """The blocks that PostgreSQL reads for a search of Dora, who has one todo."""
     statement = search.page("relevance", frozenset(), is_first=True)
     parameters = {
         "principal_id": crowd.dora.id,
@@ -195,6 +200,7 @@ async def test_what_others_have_costs_nothing(crowd: Crowd, q: str) -> None:
     plan = await crowd.database.fetchval(
         f"EXPLAIN (ANALYZE, BUFFERS, FORMAT json) {statement.sql}", *statement.arguments(parameters)
     )
-    blocks = json.loads(plan)[0]["Plan"]
-    assert blocks["Actual Rows"] == 1
-    assert blocks["Shared Hit Blocks"] + blocks["Shared Read Blocks"] < 50
+    read = json.loads(plan)[0]["Plan"]
+    assert read["Actual Rows"] == 1
+    blocks: int = read["Shared Hit Blocks"] + read["Shared Read Blocks"]
+    return blocks
