@@ -138,7 +138,8 @@ class Admission:
             known = self._cache.read(commands[-1], replies[-1])
             if isinstance(known, Page):
                 return known
-            state["slot"] = known
+            if known is not None:
+                state["slot"] = known
         return None
 
     async def _authenticate(

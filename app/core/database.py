@@ -180,7 +180,11 @@ async def _unit_of_work(request: Request) -> AsyncIterator[Session]:
 
 
 async def _read_connection(request: Request) -> ReadConnection:
-    reader: ReadConnection = request.app.state.database.reader
+    database = request.app.state.database
+    # What is going to be cached is no older than the version that it is kept under: a replica's is.
+    reader: ReadConnection = (
+        database.primary if "slot" in request.scope["state"] else database.reader
+    )
     return reader
 
 

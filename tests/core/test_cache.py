@@ -1,6 +1,6 @@
 """The response cache: what it gives, to whom, and for how long."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import asyncpg
@@ -11,6 +11,7 @@ from httpx import AsyncClient, Response
 from app.core.authentication import Principal
 from app.core.cache import Cache, Page, Slot
 from app.core.config import Settings
+from tests import servers
 from tests.apps import client_of, running
 from tests.people import Json, Person, share, sign_in, until_cached
 
@@ -160,6 +161,13 @@ class TestAfterAWrite:
         assert listed.json()["items"] == [changed.json()]
 
 
+@pytest.fixture
+def behind() -> Iterator[Settings]:
+    """A replica to which nothing has come yet."""
+    with servers.cloned_database(f"tickbox_behind_{uuid4().hex}") as name:
+        yield servers.settings_for(name)
+
+
 class TestSlot:
     """What is read is kept under the version that the read began under."""
 
@@ -200,6 +208,19 @@ class TestSlot:
         assert isinstance(await self.look(cache, viewer), Slot)
         # The same once there are versions again: they are other ones.
         assert isinstance(await self.look(cache, viewer), Slot)
+
+    async def test_is_not_filled_from_a_replica(
+        self, settings: Settings, ada: Person, behind: Settings
+    ) -> None:
+        """It may be behind: what it says is as old as it likes, and would be kept as new."""
+        token, todo = ada.tokens["access_token"], await ada.make_todo()
+        replica = behind.database_url
+        for seconds, items in ((30, [todo]), (0, [])):
+            async with (
+                running(settings, database_read_url=replica, cache_seconds=seconds) as app,
+                client_of(app, token) as client,
+            ):
+                assert (await client.get("/v1/todos")).json()["items"] == items
 
     async def test_from_before_an_outage_gives_nothing(
         self, settings: Settings, cache: Cache, viewer: Principal
