@@ -1,10 +1,10 @@
 """What all routes share, once: FastAPI's own extension point, an `APIRoute` subclass.
 
 Before FastAPI sees a request, `admission` lets it in, or answers it from the cache. Before the
-dependencies are solved, input is read strictly (parameters, content type, JSON). After the
-endpoint, and before the commit, a `Stored` row or a `Listed` page becomes the answer, with its
-`ETag`, `Location` and `Link`, or a 304; what was read is cached, and what was written under an
-`Idempotency-Key` is kept with it.
+dependencies are solved (by `solving`, where that knows how), input is read strictly: parameters,
+content type, JSON. After the endpoint, and before the commit, a `Stored` row or a `Listed` page
+becomes the answer, with its `ETag`, `Location` and `Link`, or a 304; what was read is cached, and
+what was written under an `Idempotency-Key` is kept with it.
 """
 
 import functools

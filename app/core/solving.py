@@ -14,7 +14,6 @@ from typing import Any, get_args, get_type_hints
 
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant, _get_cache_key
-from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Body, Form
 from fastapi.responses import Response
@@ -78,7 +77,9 @@ class Plan:
     def __init__(self, route: APIRoute) -> None:
         """Raises `Unplanned`."""
         answer = get_type_hints(inspect.unwrap(route.endpoint)).get("return")
-        if answer not in (Stored, Listed) or route.dependency_overrides_provider is not None:
+        if answer not in (Stored, Listed) or not _is_async(route.endpoint):
+            raise Unplanned
+        if route.dependency_overrides_provider is not None:
             raise Unplanned
         self._known = known_parameters(route)
         self._embeds_body = route._embed_body_fields
@@ -138,7 +139,7 @@ class Plan:
         key = _get_cache_key(dependant=dependant)
         if key not in self._places:
             self._places[key] = self._append(dependant)
-        elif get_flat_params(dependant) or dependant.body_params:
+        elif _reads_input(dependant):
             # FastAPI reads them again, and tells their errors twice.
             raise Unplanned
         return self._places[key]
@@ -234,6 +235,16 @@ def _require(field: ModelField, *, is_required: bool) -> None:
         or not (is_required or field.default is None)
     ):
         raise Unplanned
+
+
+def _reads_input(dependant: Dependant) -> bool:
+    return bool(
+        dependant.path_params
+        or dependant.query_params
+        or dependant.header_params
+        or dependant.body_params
+        or any(map(_reads_input, dependant.dependencies))
+    )
 
 
 def _is_async(call: object) -> bool:
