@@ -9,7 +9,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.clock import new_id
+from app.core.clock import new_id_text
 from app.core.errors import AppError, ContentTooLarge, InternalError, MalformedRequest
 from app.core.handlers import problem
 
@@ -119,4 +119,4 @@ def _request_id(scope: Scope) -> bytes:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _SANE_ID.fullmatch(value):
             return bytes(value)
-    return str(new_id()).encode()
+    return new_id_text().encode()
