@@ -21,7 +21,11 @@ from app.core.redis import Command
 _SECOND = 1_000_000  # in Redis's microseconds
 _MAX_REMEMBERED = 100_000
 
-# KEYS: whom it is about. ARGV: microseconds that a call takes, and that the quota takes.
+# Milliseconds for which a count is kept although it says nothing any more: longer than any page of
+# the cache is, so that Redis, when it is full, drops those first (`volatile-ttl`).
+_KEPT = 3_600_000
+
+# KEYS: whom it is about. ARGV: microseconds that a call takes, and that the quota takes; and _KEPT.
 # Gives whether it is let through, and the microseconds until the whole quota is there.
 _SCRIPT = b"""
 local now = redis.call('TIME')
@@ -31,7 +35,8 @@ local full = tonumber(redis.call('GET', KEYS[1]) or 0)
 if full < now then full = now end
 if full + share - now > quota then return {0, full - now} end
 full = full + share
-redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000))
+local kept = math.ceil((full - now) / 1000) + ARGV[3]
+redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', kept)
 return {1, full - now}
 """
 
@@ -100,7 +105,7 @@ class Verdict:
 
 def question(limit: Limit, caller: bytes) -> Command:
     """What to tell Redis of a call by `caller`; `read` understands the reply."""
-    return ("EVAL", _SCRIPT, 1, _key(limit, caller), limit.share, limit.span)
+    return ("EVAL", _SCRIPT, 1, _key(limit, caller), limit.share, limit.span, _KEPT)
 
 
 def giving_back(limit: Limit, caller: bytes) -> Command:

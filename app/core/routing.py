@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.core.admission import Terms
 from app.core.authentication import bearer
 from app.core.body import StrictRequest, read_body
+from app.core.errors import Conflict, NotFound, PreconditionFailed
 from app.core.idempotency import Replay
 from app.core.query import known_parameters, parse_query
 from app.core.responses import (
@@ -206,6 +207,11 @@ async def _write(
         response = await handle(request)
     except Replay as replay:
         return replay.response()
+    except (NotFound, Conflict, PreconditionFailed):
+        # It tells of what others did, perhaps before they are told themselves.
+        if takes_key:
+            await request.app.state.cache.outdate([state["principal"].user_id])
+        raise
     if created and isinstance(response, StoredResponse):
         response.status_code = 201
         location = f"{request.scope['path']}/{response.stored.id}"
