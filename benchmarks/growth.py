@@ -1,14 +1,23 @@
-"""What one user's requests take while the table grows by what other users have."""
+"""What one user's requests take while the table grows by what other users have.
+
+One table grows from size to size, and a copy of its database is kept at each. All of them are
+measured at the end, by turns, so that what the machine does meanwhile meets all sizes alike.
+"""
 
 import asyncio
+import os
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import count, pairwise
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 from uuid import UUID
+
+from pydantic import SecretStr
+from sqlalchemy import make_url
 
 from app.core.clock import utc_now
 from app.core.config import Settings
@@ -16,61 +25,96 @@ from app.core.security import AccessTokens
 from benchmarks.cases import CREATE, LIST, READ, Case
 from benchmarks.client import Client, Latency
 from benchmarks.fill import add_users, connected, fill
-from benchmarks.people import Person, settle
+from benchmarks.people import Person
 from benchmarks.servers import started, tickbox
 
 # Of each user, the one who is measured and all others.
 PROJECTS = 10
 TODOS = 1_000
-# Somebody else's list each time: what it needs is in nobody's memory but the disk's cache.
+# Another user's list each time: nobody has read its rows since they were written.
 OTHERS = Case("list of 20, another user each time", LIST.path)
 CASES = (LIST, OTHERS, READ, CREATE)
 WARM_UP = 50
 
-_TODOS = "SELECT id FROM todos WHERE created_by = $1"
-_OTHERS = "SELECT id FROM users WHERE id <> $1 AND password_hash = 'none' ORDER BY md5(id::text)"
+_TODOS = "SELECT id FROM todos WHERE created_by = $1 ORDER BY id"
+_OTHERS = "SELECT id FROM users WHERE password_hash = 'none' ORDER BY md5(id::text) LIMIT 1000"
 _SIZES = "SELECT ARRAY[pg_table_size('todos'), pg_indexes_size('todos')]"
-# Creates write numbers into titles.
-_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Grown:
-    """The table at its new size; `others` are tokens of other users."""
+class Table:
+    """The todos at one size; `settings` lead to its database, `others` are users' tokens."""
 
+    size: int
     table_bytes: int
     index_bytes: int
-    todos: list[UUID]
+    seconds: float  # of the growth
+    settings: Settings
+    todos: list[UUID]  # of whom is measured
     others: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A size of the table, and what was measured at it."""
-
-    todos: int
-    table_bytes: int
-    index_bytes: int
-    fill_seconds: float
-    latencies: dict[Case, Latency]
+Latencies = dict[Case, Latency]
 
 
-def steps(settings: Settings, sizes: Sequence[int], requests: int, folder: Path) -> Iterator[Step]:
-    """The table, empty at first, at each of these sizes."""
-    person = asyncio.run(settle(settings, 0))["reader"]
+def tables(settings: Settings, person: Person, sizes: Sequence[int]) -> Iterator[Table]:
+    """The table, empty at first, at each of these sizes; `person` is one of its users."""
     for before, size in pairwise((0, *sizes)):
         start = monotonic()
-        grown = asyncio.run(_grown(settings, person, size, before, requests))
-        seconds = monotonic() - start
-        # A new process each time: nothing that it knows is of a smaller table.
-        with started([tickbox(settings)], folder) as (server,):
-            latencies = _latencies(Client(server), person, grown, requests)
-        yield Step(size, grown.table_bytes, grown.index_bytes, seconds, latencies)
+        yield asyncio.run(_grown(settings, person, before, size, start, keep=size != sizes[-1]))
+
+
+def latencies(
+    person: Person, at_sizes: Sequence[Table], requests: int, folder: Path
+) -> list[Latencies]:
+    """What `person`'s requests take at each size."""
+    with ExitStack() as stack:
+        peers = [tickbox(table.settings) for table in at_sizes]
+        servers = stack.enter_context(started(peers, folder))
+        measured = [
+            _Measured(Client(server), person, table)
+            for server, table in zip(servers, at_sizes, strict=True)
+        ]
+        for number in range(-WARM_UP, requests):
+            for case in CASES:
+                for one in measured[:: -1 if number % 2 else 1]:
+                    one.ask(case, number)
+    return [one.latencies() for one in measured]
+
+
+class _Measured:
+    """A server whose database has a table of one size, and the times that it took."""
+
+    def __init__(self, client: Client, person: Person, table: Table) -> None:
+        self._client = client
+        self._token = person.token
+        self._table = table
+        self._chosen = random.Random(table.size)  # the same in each run
+        self._times: dict[Case, list[float]] = {case: [] for case in CASES}
+
+    def ask(self, case: Case, number: int) -> None:
+        """A request; below 0 it is for warming up, and its time does not count."""
+        token = self._token
+        if case is OTHERS:
+            others = self._table.others
+            # From the end while warming up, which leaves those of the beginning as they are.
+            token = others[number % len(others)]
+            # The first use of a token is dearer than all others.
+            self._client.ask("/v1/users/me", token)
+        path = case.path.replace("{id}", str(self._chosen.choice(self._table.todos)))
+        body = case.body.replace("{n}", str(number))
+        duration, _ = self._client.timed(path, token, case.method, body)
+        if number >= 0:
+            self._times[case].append(duration)
+
+    def latencies(self) -> Latencies:
+        """Of each kind of request."""
+        return {case: Latency.of(times) for case, times in self._times.items()}
 
 
 async def _grown(
-    settings: Settings, person: Person, size: int, before: int, requests: int
-) -> _Grown:
+    settings: Settings, person: Person, before: int, size: int, start: float, *, keep: bool
+) -> Table:
     """Fill the table from one size up to the next, with as many users as that makes."""
     async with connected(settings) as database:
         owners = await add_users(database, (size - before) // TODOS - (before == 0))
@@ -79,10 +123,25 @@ async def _grown(
         await fill(database, owners, projects=PROJECTS, todos=TODOS // PROJECTS, first=before)
         table, indexes = await database.fetchval(_SIZES)
         todos = [row["id"] for row in await database.fetch(_TODOS, person.id)]
-        others = [
-            row["id"] for row in await database.fetch(f"{_OTHERS} LIMIT $2", person.id, requests)
-        ]
-    return _Grown(table, indexes, todos, _tokens(settings, person, others))
+        others = [row["id"] for row in await database.fetch(_OTHERS)]
+    here = await _copied(settings, f"tickbox_{size}") if keep else settings
+    tokens = _tokens(settings, person, others)
+    return Table(size, table, indexes, monotonic() - start, here, todos, tokens)
+
+
+async def _copied(settings: Settings, name: str) -> Settings:
+    """Settings that lead to a copy of the database, under this name."""
+    assert settings.database_url is not None
+    url = make_url(settings.database_url.get_secret_value())
+
+    def at(database: str) -> Settings:
+        other = url.set(database=database).render_as_string(hide_password=False)
+        return settings.model_copy(update={"database_url": SecretStr(other)})
+
+    async with connected(at("postgres")) as server:
+        await server.execute(f"CREATE DATABASE {name} TEMPLATE {url.database} STRATEGY file_copy")
+    os.sync()
+    return at(name)
 
 
 def _tokens(settings: Settings, person: Person, users: Sequence[UUID]) -> list[str]:
@@ -100,24 +159,3 @@ def _tokens(settings: Settings, person: Person, users: Sequence[UUID]) -> list[s
         tokens.issue(user_id=user_id, session_id=own.session_id, scopes=own.scopes)
         for user_id in users
     ]
-
-
-def _latencies(client: Client, person: Person, grown: _Grown, requests: int) -> dict[Case, Latency]:
-    # The same choices in each run.
-    chosen = random.Random(requests)
-    times: dict[Case, list[float]] = {case: [] for case in CASES}
-    for number in range(-WARM_UP, requests):
-        for case in CASES:
-            token = person.token
-            if case is OTHERS:
-                if number < 0:
-                    continue
-                token = grown.others[number % len(grown.others)]
-                # The first use of a token is dearer than all others.
-                client.ask("/v1/users/me", token)
-            path = case.path.replace("{id}", str(chosen.choice(grown.todos)))
-            body = case.body.replace("{n}", str(next(_numbers)))
-            duration, _ = client.timed(path, token, case.method, body)
-            if number >= 0:
-                times[case].append(duration)
-    return {case: Latency.of(values) for case, values in times.items()}

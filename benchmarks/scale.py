@@ -12,15 +12,17 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.core.processes import StartError
-from benchmarks import table
+from benchmarks import table as report
 from benchmarks.depth import LIMIT, Depth, depths
-from benchmarks.growth import CASES, Step, steps
+from benchmarks.growth import CASES, Latencies, Table, latencies, tables
+from benchmarks.people import settle
 from benchmarks.plot import Panel, svg
 from benchmarks.servers import BenchmarkError, cores, stores, versions
 
@@ -32,10 +34,18 @@ PLOT = Path(__file__).with_name("scale.svg")
 BYTES_A_TODO = 3_000
 
 
-def run(
-    sizes: Sequence[int], long_list: int, requests: int, folder: Path
-) -> tuple[str, list[Depth], list[Step]]:
-    """What was measured where, and the measurements. Raises `BenchmarkError`, `StartError`."""
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was measured where."""
+
+    facts: str
+    depths: list[Depth]
+    tables: list[Table]
+    latencies: list[Latencies]
+
+
+def run(sizes: Sequence[int], long_list: int, requests: int, folder: Path) -> Result:
+    """All of it. Raises `BenchmarkError`, `StartError`."""
     load = os.getloadavg()[0]
     with stores(folder / "depth") as settings:
         found = depths(settings, long_list, requests, folder)
@@ -43,17 +53,18 @@ def run(
             _say(f"{depth.projects} project(s): page {depth.pages:,} / page 1 is {depth.ratio:.2f}")
         present = asyncio.run(versions(settings))
     shutil.rmtree(folder / "depth")
-    taken = []
+    grown = []
     with stores(folder / "growth") as settings:
-        for step in steps(settings, sizes, requests, folder):
-            taken.append(step)
-            numbers = ", ".join(f"{case.name} {step.latencies[case]}" for case in CASES)
-            _say(f"{step.todos:,} todos, after {step.fill_seconds:.0f} s: {numbers} ms")
+        person = asyncio.run(settle(settings, 0))["reader"]
+        for table in tables(settings, person, sizes):
+            grown.append(table)
+            _say(f"{table.size:,} todos are there, after {table.seconds:.0f} s")
+        taken = latencies(person, grown, requests, folder)
     facts = (
-        f"{table.circumstances(present)} {requests} requests of each kind; load average before it "
-        f"{load:.1f}."
+        f"{report.circumstances(present)} {requests} requests of each kind; load average before it "
+        f"{load:.1f}, at its end {os.getloadavg()[0]:.1f}."
     )
-    return facts, found, taken
+    return Result(facts, found, grown, taken)
 
 
 def depth_table(found: Sequence[Depth]) -> str:
@@ -71,33 +82,32 @@ def depth_table(found: Sequence[Depth]) -> str:
         ]
         for depth in found
     ]
-    return table.markdown(head, rows)
+    return report.markdown(head, rows)
 
 
-def growth_table(taken: Sequence[Step]) -> str:
+def growth_table(result: Result) -> str:
     """Median and p99 of each kind of request at each size."""
-    head = ["todos", "on disk, with indexes", *(case.name for case in CASES)]
+    head = ["todos", "on disk + indexes", *(case.name for case in CASES)]
     rows = [
         [
-            f"{step.todos:,}",
-            f"{_size(step.table_bytes)} + {_size(step.index_bytes)}",
-            *(str(step.latencies[case]) for case in CASES),
+            f"{table.size:,}",
+            f"{_size(table.table_bytes)} + {_size(table.index_bytes)}",
+            *(str(measured[case]) for case in CASES),
         ]
-        for step in taken
+        for table, measured in zip(result.tables, result.latencies, strict=True)
     ]
-    return table.markdown(head, rows)
+    return report.markdown(head, rows)
 
 
-def plot(taken: Sequence[Step]) -> str:
+def plot(result: Result) -> str:
     """The same as a picture."""
-    xs = [step.todos for step in taken]
     panels = [
         Panel(
             title,
             "todos in the table (logarithmic)",
             "latency in ms",
-            xs,
-            {case.name: [getattr(step.latencies[case], name) for step in taken] for case in CASES},
+            [table.size for table in result.tables],
+            {case.name: [getattr(at[case], name) for at in result.latencies] for case in CASES},
         )
         for name, title in (("p50", "Median"), ("p99", "99th percentile"))
     ]
@@ -124,32 +134,33 @@ def main(
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended
     command = "make bench-scale" + (f" ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "")
-    sizes, long_list = SIZES, LONG_LIST
+    sizes: Sequence[int] = SIZES
+    long_list = LONG_LIST
     if quick:
         sizes, long_list, requests = SIZES[:2], LONG_LIST // 10, 50
     try:
         cores()
         with tempfile.TemporaryDirectory(prefix="tickbox-scale-") as folder:
             _check_room(sizes[-1], folder)
-            facts, found, taken = run(sizes, long_list, requests, Path(folder))
+            result = run(sizes, long_list, requests, Path(folder))
     except (BenchmarkError, StartError) as error:
         _say(f"scale: {error}")
         raise typer.Exit(1) from None
-    result = "\n\n".join(
+    text = "\n\n".join(
         (
-            f"`{command}`, {facts}",
-            f"A list of {long_list:,} todos, {LIMIT} a page, medians:",
-            depth_table(found),
+            f"`{command}`, {result.facts}",
+            f"A list of {long_list:,} todos, {LIMIT} a page; medians:",
+            depth_table(result.depths),
             "Median / p99 in ms, by the number of todos in the table:",
-            growth_table(taken),
+            growth_table(result),
             f"![Latency by the number of todos]({PLOT.name})",
         )
     )
-    typer.echo(result)
+    typer.echo(text)
     if not quick:
-        table.write(result, "scale")
-        PLOT.write_text(plot(taken))
-    if any(max(depth.ratio, depth.middle_ratio) > MOST for depth in found):
+        report.write(text, "scale")
+        PLOT.write_text(plot(result))
+    if any(max(depth.ratio, depth.middle_ratio) > MOST for depth in result.depths):
         _say(f"scale: A page deep in the list costs more than {MOST} times the first.")
         raise typer.Exit(1)
 
