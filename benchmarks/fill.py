@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import make_url
 
+from app.core.clock import new_id
 from app.core.config import Settings
 
 # One of so many todos of a project is a subtask, of the one before it.
@@ -23,17 +24,19 @@ INSERT INTO users (id, email, email_key, password_hash, timezone, locale, week_s
     created_at, updated_at)
 SELECT id, id || '@example.com', id || '@example.com', 'none', 'Europe/Berlin', 'de', 'monday', 1,
     now(), now()
-FROM (SELECT uuidv7() AS id FROM generate_series(1, $1::int)) AS new
-RETURNING id
+FROM unnest($1::uuid[]) AS id
 """
 # Whoever signed up has an Inbox, and nobody has two.
 _PROJECTS = """
 WITH new AS (
     INSERT INTO projects (id, depth, created_by, name, is_inbox, archived, position, version,
         created_at, updated_at)
-    SELECT uuidv7(), 1, owner, CASE WHEN n = 1 THEN 'Inbox' ELSE 'Project ' || n END, n = 1, false,
+    SELECT id, 1, owner, CASE WHEN n = 1 THEN 'Inbox' ELSE 'Project ' || n END, n = 1, false,
         lpad(to_hex(n), 14, '0'), 1, now(), now()
-    FROM unnest($1::uuid[]) AS owner, generate_series(1, $2::int) AS n
+    FROM (
+        SELECT owner, n, row_number() OVER () AS number
+        FROM unnest($1::uuid[]) AS owner, generate_series(1, $2::int) AS n
+    ) AS drawn JOIN unnest($3::uuid[]) WITH ORDINALITY AS given (id, number) USING (number)
     WHERE n > 1 OR NOT EXISTS (SELECT FROM projects WHERE created_by = owner AND is_inbox)
     RETURNING id, created_by, created_at
 )
@@ -166,21 +169,31 @@ async def fill(
     The todos are numbered from `first` on; no two may have the same number.
     """
     async with _loading(database):
-        await database.execute(
-            "CREATE TEMP TABLE places (number bigint, project_id uuid, created_by uuid)"
-        )
-        await database.execute(_PROJECTS, owners, projects)
-        await database.execute(_PLACES, owners)
-        await database.execute("ANALYZE places")
-        async with _without_indexes(database):
-            await database.execute(_TODOS, first, todos)
-        await database.execute("DROP TABLE places")
+        await add_todos(database, owners, projects=projects, todos=todos, first=first)
         await database.execute("VACUUM (ANALYZE) users, projects, project_members, todos")
+
+
+async def add_todos(
+    database: asyncpg.Connection, owners: Sequence[UUID], *, projects: int, todos: int, first: int
+) -> None:
+    """What `fill` adds, with PostgreSQL as it is."""
+    await database.execute(
+        "CREATE TEMP TABLE places (number bigint, project_id uuid, created_by uuid)"
+    )
+    ids = [new_id() for _ in range(len(owners) * projects)]
+    await database.execute(_PROJECTS, owners, projects, ids)
+    await database.execute(_PLACES, owners)
+    await database.execute("ANALYZE places")
+    async with _without_indexes(database):
+        await database.execute(_TODOS, first, todos)
+    await database.execute("DROP TABLE places")
 
 
 async def add_users(database: asyncpg.Connection, number: int) -> list[UUID]:
     """Accounts that nobody can sign in to, without anything of their own."""
-    return [row["id"] for row in await database.fetch(_USERS, number)]
+    ids = [new_id() for _ in range(number)]
+    await database.execute(_USERS, ids)
+    return ids
 
 
 @asynccontextmanager

@@ -31,13 +31,14 @@ from benchmarks.servers import started, tickbox
 # Of each user, the one who is measured and all others.
 PROJECTS = 10
 TODOS = 1_000
-# Another user's list each time: nobody has read its rows since they were written.
-OTHERS = Case("list of 20, another user each time", LIST.path)
-CASES = (LIST, OTHERS, READ, CREATE)
+# Of another user each time, about whom nobody has asked since their rows were written.
+COLD_LIST = Case("list of 20, cold", LIST.path)
+COLD_CREATE = Case("create, cold", CREATE.path, CREATE.method, CREATE.body)
+CASES = (LIST, COLD_LIST, READ, CREATE, COLD_CREATE)
 WARM_UP = 50
 
 _TODOS = "SELECT id FROM todos WHERE created_by = $1 ORDER BY id"
-_OTHERS = "SELECT id FROM users WHERE password_hash = 'none' ORDER BY md5(id::text) LIMIT 1000"
+_OTHERS = "SELECT id FROM users WHERE password_hash = 'none' ORDER BY md5(id::text) LIMIT 2000"
 _SIZES = "SELECT ARRAY[pg_table_size('todos'), pg_indexes_size('todos')]"
 
 
@@ -95,10 +96,11 @@ class _Measured:
     def ask(self, case: Case, number: int) -> None:
         """A request; below 0 it is for warming up, and its time does not count."""
         token = self._token
-        if case is OTHERS:
+        if case in {COLD_LIST, COLD_CREATE}:
             others = self._table.others
-            # From the end while warming up, which leaves those of the beginning as they are.
-            token = others[number % len(others)]
+            # The two halves have nobody in common, if there are users enough.
+            start = 0 if case is COLD_LIST else len(others) // 2
+            token = others[(start + number) % len(others)]
             # The first use of a token is dearer than all others.
             self._client.ask("/v1/users/me", token)
         path = case.path.replace("{id}", str(self._chosen.choice(self._table.todos)))

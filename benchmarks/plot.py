@@ -11,7 +11,13 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 24, 34, 56
 LEGEND_HEIGHT = 28
 # Of middle lightness: each has a contrast of 3 or more to white and to black. Dashes tell lines
 # apart for whoever does not see colours.
-STYLES = (("#3b82f6", ""), ("#a855f7", "7 3"), ("#16a34a", "2 3"), ("#d97706", "9 3 2 3"))
+STYLES = (
+    ("#3b82f6", ""),
+    ("#0e9aa7", "6 4"),
+    ("#a855f7", "2 3"),
+    ("#d97706", ""),
+    ("#ef4444", "6 4"),
+)
 INK = "#768390"
 
 

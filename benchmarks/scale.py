@@ -48,7 +48,7 @@ def run(sizes: Sequence[int], long_list: int, requests: int, folder: Path) -> Re
     """All of it. Raises `BenchmarkError`, `StartError`."""
     load = os.getloadavg()[0]
     with stores(folder / "depth") as settings:
-        found = depths(settings, long_list, requests, folder)
+        found = depths(settings, long_list, folder)
         for depth in found:
             _say(f"{depth.projects} project(s): page {depth.pages:,} / page 1 is {depth.ratio:.2f}")
         present = asyncio.run(versions(settings))
