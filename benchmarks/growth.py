@@ -43,8 +43,8 @@ _SIZES = "SELECT ARRAY[pg_table_size('todos'), pg_indexes_size('todos')]"
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """The todos at one size; `settings` lead to its database, `others` are users' tokens."""
+class Stage:
+    """The table at one size; `settings` lead to its database, `others` are users' tokens."""
 
     size: int
     table_bytes: int
@@ -58,7 +58,7 @@ class Table:
 Latencies = dict[Case, Latency]
 
 
-def tables(settings: Settings, person: Person, sizes: Sequence[int]) -> Iterator[Table]:
+def stages(settings: Settings, person: Person, sizes: Sequence[int]) -> Iterator[Stage]:
     """The table, empty at first, at each of these sizes; `person` is one of its users."""
     for before, size in pairwise((0, *sizes)):
         start = monotonic()
@@ -66,15 +66,15 @@ def tables(settings: Settings, person: Person, sizes: Sequence[int]) -> Iterator
 
 
 def latencies(
-    person: Person, at_sizes: Sequence[Table], requests: int, folder: Path
+    person: Person, grown: Sequence[Stage], requests: int, folder: Path
 ) -> list[Latencies]:
     """What `person`'s requests take at each size."""
     with ExitStack() as stack:
-        peers = [tickbox(table.settings) for table in at_sizes]
+        peers = [tickbox(stage.settings) for stage in grown]
         servers = stack.enter_context(started(peers, folder))
         measured = [
-            _Measured(Client(server), person, table)
-            for server, table in zip(servers, at_sizes, strict=True)
+            _Measured(Client(server), person, stage)
+            for server, stage in zip(servers, grown, strict=True)
         ]
         for number in range(-WARM_UP, requests):
             for case in CASES:
@@ -86,24 +86,24 @@ def latencies(
 class _Measured:
     """A server whose database has a table of one size, and the times that it took."""
 
-    def __init__(self, client: Client, person: Person, table: Table) -> None:
+    def __init__(self, client: Client, person: Person, stage: Stage) -> None:
         self._client = client
         self._token = person.token
-        self._table = table
-        self._chosen = random.Random(table.size)  # the same in each run
+        self._stage = stage
+        self._chosen = random.Random(stage.size)  # the same in each run
         self._times: dict[Case, list[float]] = {case: [] for case in CASES}
 
     def ask(self, case: Case, number: int) -> None:
         """A request; below 0 it is for warming up, and its time does not count."""
         token = self._token
         if case in {COLD_LIST, COLD_CREATE}:
-            others = self._table.others
+            others = self._stage.others
             # The two halves have nobody in common, if there are users enough.
             start = 0 if case is COLD_LIST else len(others) // 2
             token = others[(start + number) % len(others)]
             # The first use of a token is dearer than all others.
             self._client.ask("/v1/users/me", token)
-        path = case.path.replace("{id}", str(self._chosen.choice(self._table.todos)))
+        path = case.path.replace("{id}", str(self._chosen.choice(self._stage.todos)))
         body = case.body.replace("{n}", str(number))
         duration, _ = self._client.timed(path, token, case.method, body)
         if number >= 0:
@@ -116,7 +116,7 @@ class _Measured:
 
 async def _grown(
     settings: Settings, person: Person, before: int, size: int, start: float, *, keep: bool
-) -> Table:
+) -> Stage:
     """Fill the table from one size up to the next, with as many users as that makes."""
     async with connected(settings) as database:
         owners = await add_users(database, (size - before) // TODOS - (before == 0))
@@ -128,7 +128,7 @@ async def _grown(
         others = [row["id"] for row in await database.fetch(_OTHERS)]
     here = await _copied(settings, f"tickbox_{size}") if keep else settings
     tokens = _tokens(settings, person, others)
-    return Table(size, table, indexes, monotonic() - start, here, todos, tokens)
+    return Stage(size, table, indexes, monotonic() - start, here, todos, tokens)
 
 
 async def _copied(settings: Settings, name: str) -> Settings:

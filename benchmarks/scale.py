@@ -19,9 +19,9 @@ from typing import Annotated
 import typer
 
 from app.core.processes import StartError
-from benchmarks import table as report
+from benchmarks import table
 from benchmarks.depth import LIMIT, Depth, depths
-from benchmarks.growth import CASES, Latencies, Table, latencies, tables
+from benchmarks.growth import CASES, Latencies, Stage, latencies, stages
 from benchmarks.people import settle
 from benchmarks.plot import Panel, svg
 from benchmarks.servers import BenchmarkError, cores, stores, versions
@@ -40,7 +40,7 @@ class Result:
 
     facts: str
     depths: list[Depth]
-    tables: list[Table]
+    stages: list[Stage]
     latencies: list[Latencies]
 
 
@@ -56,12 +56,12 @@ def run(sizes: Sequence[int], long_list: int, requests: int, folder: Path) -> Re
     grown = []
     with stores(folder / "growth") as settings:
         person = asyncio.run(settle(settings, 0))["reader"]
-        for table in tables(settings, person, sizes):
-            grown.append(table)
-            _say(f"{table.size:,} todos are there, after {table.seconds:.0f} s")
+        for stage in stages(settings, person, sizes):
+            grown.append(stage)
+            _say(f"{stage.size:,} todos are there, after {stage.seconds:.0f} s")
         taken = latencies(person, grown, requests, folder)
     facts = (
-        f"{report.circumstances(present)} {requests} requests of each kind; load average before it "
+        f"{table.circumstances(present)} {requests} requests of each kind; load average before it "
         f"{load:.1f}, at its end {os.getloadavg()[0]:.1f}."
     )
     return Result(facts, found, grown, taken)
@@ -82,7 +82,7 @@ def depth_table(found: Sequence[Depth]) -> str:
         ]
         for depth in found
     ]
-    return report.markdown(head, rows)
+    return table.markdown(head, rows)
 
 
 def growth_table(result: Result) -> str:
@@ -90,13 +90,13 @@ def growth_table(result: Result) -> str:
     head = ["todos", "on disk + indexes", *(case.name for case in CASES)]
     rows = [
         [
-            f"{table.size:,}",
-            f"{_size(table.table_bytes)} + {_size(table.index_bytes)}",
+            f"{stage.size:,}",
+            f"{_size(stage.table_bytes)} + {_size(stage.index_bytes)}",
             *(str(measured[case]) for case in CASES),
         ]
-        for table, measured in zip(result.tables, result.latencies, strict=True)
+        for stage, measured in zip(result.stages, result.latencies, strict=True)
     ]
-    return report.markdown(head, rows)
+    return table.markdown(head, rows)
 
 
 def plot(result: Result) -> str:
@@ -106,7 +106,7 @@ def plot(result: Result) -> str:
             title,
             "todos in the table (logarithmic)",
             "latency in ms",
-            [table.size for table in result.tables],
+            [stage.size for stage in result.stages],
             {case.name: [getattr(at[case], name) for at in result.latencies] for case in CASES},
         )
         for name, title in (("p50", "Median"), ("p99", "99th percentile"))
@@ -158,7 +158,7 @@ def main(
     )
     typer.echo(text)
     if not quick:
-        report.write(text, "scale")
+        table.write(text, "scale")
         PLOT.write_text(plot(result))
     if any(max(depth.ratio, depth.middle_ratio) > MOST for depth in result.depths):
         _say(f"scale: A page deep in the list costs more than {MOST} times the first.")
