@@ -1,7 +1,9 @@
 """The benchmark of growth: its rows are like the app's, its plot is whole, its target counts."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -115,3 +117,15 @@ def test_a_deep_page_that_costs_too_much_fails_the_command(
     assert "| 10,000 | 2 MB + 8 MB | 2.0 / 4.0 |" in readme.read_text()
     assert readme.read_text().endswith("\n<!-- /scale -->\nAfter\n")
     assert ElementTree.parse(tmp_path / "scale.svg").getroot().tag.endswith("svg")
+
+
+def test_too_little_room_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scale, "cores", lambda: None)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=29 * 10**9))
+    command = typer.Typer()
+    command.command()(scale.main)
+
+    result = CliRunner().invoke(command, [])
+
+    assert result.exit_code == 1
+    assert "scale: 30.0 GB are needed in " in result.output
