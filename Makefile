@@ -50,7 +50,7 @@ bench: $(VENV)/.dev  ## measure against the floor and the usual way, in 8 minute
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
 
 .PHONY: bench-scale
-bench-scale: $(VENV)/.dev  ## measure up to 10 million todos, in 25 minutes (ARGS=--quick: 1)
+bench-scale: $(VENV)/.dev  ## measure with up to 10 million todos, in 12 minutes (ARGS=--quick: 1)
 	@$(BIN)/python -m benchmarks.scale $(ARGS)
 
 .PHONY: format
