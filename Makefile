@@ -24,7 +24,7 @@ run: $(READY)  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL and Redis
 	@exec $(BIN)/tickbox serve
 
 .PHONY: test
-test: $(VENV)/.dev  ## run all tests, in parallel, on embedded servers
+test: $(VENV)/.dev  ## run all tests but those of faults, in parallel, on embedded servers
 	@$(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: test-faults
