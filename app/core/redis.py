@@ -211,8 +211,8 @@ class Redis:
             return
         if self._connecting is None or self._connecting.done():
             self._connecting = asyncio.create_task(self._connect())
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self._connecting), patience)
+        # Not `wait_for`: on Python 3.11 it may swallow the cancellation of who waits.
+        await asyncio.wait({self._connecting}, timeout=patience)
         if self._connection is None:
             raise RedisAway
 

@@ -193,6 +193,17 @@ class TestAway:
             assert not await redis.insist(("PING",))
             assert time.perf_counter() - began < NOTICED
 
+    async def test_keeps_nobody_from_ending(self) -> None:
+        """Whatever it was doing: each try ends a little later in its life."""
+        async with asyncio.timeout(20):
+            for turns in range(200):
+                redis = Redis("redis://127.0.0.1:1")
+                await redis.start()
+                for _ in range(turns % 20):
+                    await asyncio.sleep(0)
+                redis._connecting = asyncio.create_task(redis._connect())
+                await redis.close()
+
     async def test_is_logged_once(self, caplog: pytest.LogCaptureFixture) -> None:
         async with connected("redis://127.0.0.1:1") as redis:
             for _ in range(3):
