@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis as Client
 
 from app.core.config import Settings
-from app.core.redis import INTERVAL, NOTICED, PATIENCE, Redis, RedisAway
+from app.core.redis import CONNECT_PATIENCE, INTERVAL, NOTICED, PATIENCE, Redis, RedisAway
 from tests.apps import client_of, running
 from tests.faults.processes import Valkey
 from tests.people import Person, until_cached
@@ -193,16 +193,24 @@ class TestAway:
             assert not await redis.insist(("PING",))
             assert time.perf_counter() - began < NOTICED
 
-    async def test_keeps_nobody_from_ending(self) -> None:
-        """Whatever it was doing: each try ends a little later in its life."""
-        async with asyncio.timeout(20):
-            for turns in range(200):
-                redis = Redis("redis://127.0.0.1:1")
-                await redis.start()
-                for _ in range(turns % 20):
-                    await asyncio.sleep(0)
-                redis._connecting = asyncio.create_task(redis._connect())
-                await redis.close()
+    @pytest.mark.parametrize("turns", range(6))
+    async def test_keeps_nobody_from_ending(self, turns: int) -> None:
+        """Also in the moment in which the try to connect ends."""
+        redis, ends = Redis("redis://127.0.0.1:1"), asyncio.Event()
+
+        async def connect() -> None:
+            await ends.wait()
+
+        redis._connect = connect  # type: ignore[method-assign]
+        waiting = asyncio.create_task(redis._connected(CONNECT_PATIENCE))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        ends.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        was_cancelled = waiting.cancel()
+        [result] = await asyncio.gather(waiting, return_exceptions=True)
+        assert isinstance(result, asyncio.CancelledError if was_cancelled else RedisAway)
 
     async def test_is_logged_once(self, caplog: pytest.LogCaptureFixture) -> None:
         async with connected("redis://127.0.0.1:1") as redis:
