@@ -59,6 +59,13 @@ class Person:
     async def make_project(self, name: str = "Garden", **fields: Any) -> Json:
         return await self._made("/v1/projects", name=name, **fields)
 
+    async def make_session(self) -> Json:
+        """Another one than the client's."""
+        await sign_in(self.client, self.user["email"])
+        [newest] = (await self.get("/v1/sessions?limit=1")).json()["items"]
+        session: Json = newest
+        return session
+
     async def inbox(self) -> Json:
         projects = (await self.get("/v1/projects?limit=200")).json()["items"]
         return next(project for project in projects if project["is_inbox"])

@@ -7,7 +7,8 @@ from fastapi import Depends, Request
 from app.auth.service import AuthService
 from app.core.context import RequestContext
 from app.core.database import ReadingPrimary, Transaction
-from app.users.dependencies import user_service
+from app.sessions.dependencies import session_service
+from app.users.dependencies import password_proof, user_service
 
 
 async def _auth_service(
@@ -15,15 +16,11 @@ async def _auth_service(
 ) -> AuthService:
     state = request.app.state
     return AuthService(
-        session,
-        # Not in the transaction: no connection is held while a password is hashed.
-        user_service(primary, context, request),
+        user_service(session, context, request),
+        password_proof(primary, context, request),
+        session_service(session, context, request),
         state.access_tokens,
-        state.ended_sessions,
-        context,
         state.settings,
-        state.counts,
-        state.limits.sign_in_failures,
     )
 
 

@@ -28,6 +28,7 @@ class Limits:
     sign_up: Limit
     sign_in: Limit
     sign_in_failures: Limit
+    account_failures: Limit
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
@@ -35,6 +36,7 @@ class Limits:
         sign_ups = settings.limit_sign_ups_per_minute
         sign_ins = settings.limit_sign_ins_per_minute
         failures = settings.limit_sign_in_failures_per_minute
+        account_failures = settings.limit_account_failures_per_minute
         return cls(
             user=Limit("user", settings.limit_user_burst, settings.limit_user_per_second),
             address=Limit(
@@ -44,6 +46,12 @@ class Limits:
             sign_in=Limit("sign-in", sign_ins, sign_ins / 60, holds_without_redis=True),
             sign_in_failures=Limit(
                 "sign-in-failures", failures, failures / 60, holds_without_redis=True
+            ),
+            account_failures=Limit(
+                "account-failures",
+                account_failures,
+                account_failures / 60,
+                holds_without_redis=True,
             ),
         )
 

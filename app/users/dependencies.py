@@ -5,8 +5,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.core.context import Context, RequestContext
-from app.core.database import Connection, Reading, Transaction
+from app.core.database import Connection, ReadConnection, Reading, Transaction
 from app.projects.dependencies import project_service
+from app.sessions.dependencies import network_of_client, session_reader
+from app.users.credentials import Attempts, PasswordProof
 from app.users.repository import UserRepository
 from app.users.service import UserService
 
@@ -21,6 +23,19 @@ def user_service(connection: Connection, context: Context, request: Request) -> 
         lambda principal: project_service(connection, principal, context, request),
         state.settings.password_min_length,
     )
+
+
+def password_proof(primary: ReadConnection, context: Context, request: Request) -> PasswordProof:
+    """Checks passwords; not in a transaction: no connection is held while one is hashed."""
+    state = request.app.state
+    attempts = Attempts(
+        state.counts,
+        state.limits.sign_in_failures,
+        state.limits.account_failures,
+        session_reader(primary, context, request),
+        network_of_client(request),
+    )
+    return PasswordProof(UserRepository(primary), state.password_hasher, attempts)
 
 
 async def _reading(connection: Reading, context: RequestContext, request: Request) -> UserService:

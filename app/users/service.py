@@ -11,6 +11,7 @@ from app.core.preconditions import Versions
 from app.core.schemas import Stored
 from app.projects.service import ProjectService
 from app.users import emails, passwords
+from app.users.credentials import Proved
 from app.users.repository import UserRepository
 from app.users.schemas import UserCreate, UserUpdate
 
@@ -61,18 +62,9 @@ class UserService:
             user_id, data.given(), versions, now=self._context.now()
         )
 
-    async def verify(self, email: str, password: str) -> UUID | None:
-        """Whose e-mail address and password these are; None, as slowly, if nobody's."""
-        key = account_key(email)
-        known = await self._repository.credentials(key) if key is not None else None
-        user_id, password_hash = known or (None, None)
-        matches = await self._hasher.verify(passwords.normalise(password), password_hash)
-        return user_id if matches else None
+    async def still_has(self, proved: Proved) -> bool:
+        """Whether a password that was proved is the account's, now and until the transaction ends.
 
-
-def account_key(email: str) -> str | None:
-    """What is the same for all spellings of an address; None, if it is none."""
-    try:
-        return emails.key(email)
-    except ValueError:
-        return None
+        Whoever changes it waits for that, and so sees what began with it.
+        """
+        return await self._repository.hold(proved.user_id, proved.password_hash)

@@ -16,6 +16,7 @@ Header = tuple[bytes, bytes]
 _MAKERS: Mapping[str, Callable[[Person], Awaitable[Json]]] = {
     "todo_id": Person.make_todo,
     "project_id": Person.make_project,
+    "session_id": Person.make_session,
 }
 
 

@@ -30,7 +30,9 @@ OPERATION_IDS = {
     "create_todo",
     "create_token",
     "create_user",
+    "delete_other_sessions",
     "delete_project",
+    "delete_session",
     "delete_todo",
     "get_current_user",
     "get_jwks",
@@ -39,6 +41,7 @@ OPERATION_IDS = {
     "get_readiness",
     "get_todo",
     "list_projects",
+    "list_sessions",
     "list_todos",
     "revoke_token",
     "update_current_user",
@@ -46,7 +49,7 @@ OPERATION_IDS = {
     "update_todo",
 }
 # What an answer holds only if it was asked for.
-OPTIONAL = {"ProjectPage": ["total"], "TodoPage": ["total"]}
+OPTIONAL = {"ProjectPage": ["total"], "SessionPage": ["total"], "TodoPage": ["total"]}
 VERBS = {"create", "delete", "get", "list", "revoke", "update"}
 PROBLEM = "application/problem+json"
 
