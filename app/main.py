@@ -91,8 +91,9 @@ def create_app(settings: Settings, *, now: Now = utc_now) -> FastAPI:
         state.redis,
         state.cache,
     )
-    state.idempotency = Idempotency(member_of_all, seen_by, now)
-    state.cursor_signer = Signer(settings.secret_key.get_secret_value(), "cursor")
+    secret = settings.secret_key.get_secret_value()
+    state.idempotency = Idempotency(member_of_all, seen_by, now, Signer(secret, "idempotency"))
+    state.cursor_signer = Signer(secret, "cursor")
 
     handlers.install(app)
     app.add_middleware(RequestMiddleware, max_body_bytes=settings.max_body_bytes)

@@ -26,10 +26,12 @@ from tests.problems_page import oauth_errors, problems
 
 # SDKs call their methods so: a name may be added, and none may change.
 OPERATION_IDS = {
+    "change_password",
     "create_project",
     "create_todo",
     "create_token",
     "create_user",
+    "delete_current_user",
     "delete_other_sessions",
     "delete_project",
     "delete_session",
@@ -50,7 +52,7 @@ OPERATION_IDS = {
 }
 # What an answer holds only if it was asked for.
 OPTIONAL = {"ProjectPage": ["total"], "SessionPage": ["total"], "TodoPage": ["total"]}
-VERBS = {"create", "delete", "get", "list", "revoke", "update"}
+VERBS = {"change", "create", "delete", "get", "list", "revoke", "update"}
 PROBLEM = "application/problem+json"
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=str)
