@@ -9,14 +9,23 @@ from app.auth.errors import (
     RefreshTokenReused,
     UnsupportedGrantType,
 )
-from app.auth.schemas import TokenRequest, TokenResponse
+from app.auth.schemas import (
+    ActiveAccessToken,
+    ActiveRefreshToken,
+    InactiveToken,
+    Introspection,
+    TokenRequest,
+    TokenResponse,
+)
 from app.core.authentication import SCOPES, Principal
 from app.core.config import Settings
 from app.core.security import AccessTokens, InvalidToken
 from app.sessions.ended import EndedSessions
-from app.sessions.service import SessionService
+from app.sessions.service import SessionReader, SessionService
 from app.users.credentials import PasswordProof
 from app.users.service import UserService
+
+_INACTIVE = Introspection(InactiveToken(active=False))
 
 
 class TokenAuthenticator:
@@ -32,6 +41,55 @@ class TokenAuthenticator:
         if await self._ended.has(proved.session_id):
             raise InvalidToken("The session has ended.")
         return Principal(proved.user_id, proved.session_id, proved.scopes)
+
+
+class TokenInspector:
+    """What tokens are good for, as their owner may ask (RFC 7662)."""
+
+    def __init__(
+        self,
+        sessions: SessionReader,
+        tokens: AccessTokens,
+        ended: EndedSessions,
+        settings: Settings,
+    ) -> None:
+        self._sessions = sessions
+        self._tokens = tokens
+        self._ended = ended
+        self._settings = settings
+
+    async def introspect(self, principal: Principal, token: str) -> Introspection:
+        """What a token says; of one that is no good, or somebody else's, only that."""
+        try:
+            proved = self._tokens.read(token)
+        except InvalidToken:
+            return await self._refresh_token(principal, token)
+        if proved.user_id != principal.user_id or await self._ended.has(proved.session_id):
+            return _INACTIVE
+        answer = ActiveAccessToken(
+            active=True,
+            token_type="Bearer",  # noqa: S106 - RFC 6750's name, no password
+            scope=_joined(proved.scopes),
+            sub=proved.user_id,
+            exp=int(proved.expires_at.timestamp()),
+            iss=self._settings.issuer,
+            aud=self._settings.audience,
+            jti=proved.token_id,
+        )
+        return Introspection(answer)
+
+    async def _refresh_token(self, principal: Principal, token: str) -> Introspection:
+        known = await self._sessions.token(token)
+        if known is None or known.user_id != principal.user_id:
+            return _INACTIVE
+        answer = ActiveRefreshToken(
+            active=True,
+            scope=known.scope,
+            sub=known.user_id,
+            exp=int(known.expires_at.timestamp()),
+            iss=self._settings.issuer,
+        )
+        return Introspection(answer)
 
 
 class AuthService:

@@ -41,7 +41,9 @@ OPERATION_IDS = {
     "get_liveness",
     "get_project",
     "get_readiness",
+    "get_server_metadata",
     "get_todo",
+    "introspect_token",
     "list_projects",
     "list_sessions",
     "list_todos",
@@ -52,7 +54,7 @@ OPERATION_IDS = {
 }
 # What an answer holds only if it was asked for.
 OPTIONAL = {"ProjectPage": ["total"], "SessionPage": ["total"], "TodoPage": ["total"]}
-VERBS = {"change", "create", "delete", "get", "list", "revoke", "update"}
+VERBS = {"change", "create", "delete", "get", "introspect", "list", "revoke", "update"}
 PROBLEM = "application/problem+json"
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=str)
