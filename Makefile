@@ -49,6 +49,10 @@ check: lint check-migrations test test-faults  ## all that CI asks for
 bench: $(VENV)/.dev  ## measure against the floor and the usual way, in 8 minutes (ARGS=--quick: 1)
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
 
+.PHONY: bench-sign-in
+bench-sign-in: $(VENV)/.dev  ## fail if the time of a failed sign-in tells which accounts there are
+	@$(BIN)/python -m benchmarks.sign_in
+
 .PHONY: format
 format: $(VENV)/.dev  ## format the code and mend what can be mended
 	$(BIN)/ruff format .
