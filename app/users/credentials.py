@@ -67,13 +67,15 @@ class Attempts:
         self._sessions = sessions
         self._network = network
 
-    async def begin(self, account: bytes) -> Attempt:
+    async def count_here(self, account: bytes) -> Attempt:
         """Count an attempt from here. Raises `RateLimited`."""
         here = hash_opaque_token(f"{account.hex()} {self._network}")
         await self._counts.take(self._from_here, here)
         return Attempt(self._counts, [(self._from_here, here)])
 
-    async def go_on(self, attempt: Attempt, account: bytes, user_id: UUID | None) -> None:
+    async def count_everywhere(
+        self, attempt: Attempt, account: bytes, user_id: UUID | None
+    ) -> None:
         """Count it as one from anywhere; where the account is used from, it need not.
 
         Raises `RateLimited`.
@@ -104,7 +106,7 @@ class PasswordProof:
         """
         key = _key_of(email)
         account = hash_opaque_token(key or email)
-        attempt = await self._attempts.begin(account)
+        attempt = await self._attempts.count_here(account)
         known = await self._repository.credentials(key) if key is not None else None
         return await self._proved(attempt, account, known, password)
 
@@ -112,13 +114,15 @@ class PasswordProof:
         """The same of an account that somebody is signed in to."""
         known = await self._repository.credentials_of(user_id)
         account = hash_opaque_token(known["email_key"] if known is not None else str(user_id))
-        attempt = await self._attempts.begin(account)
+        attempt = await self._attempts.count_here(account)
         return await self._proved(attempt, account, known, password)
 
     async def _proved(
         self, attempt: Attempt, account: bytes, known: Row | None, password: str
     ) -> Proved | None:
-        await self._attempts.go_on(attempt, account, known["id"] if known is not None else None)
+        await self._attempts.count_everywhere(
+            attempt, account, known["id"] if known is not None else None
+        )
         password_hash = known["password_hash"] if known is not None else None
         matches = await self._hasher.verify(passwords.normalise(password), password_hash)
         if known is None or not matches:

@@ -14,8 +14,7 @@ class EmailTaken(Conflict):
 class PasswordIncorrect(ValidationFailed):
     """Of an account that somebody is signed in to: nobody learns by it which accounts there are."""
 
-    code = "password_incorrect"
-    title = "The password is not that of the account"
-
     def __init__(self, pointer: str) -> None:
-        super().__init__(errors=(FieldError(pointer, self.code, "is not the account's password"),))
+        super().__init__(
+            errors=(FieldError(pointer, "password_incorrect", "is not the account's password"),)
+        )

@@ -10,7 +10,7 @@ from app.core.problems import problems
 from app.core.routing import Handler, Route, limited
 from app.core.schemas import Stored
 from app.users.dependencies import Account, ReadUsers, WriteUsers
-from app.users.errors import EmailTaken, PasswordIncorrect
+from app.users.errors import EmailTaken
 from app.users.schemas import AccountDeletion, PasswordChange, UserCreate, UserRead, UserUpdate
 
 
@@ -78,7 +78,7 @@ async def update_current_user(
     "/me/password",
     status_code=204,
     operation_id="change_password",
-    responses=problems(PasswordIncorrect, PasswordHashingBusy),
+    responses=problems(PasswordHashingBusy),
 )
 async def change_password(caller: AccountManager, account: Account, data: PasswordChange) -> None:
     """Change your password.
@@ -93,7 +93,7 @@ async def change_password(caller: AccountManager, account: Account, data: Passwo
     "/me",
     status_code=204,
     operation_id="delete_current_user",
-    responses=problems(PasswordIncorrect, PasswordHashingBusy),
+    responses=problems(PasswordHashingBusy),
 )
 async def delete_current_user(
     caller: AccountManager, account: Account, data: AccountDeletion
