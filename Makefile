@@ -53,6 +53,10 @@ bench: $(VENV)/.dev  ## measure against the floor and the usual way, in 8 minute
 bench-scale: $(VENV)/.dev  ## measure with up to 10 million todos, in 12 minutes (ARGS=--quick: 1)
 	@$(BIN)/python -m benchmarks.scale $(ARGS)
 
+.PHONY: bench-sign-in
+bench-sign-in: $(VENV)/.dev  ## fail if the time of a failed sign-in tells which accounts there are
+	@$(BIN)/python -m benchmarks.sign_in
+
 .PHONY: format
 format: $(VENV)/.dev  ## format the code and mend what can be mended
 	$(BIN)/ruff format .

@@ -6,10 +6,11 @@ from app.auth.router import router as oauth
 from app.auth.router import well_known
 from app.core.health import router as health
 from app.projects.router import router as projects
+from app.sessions.router import router as sessions
 from app.todos.router import router as todos
 from app.users.router import router as users
 
-_ROUTERS = (todos, projects, users, oauth, well_known, health)
+_ROUTERS = (todos, projects, users, sessions, oauth, well_known, health)
 
 
 def include_features(app: FastAPI) -> None:

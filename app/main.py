@@ -9,8 +9,6 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from app.api import include_features
-from app.auth.ended import EndedSessions
-from app.auth.repository import SessionRepository
 from app.auth.service import TokenAuthenticator
 from app.core import handlers, openapi, pages
 from app.core.admission import Admission, Counts, Limits
@@ -26,6 +24,8 @@ from app.core.passwords import PasswordHasher
 from app.core.redis import Redis
 from app.core.security import AccessTokens, Signer
 from app.projects.permissions import audience_of_all, may_edit_all, seen_by
+from app.sessions.ended import EndedSessions
+from app.sessions.repository import SessionRepository
 
 _DESCRIPTION = """
 Todos and projects for HTTP clients, Swagger UI and generated SDKs.
@@ -39,7 +39,11 @@ _TAGS = [
     {"name": "todos", "description": "What there is to do."},
     {"name": "projects", "description": "Lists of todos. Every account has an Inbox."},
     {"name": "users", "description": "Accounts."},
-    {"name": "oauth", "description": "Signing in and out: OAuth 2.0 (RFC 6749, 7009, 7517)."},
+    {"name": "sessions", "description": "What is signed in."},
+    {
+        "name": "oauth",
+        "description": "Signing in and out: OAuth 2.0 (RFC 6749, 7009, 7517, 7662, 8414).",
+    },
     {"name": "health", "description": "For whoever runs this."},
 ]
 

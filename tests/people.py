@@ -46,6 +46,15 @@ class Person:
         self.tokens = tokens
         self.id = UUID(user["id"])
 
+    async def begin_anew(self) -> None:
+        """Be somebody else, with an account of their own."""
+        email = f"{uuid4().hex}@example.com"
+        user = await self.client.post("/v1/users", json={"email": email, "password": PASSWORD})
+        assert user.status_code == 201, user.text
+        self.user, self.id = user.json(), UUID(user.json()["id"])
+        self.tokens = await sign_in(self.client, email)
+        self.client.headers["Authorization"] = f"Bearer {self.tokens['access_token']}"
+
     async def get(self, url: str, **options: Any) -> Response:
         return await self.client.get(url, **options)
 
@@ -58,6 +67,13 @@ class Person:
 
     async def make_project(self, name: str = "Garden", **fields: Any) -> Json:
         return await self._made("/v1/projects", name=name, **fields)
+
+    async def make_session(self) -> Json:
+        """Another one than the client's."""
+        await sign_in(self.client, self.user["email"])
+        [newest] = (await self.get("/v1/sessions?limit=1")).json()["items"]
+        session: Json = newest
+        return session
 
     async def inbox(self) -> Json:
         projects = (await self.get("/v1/projects?limit=200")).json()["items"]

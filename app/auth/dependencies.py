@@ -1,14 +1,14 @@
 """What the OAuth routes ask for."""
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.auth.service import AuthService
+from app.auth.service import AuthService, TokenInspector
 from app.core.context import RequestContext
 from app.core.database import ReadingPrimary, Transaction
-from app.users.dependencies import user_service
+from app.sessions.dependencies import session_reader, session_service
+from app.users.dependencies import password_proof, user_service
 
 
 async def _auth_service(
@@ -16,15 +16,25 @@ async def _auth_service(
 ) -> AuthService:
     state = request.app.state
     return AuthService(
-        session,
-        # Not in the transaction: no connection is held while a password is hashed.
-        user_service(primary, context, request),
+        user_service(session, context, request),
+        password_proof(primary, context, request),
+        session_service(session, context, request),
+        state.access_tokens,
+        state.settings,
+    )
+
+
+async def _inspector(
+    primary: ReadingPrimary, context: RequestContext, request: Request
+) -> TokenInspector:
+    state = request.app.state
+    return TokenInspector(
+        session_reader(primary, context, request),
         state.access_tokens,
         state.ended_sessions,
-        context,
         state.settings,
-        partial(state.counts.only, state.limits.sign_in_failures),
     )
 
 
 Auth = Annotated[AuthService, Depends(_auth_service)]
+Inspector = Annotated[TokenInspector, Depends(_inspector)]

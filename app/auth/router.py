@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from app.auth.dependencies import Auth
+from app.auth.dependencies import Auth, Inspector
 from app.auth.errors import (
     InvalidGrant,
     InvalidRequest,
@@ -15,12 +15,16 @@ from app.auth.errors import (
     UnsupportedGrantType,
 )
 from app.auth.schemas import (
+    Introspection,
+    IntrospectionRequest,
     JsonWebKeySet,
     OAuthErrorResponse,
     RevocationRequest,
+    ServerMetadata,
     TokenRequest,
     TokenResponse,
 )
+from app.core.authentication import SCOPES, Caller
 from app.core.errors import AppError
 from app.core.passwords import PasswordHashingBusy
 from app.core.problems import problems
@@ -36,6 +40,8 @@ class OAuthRoute(Route):
     """A form in, and RFC 6749's errors out."""
 
     media_types = ("application/x-www-form-urlencoded",)
+    # What a token is good for now is not what it was good for then.
+    takes_idempotency_key = False
 
     def around(self, handle: StrictHandler) -> Handler:
         """What is wrong with the input is `invalid_request` (section 5.2)."""
@@ -125,6 +131,59 @@ async def revoke_token(auth: Auth, data: Annotated[RevocationRequest, Form()]) -
     """
     await auth.revoke(data.token)
     return Response(headers=_NO_STORE)
+
+
+@router.post(
+    "/introspect",
+    operation_id="introspect_token",
+    response_model=Introspection,
+    responses=_errors(InvalidRequest),
+)
+async def introspect_token(
+    caller: Caller,
+    inspector: Inspector,
+    data: Annotated[IntrospectionRequest, Form()],
+    response: Response,
+) -> Introspection:
+    """Ask what a token is good for.
+
+    Of your own tokens (RFC 7662); any other one is `{"active": false}`. Any access token will do
+    to ask, whatever its scopes.
+    """
+    response.headers.update(_NO_STORE)
+    return await inspector.introspect(caller, data.token)
+
+
+@well_known.get(
+    "/oauth-authorization-server",
+    operation_id="get_server_metadata",
+    response_model=ServerMetadata,
+)
+async def get_server_metadata(request: Request, response: Response) -> ServerMetadata:
+    """Read what this authorization server can do.
+
+    RFC 8414. The addresses begin with the issuer, if that is a URL, and else with where you sent
+    this request.
+    """
+    issuer: str = request.app.state.settings.issuer
+    is_url = issuer.startswith(("https://", "http://"))
+    # What a client said of its own address is for nobody else.
+    response.headers["Cache-Control"] = "public, max-age=300" if is_url else "no-store"
+    base = (issuer if is_url else str(request.base_url)).rstrip("/")
+    return ServerMetadata(
+        issuer=issuer,
+        token_endpoint=f"{base}/v1/oauth/token",
+        revocation_endpoint=f"{base}/v1/oauth/revoke",
+        introspection_endpoint=f"{base}/v1/oauth/introspect",
+        jwks_uri=f"{base}/.well-known/jwks.json",
+        service_documentation=f"{base}/docs",
+        scopes_supported=sorted(SCOPES),
+        response_types_supported=[],
+        grant_types_supported=["password", "refresh_token"],
+        token_endpoint_auth_methods_supported=["none"],
+        revocation_endpoint_auth_methods_supported=["none"],
+        introspection_endpoint_auth_methods_supported=["Bearer"],
+    )
 
 
 @well_known.get("/jwks.json", operation_id="get_jwks", response_model=JsonWebKeySet)

@@ -1,8 +1,9 @@
 """What OAuth clients send and get."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 from pydantic.config import JsonDict
 
 from app.core.schemas import Schema
@@ -16,6 +17,7 @@ _SIGN_IN: JsonDict = {
     "password": "correct horse battery staple",
 }
 _REFRESH: JsonDict = {"grant_type": "refresh_token", "refresh_token": "tbr_RXhhbXBsZQ"}
+_USER = "01936b7e-8f00-7000-8000-000000000000"
 _KEY: JsonDict = {
     "kty": "EC",
     "crv": "P-256",
@@ -63,6 +65,79 @@ class RevocationRequest(OAuthInput):
 
     token: _Secret = Field(description="A refresh token or an access token.")
     token_type_hint: _Short | None = None
+
+
+class IntrospectionRequest(OAuthInput):
+    """RFC 7662, section 2.1."""
+
+    model_config = {"json_schema_extra": {"examples": [{"token": "tbr_RXhhbXBsZQ"}]}}
+
+    token: _Secret = Field(description="A refresh token or an access token.")
+    token_type_hint: _Short | None = None
+
+
+_SCOPE = Field(description="What it permits.", examples=["todos:read todos:write"])
+_SUBJECT = Field(description="Whose it is: your id.", examples=[_USER])
+_EXPIRES = Field(description="Until when, in seconds since 1970.", examples=[1795338900])
+_ISSUER = Field(description="Who issued it.", examples=["https://tickbox.example"])
+
+
+class ActiveAccessToken(Schema):
+    """RFC 7662, section 2.2, of an access token that is good."""
+
+    active: Literal[True]
+    token_type: Literal["Bearer"]
+    scope: str = _SCOPE
+    sub: UUID = _SUBJECT
+    exp: int = _EXPIRES
+    iss: str = _ISSUER
+    aud: str = Field(description="For whom it is meant.", examples=["tickbox"])
+    jti: UUID = Field(description="The token's id.")
+
+
+class ActiveRefreshToken(Schema):
+    """The same of a refresh token, which is sent to nobody but the token endpoint."""
+
+    active: Literal[True]
+    scope: str = _SCOPE
+    sub: UUID = _SUBJECT
+    exp: int = _EXPIRES
+    iss: str = _ISSUER
+
+
+class InactiveToken(Schema):
+    """A token that is no good, or not yours: nobody learns which."""
+
+    active: Literal[False]
+
+
+class Introspection(RootModel[ActiveAccessToken | ActiveRefreshToken | InactiveToken]):
+    """What a token is good for (RFC 7662, section 2.2)."""
+
+
+class ServerMetadata(Schema):
+    """RFC 8414, section 2."""
+
+    issuer: str = Field(
+        description="The `iss` of access tokens.", examples=["https://tickbox.example"]
+    )
+    token_endpoint: str = Field(examples=["https://tickbox.example/v1/oauth/token"])
+    revocation_endpoint: str = Field(examples=["https://tickbox.example/v1/oauth/revoke"])
+    introspection_endpoint: str = Field(examples=["https://tickbox.example/v1/oauth/introspect"])
+    jwks_uri: str = Field(examples=["https://tickbox.example/.well-known/jwks.json"])
+    service_documentation: str = Field(examples=["https://tickbox.example/docs"])
+    scopes_supported: list[str] = Field(examples=[["todos:read", "todos:write"]])
+    response_types_supported: list[str] = Field(
+        description="None: there is no authorization endpoint.", examples=[[]]
+    )
+    grant_types_supported: list[str] = Field(examples=[["password", "refresh_token"]])
+    token_endpoint_auth_methods_supported: list[str] = Field(
+        description="Clients are public.", examples=[["none"]]
+    )
+    revocation_endpoint_auth_methods_supported: list[str] = Field(examples=[["none"]])
+    introspection_endpoint_auth_methods_supported: list[str] = Field(
+        description="An access token.", examples=[["Bearer"]]
+    )
 
 
 class TokenResponse(Schema):

@@ -1,11 +1,7 @@
 """The rules of signing in: grants, refresh tokens, and whose an access token is."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
 from uuid import UUID
 
-from app.auth.ended import EndedSessions
 from app.auth.errors import (
     InvalidGrant,
     InvalidRequest,
@@ -13,18 +9,23 @@ from app.auth.errors import (
     RefreshTokenReused,
     UnsupportedGrantType,
 )
-from app.auth.repository import SessionRepository
-from app.auth.schemas import TokenRequest, TokenResponse
+from app.auth.schemas import (
+    ActiveAccessToken,
+    ActiveRefreshToken,
+    InactiveToken,
+    Introspection,
+    TokenRequest,
+    TokenResponse,
+)
 from app.core.authentication import SCOPES, Principal
-from app.core.clock import new_id
 from app.core.config import Settings
-from app.core.context import Context
-from app.core.database import Session
-from app.core.security import AccessTokens, InvalidToken, hash_opaque_token, new_opaque_token
-from app.users.service import UserService, account_key
+from app.core.security import AccessTokens, InvalidToken
+from app.sessions.ended import EndedSessions
+from app.sessions.service import SessionReader, SessionService
+from app.users.credentials import PasswordProof
+from app.users.service import UserService
 
-# What is done for an account, and which exception is a failure: these are allowed so often only.
-Failing = Callable[[bytes, type[Exception]], AbstractAsyncContextManager[None]]
+_INACTIVE = Introspection(InactiveToken(active=False))
 
 
 class TokenAuthenticator:
@@ -42,27 +43,71 @@ class TokenAuthenticator:
         return Principal(proved.user_id, proved.session_id, proved.scopes)
 
 
+class TokenInspector:
+    """What tokens are good for, as their owner may ask (RFC 7662)."""
+
+    def __init__(
+        self,
+        sessions: SessionReader,
+        tokens: AccessTokens,
+        ended: EndedSessions,
+        settings: Settings,
+    ) -> None:
+        self._sessions = sessions
+        self._tokens = tokens
+        self._ended = ended
+        self._settings = settings
+
+    async def introspect(self, principal: Principal, token: str) -> Introspection:
+        """What a token says; of one that is no good, or somebody else's, only that."""
+        try:
+            proved = self._tokens.read(token)
+        except InvalidToken:
+            return await self._refresh_token(principal, token)
+        if proved.user_id != principal.user_id or await self._ended.has(proved.session_id):
+            return _INACTIVE
+        answer = ActiveAccessToken(
+            active=True,
+            token_type="Bearer",  # noqa: S106 - RFC 6750's name, no password
+            scope=_joined(proved.scopes),
+            sub=proved.user_id,
+            exp=int(proved.expires_at.timestamp()),
+            iss=self._settings.issuer,
+            aud=self._settings.audience,
+            jti=proved.token_id,
+        )
+        return Introspection(answer)
+
+    async def _refresh_token(self, principal: Principal, token: str) -> Introspection:
+        known = await self._sessions.token(token)
+        if known is None or known.user_id != principal.user_id:
+            return _INACTIVE
+        answer = ActiveRefreshToken(
+            active=True,
+            scope=known.scope,
+            sub=known.user_id,
+            exp=int(known.expires_at.timestamp()),
+            iss=self._settings.issuer,
+        )
+        return Introspection(answer)
+
+
 class AuthService:
     """Signing in and out, in one request."""
 
     def __init__(
         self,
-        session: Session,
         users: UserService,
+        passwords: PasswordProof,
+        sessions: SessionService,
         tokens: AccessTokens,
-        ended: EndedSessions,
-        context: Context,
         settings: Settings,
-        failing: Failing,
     ) -> None:
-        self._session = session
-        self._repository = SessionRepository(session)
         self._users = users
+        self._passwords = passwords
+        self._sessions = sessions
         self._tokens = tokens
-        self._ended = ended
-        self._context = context
         self._settings = settings
-        self._failing = failing
 
     async def grant(self, request: TokenRequest) -> TokenResponse:
         """The tokens that a grant gives. Raises an `OAuthError`."""
@@ -74,12 +119,12 @@ class AuthService:
 
     async def revoke(self, token: str) -> None:
         """End the session of a refresh or access token; another one is ignored (RFC 7009, 2.2)."""
-        row = await self._repository.session_of(hash_opaque_token(token))
-        if row is not None:
-            await self._end(row["session_id"])
+        known = await self._sessions.of_token(token)
+        if known is not None:
+            await self._sessions.end(known[0])
             return
         try:
-            await self._end(self._tokens.read(token).session_id)
+            await self._sessions.end(self._tokens.read(token).session_id)
         except InvalidToken:
             return
 
@@ -87,51 +132,29 @@ class AuthService:
         if request.username is None or request.password is None:
             raise InvalidRequest("`username` and `password` are needed.")
         scopes = _requested(request.scope, frozenset(SCOPES))
-        account = hash_opaque_token(account_key(request.username) or request.username)
-        async with self._failing(account, InvalidGrant):
-            user_id = await self._users.verify(request.username, request.password)
-            if user_id is None:
-                raise InvalidGrant
-        session_id = new_id()
-        refresh_token, token = self._new_refresh_token()
-        await self._repository.start(
-            session_id=session_id, user_id=user_id, scope=_joined(scopes), **token
-        )
-        return self._response(user_id, session_id, scopes, refresh_token)
+        proved = await self._passwords.by_email(request.username, request.password)
+        # It may have been changed while it was checked: then no session begins with the old one.
+        if proved is None or not await self._users.still_has(proved):
+            raise InvalidGrant
+        session_id, refresh_token = await self._sessions.start(proved.user_id, _joined(scopes))
+        return self._response(proved.user_id, session_id, scopes, refresh_token)
 
     async def _refresh(self, request: TokenRequest) -> TokenResponse:
         if request.refresh_token is None:
             raise InvalidRequest("`refresh_token` is needed.")
-        token_hash = hash_opaque_token(request.refresh_token)
-        session = await self._repository.use_token(token_hash=token_hash, now=self._context.now())
-        if session is None:
-            row = await self._repository.session_of(token_hash)
-            if row is None or row["used_at"] is None:
+        renewal = await self._sessions.use(request.refresh_token)
+        if renewal is None:
+            known = await self._sessions.of_token(request.refresh_token)
+            if known is None:
                 raise InvalidGrant
-            await self._end(row["session_id"])
+            session_id, was_used = known
+            if not was_used:
+                raise InvalidGrant
+            await self._sessions.end(session_id)
             raise RefreshTokenReused
-        scopes = _requested(request.scope, frozenset(session["scope"].split()))
-        refresh_token, token = self._new_refresh_token()
-        await self._repository.add_token(session_id=session["id"], **token)
-        return self._response(session["user_id"], session["id"], scopes, refresh_token)
-
-    async def _end(self, session_id: UUID) -> None:
-        async def remember() -> None:
-            self._ended.add(session_id)
-
-        await self._repository.end(session_id)
-        self._session.after_commit(remember)
-
-    def _new_refresh_token(self) -> tuple[str, dict[str, object]]:
-        """A refresh token, and its row but for the session."""
-        token = new_opaque_token()
-        now = self._context.now()
-        return token, {
-            "id": new_id(),
-            "token_hash": hash_opaque_token(token),
-            "now": now,
-            "expires_at": now + timedelta(seconds=self._settings.refresh_token_seconds),
-        }
+        scopes = _requested(request.scope, frozenset(renewal.scope.split()))
+        refresh_token = await self._sessions.next_token(renewal.session_id)
+        return self._response(renewal.user_id, renewal.session_id, scopes, refresh_token)
 
     def _response(
         self, user_id: UUID, session_id: UUID, scopes: frozenset[str], refresh_token: str

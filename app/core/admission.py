@@ -4,8 +4,8 @@ All that Redis has to say to it is one round trip. Without Redis nobody is kept 
 limit counts in this process then, and nothing comes from the cache.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
@@ -32,6 +32,7 @@ class Limits:
     sign_up: Limit
     sign_in: Limit
     sign_in_failures: Limit
+    account_failures: Limit
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
@@ -39,6 +40,7 @@ class Limits:
         sign_ups = settings.limit_sign_ups_per_minute
         sign_ins = settings.limit_sign_ins_per_minute
         failures = settings.limit_sign_in_failures_per_minute
+        account_failures = settings.limit_account_failures_per_minute
         return cls(
             user=Limit("user", settings.limit_user_burst, settings.limit_user_per_second),
             address=Limit(
@@ -48,6 +50,12 @@ class Limits:
             sign_in=Limit("sign-in", sign_ins, sign_ins / 60, holds_without_redis=True),
             sign_in_failures=Limit(
                 "sign-in-failures", failures, failures / 60, holds_without_redis=True
+            ),
+            account_failures=Limit(
+                "account-failures",
+                account_failures,
+                account_failures / 60,
+                holds_without_redis=True,
             ),
         )
 
@@ -80,34 +88,37 @@ class Counts:
             verdict = self._local.take(limit, caller)
         return verdict
 
-    @asynccontextmanager
-    async def only(
-        self, limit: Limit, caller: bytes, counted: type[Exception]
-    ) -> AsyncIterator[None]:
-        """Count what ends in this exception. Raises `RateLimited`.
-
-        Until it ends, it counts too: many at once are no way around the limit.
-        """
+    async def take(self, limit: Limit, caller: bytes) -> "Taken":
+        """Count a call. Raises `RateLimited`."""
         replies: list[Any] = []
         with suppress(RedisAway):
             replies = await self._redis.run(question(limit, caller))
         verdict = self.judge(limit, caller, iter(replies))
         if verdict is not None:
             verdict.enforce()
-        try:
-            yield
-        except counted:
-            raise
-        except BaseException:
-            self._give_back(limit, caller, was_local=not replies)
-            raise
-        self._give_back(limit, caller, was_local=not replies)
+        in_redis = bool(replies) and read(limit, replies[0]) is not None
+        return Taken(self, limit, caller, in_redis)
 
-    def _give_back(self, limit: Limit, caller: bytes, *, was_local: bool) -> None:
-        if was_local:
-            self._local.give_back(limit, caller)
-        else:
+    def give_back(self, limit: Limit, caller: bytes, *, in_redis: bool) -> None:
+        """Let a call that was counted there or here not count."""
+        if in_redis:
             self._redis.tell(giving_back(limit, caller))
+        else:
+            self._local.give_back(limit, caller)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A call that was counted."""
+
+    counts: Counts
+    limit: Limit
+    caller: bytes
+    in_redis: bool
+
+    def give_back(self) -> None:
+        """Let it not count."""
+        self.counts.give_back(self.limit, self.caller, in_redis=self.in_redis)
 
 
 class Admission:

@@ -151,7 +151,14 @@ class Settings(BaseSettings):
     limit_sign_in_failures_per_minute: int = Field(
         20,
         ge=1,
-        description="Sign-ins to an account that may fail in a minute; one that still runs counts.",
+        description="Sign-ins to an account that may fail in a minute, from one network; one that "
+        "still runs counts.",
+    )
+    limit_account_failures_per_minute: int = Field(
+        100,
+        ge=1,
+        description="The same from everywhere; where the account signed in from lately, it does "
+        "not count.",
     )
     max_body_bytes: int = Field(
         1 << 20, ge=1024, description="Largest request body; one over it is 413."

@@ -259,6 +259,8 @@ def _merge(responses: Json, status: str, response: Json) -> None:
         examples = there["content"][PROBLEM_JSON]["examples"]
         examples |= response["content"][PROBLEM_JSON]["examples"]
         there["description"] = codes_of(examples)
+    elif there is not response:
+        there.setdefault("content", {}).update(response["content"])
 
 
 def _add_examples(operation: Json, schemas: dict[str, Json]) -> None:

@@ -12,7 +12,7 @@ from app.core.preconditions import Versions
 from app.core.repository import Repository
 from app.core.schemas import Stored
 from app.core.statement import Statement
-from app.projects import statements
+from app.projects import leaving, statements
 from app.projects.errors import (
     InboxProtected,
     ProjectArchived,
@@ -102,6 +102,13 @@ class ProjectRepository(Repository):
         )
         if gone is None:
             await self._explain(project_id, versions, owner_only=True)
+
+    async def leave_all(self, **values: Any) -> None:
+        """Take the principal out of all projects, and settle what becomes of its own."""
+        left = await self._all(leaving.LEAVE, **self._seen)
+        owned = [row["project_id"] for row in left if row["role"] == "owner"]
+        await self._all(leaving.HAND_OVER, owned=owned)
+        await self._all(leaving.SETTLE, owned=owned, **values)
 
     async def explain_refusal(self, project_id: UUID, pointer: str) -> NoReturn:
         """Why nothing can be put into a project that a body names at `pointer`."""

@@ -75,6 +75,14 @@ class ProjectService:
             project_id, versions, **self._context.by(self._principal.user_id)
         )
 
+    async def leave_all(self) -> None:
+        """Whose account ends leaves all projects.
+
+        What it shared goes to whoever has been there longest, an editor rather than a viewer; what
+        nobody else sees is deleted, its Inbox too.
+        """
+        await self._repository.leave_all(**self._context.by(self._principal.user_id))
+
     async def explain_refusal(self, project_id: UUID | None) -> NoReturn:
         """Why a project takes no todo; without an id, the Inbox, which the token cannot see."""
         if project_id is None:

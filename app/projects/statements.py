@@ -61,7 +61,7 @@ _seen = (
 )
 
 
-def _event(doc: CTE, event: str, before: CTE | None = None) -> Select[Any]:
+def event_of(doc: CTE, event: str | ColumnElement[str], before: CTE | None = None) -> Select[Any]:
     """Rows for `changes.record`: a role is the viewer's, not the project's."""
 
     def shared(body: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -77,12 +77,13 @@ def _event(doc: CTE, event: str, before: CTE | None = None) -> Select[Any]:
     return rows if before is None else rows.join_from(doc, before, before.c.id == doc.c.id)
 
 
-def _later(row: Any) -> ColumnElement[Any]:
+def later(row: Any) -> ColumnElement[Any]:
     """The instant of a change to a locked row: one that waited is not older than what it saw."""
     return func.greatest(_now, row.c.updated_at)
 
 
-def _with_role(rows: FromClause, role: ColumnElement[Any], name: str) -> CTE:
+def with_role(rows: FromClause, role: ColumnElement[Any], name: str) -> CTE:
+    """The documents of projects, as somebody with this role sees them."""
     return document(select(rows, role.label("role")).subquery("row"), name)
 
 
@@ -117,11 +118,11 @@ def _create(place: Select[Any]) -> Statement:
         )
         .cte("owner")
     )
-    doc = _with_role(new, literal("owner"), "doc")
+    doc = with_role(new, literal("owner"), "doc")
     return Statement(
         # The membership that this very statement makes, it does not see yet.
         written(doc, array([_principal_id])).add_cte(
-            owner, record("project", _event(doc, "project.created"))
+            owner, record("project", event_of(doc, "project.created"))
         )
     )
 
@@ -153,7 +154,7 @@ def patch(fields: frozenset[str]) -> Statement:
         .where(
             tuple_(*(old.c[field] for field in values)).is_distinct_from(tuple_(*values.values()))
         )
-        .values(**values, version=projects.c.version + 1, updated_at=_later(old))
+        .values(**values, version=projects.c.version + 1, updated_at=later(old))
         .returning(*projects.c, old.c.role)
         .cte("new")
     )
@@ -163,7 +164,7 @@ def patch(fields: frozenset[str]) -> Statement:
         # For who asks: what this says is there may be newer than what was read before.
         written(before, array([_principal_id])).where(~exists(select(after.c.id))),
     )
-    return Statement(answer.add_cte(record("project", _event(after, "project.updated", before))))
+    return Statement(answer.add_cte(record("project", event_of(after, "project.updated", before))))
 
 
 def _delete() -> Statement:
@@ -184,17 +185,17 @@ def _delete() -> Statement:
         update(projects)
         .where(projects.c.id == old.c.id)
         .where(exists(select(target.c.id).where(target.c.id == _id, is_expected)))
-        .values(deleted_at=_now, version=projects.c.version + 1, updated_at=_later(old))
+        .values(deleted_at=_now, version=projects.c.version + 1, updated_at=later(old))
         .returning(*projects.c)
         .cte("gone")
     )
-    before = _with_role(old, literal("owner"), "before")
-    after = _with_role(gone, literal("owner"), "after")
+    before = with_role(old, literal("owner"), "before")
+    after = with_role(gone, literal("owner"), "after")
     return Statement(
         # All of them, since each has members of its own.
         written(after, audience_of(after.c.project_id))
         .order_by(after.c.id != _id)
-        .add_cte(record("project", _event(after, "project.trashed", before)))
+        .add_cte(record("project", event_of(after, "project.trashed", before)))
     )
 
 

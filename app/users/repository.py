@@ -1,14 +1,17 @@
 """The accounts' rows."""
 
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
     Select,
+    Text,
     Uuid,
     any_,
     bindparam,
@@ -78,20 +81,48 @@ _ADD = Statement(
         .cte("new")
     )
 )
-_READ = Statement(_answer(select(users).where(users.c.id == _id).subquery("user")))
-_VERSION = Statement(select(users.c.version).where(users.c.id == _id))
+_there = select(users).where(users.c.deleted_at.is_(None))
+_mine = _there.where(users.c.id == _id)
+_READ = Statement(_answer(_mine.subquery("user")))
+_VERSION = Statement(_mine.with_only_columns(users.c.version))
 _CREDENTIALS = Statement(
-    select(users.c.id, users.c.password_hash).where(
-        users.c.email_key == bindparam("email_key", type_=users.c.email_key.type)
+    _there.where(users.c.email_key == bindparam("email_key", type_=users.c.email_key.type))
+)
+_CREDENTIALS_OF = Statement(_mine)
+_is_proved = (
+    users.c.id == _id,
+    users.c.password_hash == bindparam("password_hash", type_=users.c.password_hash.type),
+    users.c.deleted_at.is_(None),
+)
+# Whoever changes the password waits, and whoever only refers to the account does not.
+_HOLD = Statement(select(users.c.id).where(*_is_proved).with_for_update(read=True))
+_CHANGE_PASSWORD = Statement(
+    update(users)
+    .where(*_is_proved)
+    .values(password_hash=bindparam("new_hash", type_=users.c.password_hash.type))
+    .returning(users.c.id)
+)
+# What is left says that there was somebody, and nobody signs in with it, or finds it by an address.
+_ERASE = Statement(
+    update(users)
+    .where(*_is_proved)
+    .values(
+        email=literal(""),
+        email_key=literal("deleted:") + cast(users.c.id, Text),
+        password_hash=literal(""),
+        display_name=null(),
+        version=users.c.version + 1,
+        updated_at=func.greatest(_now, users.c.updated_at),
+        deleted_at=_now,
     )
+    .returning(users.c.id)
 )
 
 
 @lru_cache(maxsize=32)
 def _patch(fields: frozenset[str]) -> Statement:
     old = (
-        select(users)
-        .where(users.c.id == _id, or_(_versions.is_(None), users.c.version == any_(_versions)))
+        _mine.where(or_(_versions.is_(None), users.c.version == any_(_versions)))
         .with_for_update(key_share=True)
         .cte("old")
     )
@@ -149,7 +180,25 @@ class UserRepository(Repository):
             raise NotFound if version is None else VersionConflict(version)
         return Stored(row["id"], row["version"], row["body"])
 
-    async def credentials(self, email_key: str) -> tuple[UUID, str] | None:
-        """Whose address it is, and the hash of the password."""
-        row = await self._one(_CREDENTIALS, email_key=email_key)
-        return None if row is None else (row["id"], row["password_hash"])
+    async def credentials(self, email_key: str) -> asyncpg.Record | None:
+        """`id`, `email_key` and `password_hash` of the account with this address, and the rest."""
+        return await self._one(_CREDENTIALS, email_key=email_key)
+
+    async def credentials_of(self, user_id: UUID) -> asyncpg.Record | None:
+        """The same of the account with this id."""
+        return await self._one(_CREDENTIALS_OF, id=user_id)
+
+    async def hold(self, user_id: UUID, password_hash: str) -> bool:
+        """Whether this is the account's; it then stays so until the transaction ends."""
+        return await self._one(_HOLD, id=user_id, password_hash=password_hash) is not None
+
+    async def change_password(self, user_id: UUID, old_hash: str, new_hash: str) -> bool:
+        """Whether the old one was still the account's, and so the new one is now."""
+        row = await self._one(
+            _CHANGE_PASSWORD, id=user_id, password_hash=old_hash, new_hash=new_hash
+        )
+        return row is not None
+
+    async def erase(self, user_id: UUID, password_hash: str, now: datetime) -> bool:
+        """Whether this was still the account's hash, and so nothing says now who it was."""
+        return await self._one(_ERASE, id=user_id, password_hash=password_hash, now=now) is not None

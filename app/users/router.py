@@ -9,9 +9,9 @@ from app.core.preconditions import IfMatch
 from app.core.problems import problems
 from app.core.routing import Handler, Route, StrictHandler, limited
 from app.core.schemas import Stored
-from app.users.dependencies import ReadUsers, WriteUsers
+from app.users.dependencies import Account, ReadUsers, WriteUsers
 from app.users.errors import EmailTaken
-from app.users.schemas import UserCreate, UserRead, UserUpdate
+from app.users.schemas import AccountDeletion, PasswordChange, UserCreate, UserRead, UserUpdate
 
 
 class UserRoute(Route):
@@ -72,3 +72,38 @@ async def update_current_user(
     A merge patch (RFC 7396): only the fields that you send change, and `null` clears.
     """
     return await users.update(caller.user_id, data, versions)
+
+
+@router.post(
+    "/me/password",
+    status_code=204,
+    operation_id="change_password",
+    responses=problems(PasswordHashingBusy),
+)
+async def change_password(caller: AccountManager, account: Account, data: PasswordChange) -> None:
+    """Change your password.
+
+    Ends all other sessions, everywhere within a second; yours goes on. A `current` that is wrong
+    counts as a sign-in that failed.
+    """
+    await account.change_password(caller, data)
+
+
+@router.delete(
+    "/me",
+    status_code=204,
+    operation_id="delete_current_user",
+    responses=problems(PasswordHashingBusy),
+)
+async def delete_current_user(
+    caller: AccountManager, account: Account, data: AccountDeletion
+) -> None:
+    """Delete your account.
+
+    Its tokens are refused within a second, everywhere; its e-mail address may sign up again, and
+    finds nothing of what was. Your Inbox, and the projects that only you see, are deleted with
+    their todos. A project of yours that others see goes to the one of them who has been a member
+    for longest, an editor before a viewer. You leave the projects of others; what you wrote there
+    stays, by an account without a name. There is no way back.
+    """
+    await account.delete(caller, data)

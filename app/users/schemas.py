@@ -26,6 +26,10 @@ Locale = Annotated[
 ]
 
 _EXAMPLE: JsonDict = {"email": "ada@example.com", "password": "correct horse battery staple"}
+_CHANGE: JsonDict = {
+    "current": "correct horse battery staple",
+    "new": "eight ravens count the coins",
+}
 
 
 def _email_address(text: str) -> str:
@@ -43,18 +47,21 @@ Email = Annotated[
 ]
 
 
+_WELCOME = (
+    "At least 15 characters (or what this server asks for), at most 128, and not a common one."
+)
+Password = Annotated[
+    str, Field(max_length=4096, json_schema_extra={"format": "password", "writeOnly": True})
+]
+
+
 class UserCreate(Input):
     """A new account."""
 
     model_config = {"json_schema_extra": {"examples": [_EXAMPLE]}}
 
     email: Email
-    password: str = Field(
-        max_length=4096,
-        json_schema_extra={"format": "password", "writeOnly": True},
-        description="At least 15 characters (or what this server asks for), at most 128, and not "
-        "a common one.",
-    )
+    password: Password = Field(description=_WELCOME)
     display_name: DisplayName | None = None
     timezone: TimeZone = "UTC"
     locale: Locale = "en"
@@ -74,6 +81,31 @@ class UserUpdate(Patch):
     timezone: TimeZone = ""
     locale: Locale = ""
     week_start: WeekStart = "monday"
+
+
+class PasswordChange(Input):
+    """Another password."""
+
+    model_config = {"json_schema_extra": {"examples": [_CHANGE]}}
+
+    current: Password = Field(description="The password so far.")
+    new: Password = Field(description=_WELCOME)
+
+    def __repr_args__(self) -> Any:
+        """Nothing of what was sent: it is all secret."""
+        return []
+
+
+class AccountDeletion(Input):
+    """The end of an account."""
+
+    model_config = {"json_schema_extra": {"examples": [{"password": _EXAMPLE["password"]}]}}
+
+    password: Password = Field(description="The account's, once more.")
+
+    def __repr_args__(self) -> Any:
+        """Nothing of what was sent: it is all secret."""
+        return []
 
 
 class UserRead(Schema):

@@ -6,13 +6,21 @@ from uuid import UUID
 from app.core.authentication import Principal
 from app.core.clock import new_id
 from app.core.context import Context
+from app.core.errors import NotFound
 from app.core.passwords import PasswordHasher
 from app.core.preconditions import Versions
 from app.core.schemas import Stored
+from app.core.security import InvalidToken
 from app.projects.service import ProjectService
+from app.sessions.service import SessionService
 from app.users import emails, passwords
+from app.users.credentials import PasswordProof, Proved
+from app.users.errors import PasswordIncorrect
 from app.users.repository import UserRepository
-from app.users.schemas import UserCreate, UserUpdate
+from app.users.schemas import AccountDeletion, PasswordChange, UserCreate, UserUpdate
+
+# What a token is told that a process still takes, for less than a second.
+_DELETED = "The account was deleted."
 
 
 class UserService:
@@ -52,27 +60,87 @@ class UserService:
         return stored
 
     async def read(self, user_id: UUID) -> Stored:
-        """Raises `NotFound`."""
-        return await self._repository.read(user_id)
+        """Raises `InvalidToken` once the account is deleted."""
+        try:
+            return await self._repository.read(user_id)
+        except NotFound:
+            raise InvalidToken(_DELETED) from None
 
     async def update(self, user_id: UUID, data: UserUpdate, versions: Versions) -> Stored:
-        """Raises `NotFound`, `VersionConflict`."""
-        return await self._repository.patch(
-            user_id, data.given(), versions, now=self._context.now()
+        """Raises `VersionConflict`, and `InvalidToken` once the account is deleted."""
+        try:
+            return await self._repository.patch(
+                user_id, data.given(), versions, now=self._context.now()
+            )
+        except NotFound:
+            raise InvalidToken(_DELETED) from None
+
+    async def still_has(self, proved: Proved) -> bool:
+        """Whether a password that was proved is the account's, now and until the transaction ends.
+
+        Whoever changes it waits for that, and so sees what began with it.
+        """
+        return await self._repository.hold(proved.user_id, proved.password_hash)
+
+
+class AccountService:
+    """What an account's password is asked for once more, in one request."""
+
+    def __init__(
+        self,
+        repository: UserRepository,
+        proof: PasswordProof,
+        sessions: SessionService,
+        hasher: PasswordHasher,
+        context: Context,
+        projects_of: Callable[[Principal], ProjectService],
+        password_min_length: int,
+    ) -> None:
+        self._repository = repository
+        self._proof = proof
+        self._sessions = sessions
+        self._hasher = hasher
+        self._context = context
+        self._projects_of = projects_of
+        self._password_min_length = password_min_length
+
+    async def change_password(self, principal: Principal, data: PasswordChange) -> None:
+        """Another password, and the end of all other sessions: who knew the old one may have them.
+
+        Raises `PasswordIncorrect`, `ValidationFailed`, `RateLimited`.
+        """
+        proved = await self._prove(principal, data.current, "/current")
+        new = passwords.accept(
+            data.new,
+            min_length=self._password_min_length,
+            context=proved.known,
+            pointer="/new",
         )
+        new_hash = await self._hasher.hash(new)
+        if not await self._repository.change_password(
+            proved.user_id, proved.password_hash, new_hash
+        ):
+            raise PasswordIncorrect("/current")
+        await self._sessions.end_others(principal)
 
-    async def verify(self, email: str, password: str) -> UUID | None:
-        """Whose e-mail address and password these are; None, as slowly, if nobody's."""
-        key = account_key(email)
-        known = await self._repository.credentials(key) if key is not None else None
-        user_id, password_hash = known or (None, None)
-        matches = await self._hasher.verify(passwords.normalise(password), password_hash)
-        return user_id if matches else None
+    async def delete(self, principal: Principal, data: AccountDeletion) -> None:
+        """The account's end. Raises `PasswordIncorrect`, `RateLimited`.
 
+        Its row stays, for what refers to it, but says nothing of whose it was.
+        """
+        proved = await self._prove(principal, data.password, "/password")
+        if not await self._repository.erase(
+            proved.user_id, proved.password_hash, self._context.now()
+        ):
+            raise PasswordIncorrect("/password")
+        await self._projects_of(principal).leave_all()
+        await self._sessions.end_all(proved.user_id)
 
-def account_key(email: str) -> str | None:
-    """What is the same for all spellings of an address; None, if it is none."""
-    try:
-        return emails.key(email)
-    except ValueError:
-        return None
+    async def _prove(self, principal: Principal, password: str, pointer: str) -> Proved:
+        proved = await self._proof.by_id(principal.user_id, password)
+        if proved is None:
+            # What was done already under the request's key is answered as it was then, although
+            # the password is another one by now: the first statement of the transaction tells.
+            await self._repository.hold(principal.user_id, "")
+            raise PasswordIncorrect(pointer)
+        return proved

@@ -11,12 +11,12 @@ import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
 
-from app.auth.ended import MAX_AGE, EndedSessions
-from app.auth.repository import SessionRepository
 from app.auth.service import TokenAuthenticator
 from app.core.authentication import Caller
 from app.core.config import Settings
 from app.core.routing import Route
+from app.sessions.ended import MAX_AGE, EndedSessions
+from app.sessions.repository import SessionRepository
 from tests.apps import client_of, running
 from tests.auth.tokens import refresh, renewed, revoke
 from tests.people import PASSWORD, Person, sign_in

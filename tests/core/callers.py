@@ -16,7 +16,10 @@ Header = tuple[bytes, bytes]
 _MAKERS: Mapping[str, Callable[[Person], Awaitable[Json]]] = {
     "todo_id": Person.make_todo,
     "project_id": Person.make_project,
+    "session_id": Person.make_session,
 }
+# What ends the caller's session, or changes its password: it goes on as somebody new.
+_ENDS = {"change_password", "delete_current_user", "delete_other_sessions"}
 
 
 class Caller:
@@ -60,6 +63,9 @@ class Caller:
             del request.headers["Authorization"]
         response = await client.send(request)
         if operation.method == "DELETE" and response.is_success:
+            self._ids.clear()
+        if operation.id in _ENDS and response.is_success:
+            await self.person.begin_anew()
             self._ids.clear()
         return response
 

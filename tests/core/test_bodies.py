@@ -155,6 +155,8 @@ async def test_unknown_field_is_refused(caller: Caller, operation: Operation) ->
 @each_json_operation
 async def test_field_that_is_only_read_is_refused(caller: Caller, operation: Operation) -> None:
     answer = next(body for status, body in operation.responses.items() if status < "300")
+    if "content" not in answer:
+        return  # nothing comes back, so nothing is only read
     content = answer["content"]["application/json"]
     known = operation.body_schema["properties"]
     for name in resolved(content["schema"])["properties"].keys() - known.keys():

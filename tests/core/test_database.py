@@ -14,13 +14,13 @@ from pydantic import SecretStr
 from sqlalchemy import DateTime, Text, Uuid, bindparam, func, insert, select
 from starlette.types import Message, Receive, Scope, Send
 
-from app.auth.models import SignInSession
 from app.core.clock import utc_now
 from app.core.config import Settings
 from app.core.database import Database, Session, Transaction
 from app.core.errors import AppError, DatabaseUnavailable, NotFound
 from app.core.statement import Statement
 from app.core.tables import table_of
+from app.sessions.models import SignInSession
 from tests.apps import client_of, running
 from tests.people import Person, sign_up
 

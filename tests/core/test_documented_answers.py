@@ -178,10 +178,64 @@ async def test_signing_in_and_out_answers_as_documented(
     assert ("revoke_token", 400) in inspector.seen
 
 
+async def test_passwords_and_ends_of_accounts_answer_as_documented(
+    ada: Person, inspector: Inspector
+) -> None:
+    client, new = ada.client, f"{PASSWORD} once more"
+    for body, status in (
+        ({"current": "wrong", "new": new}, 422),
+        ({"current": PASSWORD, "new": "short"}, 422),
+        ({"current": PASSWORD}, 422),
+        ({"current": PASSWORD, "new": new}, 204),
+    ):
+        assert (await client.post("/v1/users/me/password", json=body)).status_code == status
+    for json, status in (({}, 422), ({"password": PASSWORD}, 422), ({"password": new}, 204)):
+        response = await client.request("DELETE", "/v1/users/me", json=json)
+        assert response.status_code == status
+    response = await client.request("DELETE", "/v1/users/me", json={"password": new})
+    assert response.status_code == 401
+    assert ("change_password", 204) in inspector.seen
+    assert ("delete_current_user", 204) in inspector.seen
+
+
+async def test_sessions_answer_as_documented(ada: Person, inspector: Inspector) -> None:
+    client = ada.client
+    session = await ada.make_session()
+    for query in ("", "limit=1", "include_total=true"):
+        page = await client.get(f"/v1/sessions?{query}")
+        again = await client.get(page.request.url, headers={"If-None-Match": page.headers["etag"]})
+        assert (page.status_code, again.status_code) == (200, 304)
+    for refused in ("limit=0", "cursor=x", "sort=-created_at"):
+        assert (await client.get(f"/v1/sessions?{refused}")).status_code == 422
+    for path, status in (
+        (session["id"], 204),
+        (session["id"], 404),
+        (NOWHERE, 404),
+        ("x", 422),
+        ("", 204),
+    ):
+        response = await client.delete(f"/v1/sessions/{path}".rstrip("/"))
+        assert response.status_code == status
+    assert ("delete_other_sessions", 204) in inspector.seen
+
+
+async def test_introspection_answers_as_documented(
+    ada: Person, stranger: AsyncClient, inspector: Inspector
+) -> None:
+    tokens = (ada.tokens["access_token"], ada.tokens["refresh_token"], "x")
+    for token, is_active in zip(tokens, (True, True, False), strict=True):
+        response = await ada.client.post("/v1/oauth/introspect", data={"token": token})
+        assert response.json()["active"] is is_active
+    for client, form, status in ((ada.client, {"x": "y"}, 400), (stranger, {"token": "x"}, 401)):
+        assert (await client.post("/v1/oauth/introspect", data=form)).status_code == status
+    assert ("introspect_token", 401) in inspector.seen
+
+
 async def test_what_anybody_may_ask_answers_as_documented(
     stranger: AsyncClient, inspector: Inspector
 ) -> None:
-    for path in ("/livez", "/readyz", "/.well-known/jwks.json"):
+    metadata = "/.well-known/oauth-authorization-server"
+    for path in ("/livez", "/readyz", "/.well-known/jwks.json", metadata):
         assert (await stranger.get(path)).status_code == 200
         assert (await stranger.get(f"{path}?colour=1")).status_code == 422
-    assert len(inspector.seen) == 6
+    assert len(inspector.seen) == 8

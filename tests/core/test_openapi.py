@@ -26,19 +26,26 @@ from tests.problems_page import oauth_errors, problems
 
 # SDKs call their methods so: a name may be added, and none may change.
 OPERATION_IDS = {
+    "change_password",
     "create_project",
     "create_todo",
     "create_token",
     "create_user",
+    "delete_current_user",
+    "delete_other_sessions",
     "delete_project",
+    "delete_session",
     "delete_todo",
     "get_current_user",
     "get_jwks",
     "get_liveness",
     "get_project",
     "get_readiness",
+    "get_server_metadata",
     "get_todo",
+    "introspect_token",
     "list_projects",
+    "list_sessions",
     "list_todos",
     "revoke_token",
     "update_current_user",
@@ -46,8 +53,8 @@ OPERATION_IDS = {
     "update_todo",
 }
 # What an answer holds only if it was asked for.
-OPTIONAL = {"ProjectPage": ["total"], "TodoPage": ["total"]}
-VERBS = {"create", "delete", "get", "list", "revoke", "update"}
+OPTIONAL = {"ProjectPage": ["total"], "SessionPage": ["total"], "TodoPage": ["total"]}
+VERBS = {"change", "create", "delete", "get", "introspect", "list", "revoke", "update"}
 PROBLEM = "application/problem+json"
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=str)

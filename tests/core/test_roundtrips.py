@@ -14,7 +14,7 @@ from sqlalchemy import func, select, table
 from app.core.config import Settings
 from app.core.statement import Statement
 from tests.apps import running
-from tests.people import Person, sign_up, until_cached
+from tests.people import PASSWORD, Person, sign_up, until_cached
 from tests.roundtrips import redis_calls, statements
 
 Json = dict[str, Any]
@@ -34,6 +34,8 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("GET", "/v1/projects?include_total=true", None, READ),
     ("GET", "/v1/projects/{project}", None, READ),
     ("GET", "/v1/users/me", None, READ),
+    ("GET", "/v1/sessions", None, READ),
+    ("GET", "/v1/sessions?limit=1&include_total=true", None, READ),
     ("POST", "/v1/todos", {"title": "Book the train"}, WRITE),
     ("POST", "/v1/todos", {"title": "Water", "project_id": "{project}"}, WRITE),
     ("POST", "/v1/projects", {"name": "Garden"}, WRITE),
@@ -41,8 +43,17 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("PATCH", "/v1/todos/{todo}", {"completed": True}, WRITE),
     ("PATCH", "/v1/projects/{project}", {"name": "Balcony"}, WRITE),
     ("PATCH", "/v1/users/me", {"locale": "fr"}, WRITE),
+    ("DELETE", "/v1/sessions", None, WRITE),
+    # The password is checked before there is a transaction.
+    (
+        "POST",
+        "/v1/users/me/password",
+        {"current": PASSWORD, "new": PASSWORD},
+        [ANY, "BEGIN", ANY, ANY, "COMMIT"],
+    ),
     ("GET", "/livez", None, []),
     ("GET", "/.well-known/jwks.json", None, []),
+    ("GET", "/.well-known/oauth-authorization-server", None, []),
     # What is refused for its input does not come so far.
     ("GET", "/v1/todos?limit=0", None, []),
     ("GET", "/v1/todos?cursor=x", None, []),

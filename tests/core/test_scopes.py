@@ -18,6 +18,7 @@ PUBLIC = {
     "POST /v1/oauth/token",
     "POST /v1/oauth/revoke",
     "GET /.well-known/jwks.json",
+    "GET /.well-known/oauth-authorization-server",
     "GET /livez",
     "GET /readyz",
     "GET /openapi.json",
@@ -25,7 +26,7 @@ PUBLIC = {
     "GET /docs/assets",
     "GET /redoc",
 }
-ANY_TOKEN = {"GET /v1/users/me"}
+ANY_TOKEN = {"GET /v1/users/me", "POST /v1/oauth/introspect"}
 
 each_secured = pytest.mark.parametrize("operation", SECURED_OPERATIONS, ids=str)
 with_scopes = pytest.mark.parametrize(

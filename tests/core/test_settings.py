@@ -43,6 +43,7 @@ VALUES: dict[str, Any] = {
     "limit_sign_ups_per_minute": 6,
     "limit_sign_ins_per_minute": 10,
     "limit_sign_in_failures_per_minute": 4,
+    "limit_account_failures_per_minute": 50,
     "max_body_bytes": 4096,
     "request_timeout": 3.0,
     "shutdown_delay": 5.0,

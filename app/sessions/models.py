@@ -23,8 +23,10 @@ class SignInSession(Base):
     __tablename__ = "sessions"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     scope: Mapped[str] = mapped_column(Text)
+    # As `networks.network_of` has it, of where it was used last.
+    network: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     last_used_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -35,6 +37,14 @@ class SignInSession(Base):
             "ended_at",
             postgresql_where=text("ended_at IS NOT NULL"),
         ),
+        Index(
+            "ix_sessions_created_at",
+            "user_id",
+            "created_at",
+            "id",
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_sessions_network", "user_id", "network", "last_used_at"),
     )
 
 

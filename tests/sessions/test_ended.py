@@ -9,10 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from app.auth.ended import INTERVAL, MAX_AGE, WINDOW, EndedSessions
-from app.auth.repository import SessionRepository
 from app.core.config import Settings
 from app.core.errors import DatabaseUnavailable
+from app.sessions.ended import INTERVAL, MAX_AGE, WINDOW, EndedSessions
+from app.sessions.repository import SessionRepository
 
 MINUTE = 60.0
 A, B = UUID(int=1), UUID(int=2)
@@ -213,7 +213,7 @@ class TestWatch:
 
     @pytest.fixture(autouse=True)
     def no_waiting(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("app.auth.ended.INTERVAL", 0.0)
+        monkeypatch.setattr("app.sessions.ended.INTERVAL", 0.0)
 
     async def turns(self, sessions: Sessions, count: int) -> None:
         """Until the database was asked so many times."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
-from app.auth.repository import SessionRepository
+from app.sessions.repository import SessionRepository
 
 logger = logging.getLogger(__name__)
 
