@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from app.core.indexes import concurrently, create_index, drop_index
+from app.core.indexes import concurrently, create_index
 
 revision: str = "5b0f3d6c8e21"
 down_revision: str | None = "4b0d6f2a9c17"
@@ -66,9 +66,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with concurrently():
-        drop_index("ix_todos_unsplit", "todos")
-        drop_index("ix_todos_words", "todos")
+    op.drop_index("ix_todos_unsplit", "todos")
+    op.drop_index("ix_todos_words", "todos")
     op.execute("DROP TRIGGER forget_words_of_todo ON todos")
     op.execute("DROP FUNCTION forget_words_of_todo")
     op.drop_column("todos", "description_words")

@@ -82,6 +82,10 @@ def _ask(url: str, sql: str, *arguments: object) -> list[asyncpg.Record]:
     return asyncio.run(run())
 
 
+def _indexes(url: str) -> dict[str, int]:
+    return {name: number for name, number in _ask(url, _INDEXES)}  # noqa: C416
+
+
 @pytest.fixture
 def before(scratch: str) -> str:
     """The URL of a database with todos of the version before."""
@@ -137,17 +141,17 @@ def test_an_open_transaction_is_waited_for(before: str) -> None:
         runner.run(looking.close())
         migrated.result()
     assert waited
-    assert {"ix_todos_words", "ix_todos_title"} <= dict(_ask(before, _INDEXES)).keys()
+    assert {"ix_todos_words", "ix_todos_title"} <= _indexes(before).keys()
 
 
 def test_what_an_attempt_that_failed_has_left_is_made_again_and_the_rest_kept(before: str) -> None:
     migrations.upgrade(before)
-    good = dict(_ask(before, _INDEXES))
+    good = _indexes(before)
     # Both are made again, as after a failure in the first.
     broken = {"ix_todos_words", "ix_todos_title"}
     asyncio.run(servers.run_sql(before, _FAIL))
     migrations.upgrade(before)
 
-    now = dict(_ask(before, _INDEXES))
+    now = _indexes(before)
     assert now.keys() == good.keys()
     assert {name for name in now if now[name] != good[name]} == broken
