@@ -6,15 +6,19 @@
 import asyncio
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import typer
 from pydantic import SecretStr, ValidationError
 
 from app.core.config import Settings, SettingsError
 from app.core.processes import StartError
+
+if TYPE_CHECKING:
+    from app.core.database import Database
 
 cli = typer.Typer(
     help="Tickbox, a TODO service. `tickbox settings` lists what the environment can set.",
@@ -47,7 +51,7 @@ def serve() -> None:
 
 @cli.command()
 def migrate() -> None:
-    """Bring the database's schema to the newest revision."""
+    """Bring the database's schema to the newest revision, and what it holds up to it."""
     with _explained(), _ended_by_signals(code=1), _servers(Settings()) as complete:
         _upgrade(complete)
 
@@ -56,26 +60,10 @@ def migrate() -> None:
 def purge() -> None:
     """Delete what is kept for a while only: answers under an Idempotency-Key, after 24 hours."""
     with _explained(), _ended_by_signals(code=1), _servers(Settings()) as complete:
-        import asyncpg
-
         from app.core import idempotency_keys
         from app.core.clock import utc_now
-        from app.core.database import Database
-        from app.core.errors import AppError
 
-        async def sweep() -> int:
-            database = Database(complete)
-            try:
-                return await idempotency_keys.sweep(database, utc_now)
-            finally:
-                await database.close()
-
-        try:
-            count = asyncio.run(sweep())
-        except AppError as error:
-            raise StartError(error.detail) from error
-        except asyncpg.UndefinedTableError as error:
-            raise StartError("The schema is behind: run `tickbox migrate` first") from error
+        count = _worked(complete, lambda database: idempotency_keys.sweep(database, utc_now))
         typer.echo(f"Idempotency keys deleted: {count}")
 
 
@@ -115,6 +103,7 @@ def _servers(settings: Settings) -> AbstractContextManager[Settings]:
 
 
 def _upgrade(settings: Settings) -> None:
+    """Migrate, and complete what the version before wrote, which may still run beside this one."""
     from app.core.migrations import MigrationError, upgrade
 
     assert settings.database_url is not None
@@ -122,6 +111,31 @@ def _upgrade(settings: Settings) -> None:
         upgrade(settings.database_url.get_secret_value())
     except MigrationError as error:
         raise StartError(str(error)) from error
+    from app.todos.unsplit import split
+
+    _worked(settings, split)
+
+
+def _worked(settings: Settings, work: Callable[["Database"], Coroutine[Any, Any, int]]) -> int:
+    """Do this with the database, outside of serving; how many rows it was."""
+    import asyncpg
+
+    from app.core.database import Database
+    from app.core.errors import AppError
+
+    async def run() -> int:
+        database = Database(settings)
+        try:
+            return await work(database)
+        finally:
+            await database.close()
+
+    try:
+        return asyncio.run(run())
+    except AppError as error:
+        raise StartError(error.detail) from error
+    except asyncpg.UndefinedTableError as error:
+        raise StartError("The schema is behind: run `tickbox migrate` first") from error
 
 
 @contextmanager

@@ -112,7 +112,8 @@ class Stored:
     body: str
 
 
-def _without_default(schema: JsonDict) -> None:
+def without_default(schema: JsonDict) -> None:
+    """The schema of a field that is absent instead: for `json_schema_extra`."""
     del schema["default"]
 
 
@@ -131,7 +132,7 @@ class Page(Schema, Generic[Item]):
         None,
         description="How many items match, on all pages; only with `include_total=true`.",
         exclude_if=lambda total: total is None,
-        json_schema_extra=_without_default,
+        json_schema_extra=without_default,
     )
 
 

@@ -146,7 +146,8 @@ def _columns(fields: dict[str, Any]) -> dict[str, Any]:
         columns["title_key"] = text_key(fields["title"])
         columns["title_words"] = as_column(fields["title"])
     if "description" in fields:
-        columns["description_words"] = as_column(fields["description"] or "") or None
+        text = fields["description"]
+        columns["description_words"] = None if text is None else as_column(text)
     if "priority" in fields:
         columns["priority"] = PRIORITIES.index(fields["priority"])
     if "due" in fields:

@@ -10,6 +10,7 @@ from pydantic import (
     StringConstraints,
 )
 from pydantic.config import JsonDict
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.core.instants import DateOrInstantParameter, InstantParameter
@@ -25,6 +26,7 @@ from app.core.schemas import (
     QueryFlag,
     Schema,
     Title,
+    without_default,
 )
 from app.todos.due import Due
 from app.todos.models import MAX_MATCHES
@@ -126,6 +128,14 @@ class TodoRead(Schema):
 class TodoPage(Page[TodoRead]):
     """One page of todos."""
 
+    total: int | SkipJsonSchema[None] = Field(
+        None,
+        description="How many items match, on all pages; only with `include_total=true`. With `q` "
+        f"it counts at most {MAX_MATCHES:,}.",
+        exclude_if=lambda total: total is None,
+        json_schema_extra=without_default,
+    )
+
 
 class TodoQuery(ListQuery):
     """Which todos, and in which order. Repeating a parameter means any of its values."""
@@ -143,7 +153,8 @@ class TodoQuery(ListQuery):
         description="Those that have every word of this, as a word or its beginning, in title or "
         "description, whatever the case or width. Letters, digits and symbols are words, "
         "punctuation is not; of scripts without spaces it finds any part of a text. A search "
-        f"considers at most {MAX_MATCHES:,} matches.",
+        f"considers at most {MAX_MATCHES:,} matches, which also pass the filters; of more, the "
+        "newest of each project, whatever the `sort`.",
     )
     project_id: list[UUID] = Field(
         [], max_length=100, description="Those of any of these projects, archived or not."

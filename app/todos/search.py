@@ -1,8 +1,9 @@
 """Full-text search: lists of todos in which each word of `q` begins a word of title or description.
 
 `ix_todos_words` holds each todo's words behind a mark of its project. A search goes through it
-project by project, so that it reads nothing of what others have, however common the words are;
-and it stops at enough matches, so that it costs no more where it finds too many.
+project by project, so that it reads nothing of what others have, however common the words are.
+Filters are held against all of these. Of a project in which there are very many matches, the newest
+are read from the index by time instead, so that a common word costs no more than a rare one.
 """
 
 from functools import lru_cache
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Select,
     Text,
     Uuid,
+    all_,
     bindparam,
     case,
     cast,
@@ -22,6 +24,7 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.sql import ColumnElement, FromClause
@@ -34,9 +37,9 @@ from app.todos.queries import answer, page_limit, projects_of, todos
 from app.todos.sorting import ORDERS
 from app.todos.words import words
 
-# How many of those that have the words are held against the filters: what bounds the time of a
-# search for a common word with a filter that few pass.
-MAX_FOUND = 10_000
+# Where the index finds more matches than this, shared among the projects, they are so many that the
+# newest are soon seen in a list by time; the index has them in no order.
+MAX_FOUND = 2_500
 
 # Stands for the mark of a project in the text of a query; it is in no word.
 _MARK = '"'
@@ -44,6 +47,15 @@ _MILLISECONDS = 10**14
 
 _words: ColumnElement[Any] = bindparam("words", type_=ARRAY(Text))
 _tsquery: ColumnElement[Any] = bindparam("tsquery", type_=Text)
+# What the index finds, told from the words themselves: none has a character of LIKE's own. It is
+# hidden from the planner, who takes it for rare, and would put all of a project in order.
+_has_words = func.coalesce(
+    literal_column("' '")
+    .concat(todos.c.title_words)
+    .concat(func.coalesce(literal_column("' '").concat(todos.c.description_words), ""))
+    .like(all_(bindparam("patterns", type_=ARRAY(Text)))),
+    False,
+)
 
 
 def terms(text: str) -> dict[str, Any]:
@@ -57,6 +69,7 @@ def terms(text: str) -> dict[str, Any]:
     ]
     return {
         "words": wanted,
+        "patterns": [f"% {word}%" for word in wanted],
         "tsquery": " & ".join(f"'{_MARK}{word}':*" for word in wanted),
     }
 
@@ -86,24 +99,53 @@ def page(
 
 
 def _matches(filters: frozenset[str], sort: str) -> Select[Any]:
-    visible = projects_of(filters)
-    project = visible.order_by(visible.selected_columns.id).subquery("project")
-    in_project = (
-        select(todos)
-        # No other index serves these: one that did would end in reading all of a project, and which
-        # matches come first, of too many, would be up to the planner. As it is, they come in the
-        # order in which they are stored.
-        .where((todos.c.project_id == project.c.id).is_(True))
+    """All that have the words and pass the filters; of very many, the newest of each project."""
+    project = projects_of(filters).cte("project")
+    number = select(func.count()).select_from(project).scalar_subquery()
+    enough = MAX_FOUND // number + 1
+    wanted = conditions(filters, sort)
+    in_any_order = (
+        select(todos.c.id, todos.c.created_at)
         .where(WORDS.bool_op("@@")(_of_project(project)))
-        .limit(MAX_FOUND)
-        .lateral("in_project")
+        .where(*_by_words(filters, [todos.c.project_id == project.c.id, *wanted]))
+        .limit(enough)
+        .lateral("in_any_order")
     )
     found = (
-        select(in_project).join_from(project, in_project, true()).limit(MAX_FOUND).subquery("found")
+        select(project.c.id.label("project_id"), in_any_order.c.id, in_any_order.c.created_at)
+        .join_from(project, in_any_order, true())
+        .cte("found")
     )
-    adapt = ClauseAdapter(found)
-    where = (adapt.traverse(condition) for condition in conditions(filters, sort))
-    return select(found).where(*where).limit(MAX_MATCHES)
+    full = (
+        select(found.c.project_id.label("id"))
+        .group_by(found.c.project_id)
+        .having(func.count() >= enough)
+        .cte("full")
+    )
+    # Its part of the matches that are considered, if a project surely has as many.
+    part = MAX_MATCHES // select(func.count()).select_from(full).scalar_subquery() + 1
+    share = case((part <= enough, part), else_=MAX_MATCHES)
+    here = [todos.c.project_id == full.c.id, todos.c.deleted_at.is_(None), *wanted, _has_words]
+    latest = ORDERS["-created_at"].rows(todos.c.id, where=here, limit=share).lateral("latest")
+    either = union_all(
+        select(found.c.id, found.c.created_at).where(found.c.project_id.not_in(select(full.c.id))),
+        select(latest.c.id, latest.c.sort_key).join_from(full, latest, true()),
+    ).subquery("either")
+    newest = (
+        select(either.c.id)
+        .order_by(either.c.created_at.desc(), either.c.id.desc())
+        .limit(MAX_MATCHES)
+        .subquery("newest")
+    )
+    return select(todos).join(newest, newest.c.id == todos.c.id)
+
+
+def _by_words(filters: frozenset[str], asked: list[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """Conditions that no index but that of the words serves, or else it might not be read.
+
+    One that did would end in reading all of a project; but the subtasks of one todo are few.
+    """
+    return asked if "parent_id" in filters else [condition.is_(True) for condition in asked]
 
 
 def _of_project(project: FromClause) -> ColumnElement[Any]:

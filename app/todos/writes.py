@@ -27,6 +27,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     null,
     or_,
     select,
@@ -208,6 +209,13 @@ def patch(fields: frozenset[str]) -> Statement:
     values: dict[str, ColumnElement[Any]] = {
         column: _sent(column) for column in _WRITABLE if column.split("_")[0] in fields
     }
+    for column in sorted(fields & {"title", "description"}):
+        values[f"{column}_words"] = _other_words(old, column)
+    if "title" in fields and "description" not in fields:
+        # Where the texts are not split yet, they wait for being split together.
+        values["title_words"] = case(
+            (old.c.title_words.is_(None), null()), else_=values["title_words"]
+        )
     if "completed" in fields:
         values["completed_at"] = case(
             (_is_completed, func.coalesce(old.c.completed_at, now)), else_=null()
@@ -215,12 +223,15 @@ def patch(fields: frozenset[str]) -> Statement:
     if not values:
         unchanged = document(old, "unchanged")
         return Statement(_unchanged(unchanged))
+    compared = [column for column in values if not column.endswith("_words")]
     new = (
         update(todos)
         .where(todos.c.id == old.c.id)
         # Compared with the row as locked: this scan sees it as it was before the wait for the lock.
         .where(
-            tuple_(*(old.c[column] for column in values)).is_distinct_from(tuple_(*values.values()))
+            tuple_(*(old.c[column] for column in compared)).is_distinct_from(
+                tuple_(*(values[column] for column in compared))
+            )
         )
         .values(**values, version=todos.c.version + 1, updated_at=later(old))
         .returning(*todos.c)
@@ -256,6 +267,16 @@ def patch(fields: frozenset[str]) -> Statement:
             record("todo", parent_change, "parent_change"),
         )
     )
+
+
+def _other_words(old: CTE, column: str) -> ColumnElement[Any]:
+    """The words of a text; with a blank behind if they are those of the text before.
+
+    A text that changes while its words stay the same has a writer who does not know of them, as
+    the version before: the table's trigger forgets them.
+    """
+    words, before = _sent(f"{column}_words"), old.c[f"{column}_words"]
+    return case((before == words, words.concat(literal_column("' '"))), else_=words)
 
 
 CREATE_IN_INBOX = _create(inbox_of_principal().subquery("project"))

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
+from app.core.indexes import concurrently, create_index, drop_index
+
 revision: str = "4b0d6f2a9c17"
 down_revision: str | None = "3f0c5a7be912"
 branch_labels: Sequence[str] | None = None
@@ -32,40 +34,42 @@ _INDEXES = {
     "ix_todos_open_position": (["position", "id"], _OPEN),
 }
 
+_COLLATION = sa.text(
+    """
+    SELECT collname FROM pg_attribute JOIN pg_collation ON pg_collation.oid = attcollation
+    WHERE attrelid = 'todos'::regclass AND attname = 'title_key'
+    """
+)
+
 
 def upgrade() -> None:
     # No index has the column yet: this changes the catalog only.
     _collate_title_key("C")
-    with op.get_context().autocommit_block():
+    with concurrently():
         for name, (keys, condition) in _INDEXES.items():
             _create_index(name, keys, condition)
         # `ix_todos_due` serves both directions; the code before this one can do without, slowly.
-        _drop_index("ix_todos_due_descending")
+        drop_index("ix_todos_due_descending", "todos")
 
 
 def downgrade() -> None:
-    with op.get_context().autocommit_block():
+    with concurrently():
         _create_index("ix_todos_due_descending", [_DUE_DESCENDING, "id"], _THERE)
         for name in _INDEXES:
-            _drop_index(name)
+            drop_index(name, "todos")
     _collate_title_key("default")
 
 
 def _collate_title_key(collation: str) -> None:
-    op.execute(f'ALTER TABLE todos ALTER COLUMN title_key TYPE text COLLATE "{collation}"')
+    # Again it would make indexes anew, with nobody else at work.
+    if op.get_bind().scalar(_COLLATION) != collation:
+        op.execute(f'ALTER TABLE todos ALTER COLUMN title_key TYPE text COLLATE "{collation}"')
 
 
 def _create_index(name: str, keys: list[str], condition: str) -> None:
-    # One that was begun before and failed is there, but not valid.
-    _drop_index(name)
-    op.create_index(
+    create_index(
         name,
         "todos",
         ["project_id", *(sa.text(key) for key in keys)],
         postgresql_where=sa.text(condition),
-        postgresql_concurrently=True,
     )
-
-
-def _drop_index(name: str) -> None:
-    op.drop_index(name, table_name="todos", postgresql_concurrently=True, if_exists=True)

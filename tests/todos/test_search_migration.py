@@ -1,12 +1,18 @@
-"""The migration that brings the search: todos that were there before are found after it."""
+"""The migrations that bring the lists' indexes and the search, beside whoever else is at work."""
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
+import asyncpg
 import pytest
+from sqlalchemy import make_url
 
 from app.core import migrations
+from app.core.database import Database
+from app.todos.models import WORDS
+from app.todos.unsplit import split
 from app.todos.words import as_column
 from tests import servers
 
@@ -27,11 +33,21 @@ SELECT gen_random_uuid(), p.id, 1, p.created_by, 'Straße ' || n, '',
 FROM projects p, generate_series(1, {TODOS}) n;
 """
 _ROWS = "SELECT title, description, title_words, description_words, version FROM todos"
-_FOUND = """
-SELECT count(*) FROM todos WHERE (replace(repeat((' ' || title_words) ||
-    coalesce(' ' || description_words, ''), num_nulls(deleted_at)), ' ',
-    ' ' || right(project_id::text, 8)))::tsvector
+_FOUND = f"""
+SELECT count(*) FROM todos WHERE {WORDS}
 @@ replace($1, '"', (SELECT right(id::text, 8) FROM projects))::tsquery
+"""
+_INDEXES = "SELECT indexrelid::regclass::text, indexrelid FROM pg_index WHERE indisvalid"
+_FAIL = """
+UPDATE alembic_version SET version_num = '3f0c5a7be912';
+UPDATE pg_index SET indisvalid = false
+WHERE indexrelid IN ('ix_todos_words'::regclass, 'ix_todos_title'::regclass)
+"""
+# Longer than a migration waits for any other lock.
+_WAITS = """
+SELECT bool_or(clock_timestamp() - query_start > '2.2 s') FROM pg_stat_activity
+WHERE application_name = 'tickbox-migrate' AND datname = current_database()
+AND wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX CONCURRENTLY%'
 """
 
 
@@ -43,32 +59,99 @@ def scratch() -> Iterator[str]:
         yield url.get_secret_value()
 
 
-def test_todos_of_before_get_their_words(scratch: str) -> None:
-    migrations.downgrade(scratch, BEFORE)
-    asyncio.run(servers.run_sql(scratch, _FILL))
-    migrations.upgrade(scratch)
-
-    async def look() -> None:
-        connection = await servers.connect(scratch)
+def _split(name: str) -> int:
+    async def run() -> int:
+        database = Database(servers.settings_for(name))
         try:
-            rows = await connection.fetch(_ROWS)
-            assert len(rows) == TODOS
-            for row in rows:
-                assert row["title_words"] == as_column(row["title"])
-                assert row["description_words"] == (as_column(row["description"] or "") or None)
-                assert row["version"] == 7
+            return await split(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def _ask(url: str, sql: str, *arguments: object) -> list[asyncpg.Record]:
+    async def run() -> list[asyncpg.Record]:
+        connection = await servers.connect(url)
+        try:
             await connection.execute("SET enable_seqscan = off")
-            plan = await connection.fetch(f"EXPLAIN {_FOUND}", "'\"strasse':*")
-            assert "ix_todos_words" in str(plan)
-            assert await connection.fetchval(_FOUND, "'\"stra':*") == TODOS
-            assert await connection.fetchval(_FOUND, "'\"行く':* & '\"it':*") == TODOS // 3
+            return await connection.fetch(sql, *arguments)
         finally:
             await connection.close()
 
-    asyncio.run(look())
+    return asyncio.run(run())
 
 
-def test_an_attempt_that_failed_may_be_made_again(scratch: str) -> None:
+def _indexes(url: str) -> dict[str, int]:
+    return {name: number for name, number in _ask(url, _INDEXES)}  # noqa: C416
+
+
+@pytest.fixture
+def before(scratch: str) -> str:
+    """The URL of a database with todos of the version before."""
     migrations.downgrade(scratch, BEFORE)
-    asyncio.run(servers.run_sql(scratch, "CREATE INDEX ix_todos_words ON todos (id)"))
-    migrations.upgrade(scratch)
+    asyncio.run(servers.run_sql(scratch, _FILL))
+    return scratch
+
+
+def test_todos_of_before_get_their_words(before: str) -> None:
+    migrations.upgrade(before)
+    name = str(make_url(before).database)
+    assert _split(name) == TODOS
+    assert _split(name) == 0
+
+    rows = _ask(before, _ROWS)
+    assert len(rows) == TODOS
+    for row in rows:
+        text = row["description"]
+        assert row["title_words"] == as_column(row["title"])
+        assert row["description_words"] == (None if text is None else as_column(text))
+        assert row["version"] == 7
+    assert "ix_todos_words" in str(_ask(before, f"EXPLAIN {_FOUND}", "'\"strasse':*"))
+    assert _ask(before, _FOUND, "'\"stra':*")[0][0] == TODOS
+    assert _ask(before, _FOUND, "'\"行く':* & '\"it':*")[0][0] == TODOS // 3
+
+
+def test_a_row_that_somebody_has_locked_is_left_for_the_next_time(before: str) -> None:
+    migrations.upgrade(before)
+    name = str(make_url(before).database)
+    with asyncio.Runner() as runner:
+        other = runner.run(servers.connect(before))
+        runner.run(other.execute("BEGIN"))
+        runner.run(other.execute("SELECT FROM todos WHERE position = '7' FOR UPDATE"))
+        with ThreadPoolExecutor() as threads:
+            assert threads.submit(_split, name).result() == TODOS - 1
+        runner.run(other.close())
+    assert _split(name) == 1
+
+
+def test_an_open_transaction_is_waited_for(before: str) -> None:
+    """As a backup's, which sees the database as it was for as long as it takes."""
+    with asyncio.Runner() as runner, ThreadPoolExecutor() as threads:
+        other = runner.run(servers.connect(before))
+        looking = runner.run(servers.connect(before))
+        runner.run(other.execute("BEGIN ISOLATION LEVEL REPEATABLE READ"))
+        runner.run(other.execute("SELECT FROM users"))
+        # Each of the two migrations by itself; the first has many indexes, and waits at the first.
+        migrated = threads.submit(migrations.upgrade, before)
+        while not runner.run(looking.fetchval(_WAITS)) and not migrated.done():
+            pass
+        waited = not migrated.done()
+        runner.run(other.close())
+        runner.run(looking.close())
+        migrated.result()
+    assert waited
+    assert {"ix_todos_words", "ix_todos_title"} <= _indexes(before).keys()
+
+
+def test_what_an_attempt_that_failed_has_left_is_made_again_and_the_rest_kept(before: str) -> None:
+    migrations.upgrade(before)
+    good = _indexes(before)
+    # Both are made again, as after a failure in the first.
+    broken = {"ix_todos_words", "ix_todos_title"}
+    asyncio.run(servers.run_sql(before, _FAIL))
+    migrations.upgrade(before)
+
+    now = _indexes(before)
+    assert now.keys() == good.keys()
+    assert {name for name in now if now[name] != good[name]} == broken
