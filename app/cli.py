@@ -35,14 +35,22 @@ def serve() -> None:
     with _explained(), _ended_by_signals(code=0):
         settings = Settings()
         from app.core import logs, serving
+        from app.core.metrics import Metrics
 
         logs.configure(settings.log_level)
+        metrics = Metrics()
+        is_beside = settings.is_embedded and settings.metrics_port is None
 
-        with serving.bind(settings) as listener, _servers(settings) as complete:
+        with (
+            serving.bind(settings) as listener,
+            serving.serve_metrics(settings, metrics),
+            _servers(settings) as complete,
+        ):
             _upgrade(complete)
             from app.main import create_app
 
-            serving.serve(create_app(complete), complete, listener)
+            app = create_app(complete, metrics=metrics, serves_metrics=is_beside)
+            serving.serve(app, complete, listener)
 
 
 @cli.command()

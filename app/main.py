@@ -20,6 +20,8 @@ from app.core.config import Settings
 from app.core.database import Database
 from app.core.health import Lifecycle
 from app.core.idempotency import Idempotency
+from app.core.metrics import Metrics
+from app.core.metrics import install as install_metrics
 from app.core.middleware import RequestMiddleware
 from app.core.passwords import PasswordHasher
 from app.core.redis import Redis
@@ -43,8 +45,17 @@ _TAGS = [
 ]
 
 
-def create_app(settings: Settings, *, now: Now = utc_now) -> FastAPI:
-    """The service. `settings` name running servers and the keys; `now` is the clock."""
+def create_app(
+    settings: Settings,
+    *,
+    now: Now = utc_now,
+    metrics: Metrics | None = None,
+    serves_metrics: bool = False,
+) -> FastAPI:
+    """The service. `settings` name running servers and the keys; `now` is the clock.
+
+    It counts in `metrics`, and serves them itself at `/metrics` only if `serves_metrics`.
+    """
     app = FastAPI(
         title="Tickbox",
         version=version("tickbox"),
@@ -87,13 +98,21 @@ def create_app(settings: Settings, *, now: Now = utc_now) -> FastAPI:
         state.redis,
         state.cache,
     )
+    state.metrics = Metrics() if metrics is None else metrics
+    state.metrics.watch(state.database, state.redis, state.limits.all())
     state.idempotency = Idempotency(member_of_all, seen_by, now)
     state.cursor_signer = Signer(settings.secret_key.get_secret_value(), "cursor")
 
     handlers.install(app)
-    app.add_middleware(RequestMiddleware, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        RequestMiddleware,
+        max_body_bytes=settings.max_body_bytes,
+        counts=state.metrics.requests,
+    )
     include_features(app)
     pages.install(app)
+    if serves_metrics:
+        install_metrics(app, state.metrics)
     openapi.install(app)
     return app
 

@@ -24,6 +24,7 @@ async def _auth_service(
         state.settings,
         state.counts,
         state.limits.sign_in_failures,
+        state.metrics.sign_ins,
     )
 
 

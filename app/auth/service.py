@@ -19,9 +19,12 @@ from app.core.clock import new_id
 from app.core.config import Settings
 from app.core.context import Context
 from app.core.database import Session
+from app.core.metrics import Outcomes
 from app.core.ratelimit import Limit
 from app.core.security import AccessTokens, InvalidToken, hash_opaque_token, new_opaque_token
 from app.users.service import UserService, account_key
+
+_GRANTS = ("password", "refresh_token")
 
 
 class TokenAuthenticator:
@@ -52,6 +55,7 @@ class AuthService:
         settings: Settings,
         counts: Counts,
         failures: Limit,
+        sign_ins: Outcomes,
     ) -> None:
         self._session = session
         self._repository = SessionRepository(session)
@@ -62,14 +66,16 @@ class AuthService:
         self._settings = settings
         self._counts = counts
         self._failures = failures
+        self._sign_ins = sign_ins
 
     async def grant(self, request: TokenRequest) -> TokenResponse:
         """The tokens that a grant gives. Raises an `OAuthError`."""
-        if request.grant_type == "password":
-            return await self._sign_in(request)
-        if request.grant_type == "refresh_token":
+        if request.grant_type not in _GRANTS:
+            raise UnsupportedGrantType
+        with self._sign_ins.counted(request.grant_type):
+            if request.grant_type == "password":
+                return await self._sign_in(request)
             return await self._refresh(request)
-        raise UnsupportedGrantType
 
     async def revoke(self, token: str) -> None:
         """End the session of a refresh or access token; another one is ignored (RFC 7009, 2.2)."""

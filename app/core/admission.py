@@ -4,7 +4,7 @@ All that Redis has to say to it is one round trip. Without Redis nobody is kept 
 limit counts in this process then, and nothing comes from the cache.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from starlette.types import Scope
@@ -46,6 +46,10 @@ class Limits:
                 "sign-in-failures", failures, failures / 60, holds_without_redis=True
             ),
         )
+
+    def all(self) -> list[Limit]:
+        """Each of them."""
+        return [getattr(self, field.name) for field in fields(self)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,6 @@ class Admission:
         if refusal is not None:
             raise refusal
         if principal is not None:
-            state["principal"] = principal
             missing = (terms.scopes or frozenset()) - principal.scopes
             if missing:
                 raise InsufficientScope(sorted(missing))
@@ -149,9 +152,12 @@ class Admission:
         if terms.scopes is None:
             return None, None
         try:
-            return await self._authenticator.authenticate(bearer_token(scope)), None
+            principal = await self._authenticator.authenticate(bearer_token(scope))
         except AppError as error:
             return None, error
+        # Also for one that is refused: the log says who it was.
+        scope["state"]["principal"] = principal
+        return principal, None
 
     def _callers(self, scope: Scope, terms: Terms, principal: Principal | None) -> list[Caller]:
         """Each limit that counts, and whose calls it counts."""

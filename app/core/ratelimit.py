@@ -60,7 +60,8 @@ class RateLimited(AppError):
 class Limit:
     """So many calls at once, and then `per_second` for long, of each caller.
 
-    `name` is that of the policy in `RateLimit-Policy`.
+    `name` is that of the policy in `RateLimit-Policy`. `allowed` and `refused` count the calls of
+    all callers that this process has asked about.
     """
 
     def __init__(
@@ -72,8 +73,17 @@ class Limit:
         self.share = ceil(_SECOND / per_second)
         self.span = quota * self.share
         self.holds_without_redis = holds_without_redis
+        self.allowed = self.refused = 0
         policy = b'"%b";q=%d;w=%d' % (self.name, quota, ceil(quota / per_second))
         self.policy = (b"ratelimit-policy", policy)
+
+    def verdict(self, *, is_allowed: bool, full_in: int) -> "Verdict":
+        """What it says to a call, which is counted."""
+        if is_allowed:
+            self.allowed += 1
+        else:
+            self.refused += 1
+        return Verdict(self, is_allowed, full_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +123,7 @@ def read(limit: Limit, reply: Any) -> Verdict | None:
     if not isinstance(reply, list):
         return None
     allowed, full_in = reply
-    return Verdict(limit, bool(allowed), full_in)
+    return limit.verdict(is_allowed=bool(allowed), full_in=full_in)
 
 
 def _key(limit: Limit, caller: bytes) -> bytes:
@@ -134,12 +144,12 @@ class LocalCounts:
         now = int(self._clock() * _SECOND)
         full = max(self._full.get(key, 0), now)
         if full + limit.share - now > limit.span:
-            return Verdict(limit, is_allowed=False, full_in=full - now)
+            return limit.verdict(is_allowed=False, full_in=full - now)
         self._full[key] = full + limit.share
         self._full.move_to_end(key)
         if len(self._full) > _MAX_REMEMBERED:
             self._full.popitem(last=False)
-        return Verdict(limit, is_allowed=True, full_in=full + limit.share - now)
+        return limit.verdict(is_allowed=True, full_in=full + limit.share - now)
 
     def give_back(self, limit: Limit, caller: bytes) -> None:
         """Let a call not count."""

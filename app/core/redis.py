@@ -145,6 +145,11 @@ class Redis:
         self._noticed_at = 0.0
         self._is_missed = False
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether it was there when it was last looked for."""
+        return self._connection is not None
+
     def on_connect(self, greeting: Callable[[], Sequence[Command]]) -> None:
         """Say these commands on each new connection, before anybody uses it."""
         self._greetings.append(greeting)
