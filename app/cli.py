@@ -33,11 +33,10 @@ def main() -> None:
 def serve() -> None:
     """Migrate the database, then serve until Ctrl-C or SIGTERM."""
     with _explained(), _ended_by_signals(code=0):
-        settings = Settings()
-        from app.core import logs, serving
+        settings = _logging(Settings())
+        from app.core import serving
         from app.core.metrics import Metrics
 
-        logs.configure(settings.log_level)
         metrics = Metrics()
         is_beside = settings.is_embedded and settings.metrics_port is None
 
@@ -56,14 +55,14 @@ def serve() -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the database's schema to the newest revision."""
-    with _explained(), _ended_by_signals(code=1), _servers(Settings()) as complete:
+    with _explained(), _ended_by_signals(code=1), _servers(_logging(Settings())) as complete:
         _upgrade(complete)
 
 
 @cli.command()
 def purge() -> None:
     """Delete what is kept for a while only: answers under an Idempotency-Key, after 24 hours."""
-    with _explained(), _ended_by_signals(code=1), _servers(Settings()) as complete:
+    with _explained(), _ended_by_signals(code=1), _servers(_logging(Settings())) as complete:
         _upgrade(complete)
         from app.core import idempotency
         from app.core.clock import utc_now
@@ -108,6 +107,14 @@ def settings() -> None:
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"
         typer.echo(f"| `{_variable(name)}` | {default} | {field.description} |")
+
+
+def _logging(settings: Settings) -> Settings:
+    """The settings, once what is logged from here on goes by them."""
+    from app.core import logs
+
+    logs.configure(settings.log_level)
+    return settings
 
 
 def _servers(settings: Settings) -> AbstractContextManager[Settings]:

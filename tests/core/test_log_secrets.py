@@ -12,6 +12,7 @@ from uvicorn.lifespan.on import LifespanOn
 
 from app.core.config import Settings
 from app.core.database import Database
+from app.core.middleware import RequestMiddleware
 from app.core.redis import Redis
 from app.main import create_app
 from tests.apps import client_of, running
@@ -122,8 +123,7 @@ class TestDatabase:
         other = FastAPI(openapi_url=None)
         other.state.database = app.state.database
         other.add_api_route("/ask", ask)
-        middleware = next(m for m in app.user_middleware if "counts" in m.kwargs)
-        other.add_middleware(middleware.cls, **middleware.kwargs)
+        other.add_middleware(RequestMiddleware, max_body_bytes=1_000)
         with logged() as log:
             async with client_of(other) as asking:
                 assert (await asking.get("/ask")).status_code == 500

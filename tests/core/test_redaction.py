@@ -1,6 +1,5 @@
 """What a log may say."""
 
-import logging
 import traceback
 from datetime import UTC, datetime
 from typing import Any
@@ -94,7 +93,7 @@ class TestOtherLibraries:
 
     def test_are_not_quoted_with_a_traceback(self) -> None:
         try:
-            raise logging.raiseExceptions and LookupError("geheim\nMore: geheim")
+            raise LookupError("geheim\nMore: geheim")
         except LookupError:
             event, places = foreign(traceback.format_exc(), ())
         assert event == "an error"
