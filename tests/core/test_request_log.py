@@ -123,6 +123,14 @@ def small() -> FastAPI:
     async def fails() -> None:
         raise ValueError("geheim-4711")
 
+    @app.get("/breaks-off")
+    async def breaks_off() -> Response:
+        async def body() -> AsyncIterator[bytes]:
+            yield b"half"
+            raise ValueError("geheim-4711")
+
+        return StreamingResponse(body())
+
     @app.get("/waits")
     async def waits() -> None:
         app.state.reached.set()
@@ -152,6 +160,15 @@ async def test_of_an_error_follows_what_is_said_of_the_error(small: FastAPI) -> 
     assert "geheim" not in log.text
     assert (request["level"], request["status"]) == ("warning", 500)
     assert request["outcome"] == "completed"
+
+
+async def test_is_left_by_one_that_breaks_off(small: FastAPI) -> None:
+    with logged() as log:
+        async with client_of(small) as client:
+            with pytest.raises(ValueError, match="geheim"):
+                await client.get("/breaks-off")
+        [entry] = log.entries
+    assert (entry["level"], entry["status"], entry["outcome"]) == ("warning", 200, "failed")
 
 
 async def test_is_left_by_one_that_is_cancelled(small: FastAPI) -> None:
