@@ -25,18 +25,27 @@ def _fail() -> None:
 @pytest.mark.parametrize("get", [logging.getLogger, structlog.get_logger])
 def test_each_entry_is_one_json_object_on_one_line(log: Logged, get: object) -> None:
     assert callable(get)
-    get("app.b").warning("first\nsecond\r\u2028\ud800")
+    get("app.b").warning("first\nsecond\r\u2028")
 
     [line] = log.text.splitlines()
     [entry] = log.entries
     assert (entry["event"], entry["level"], entry["logger"]) == (
-        "first\nsecond\r\u2028\ud800",
+        "first\nsecond\r\u2028",
         "warning",
         "app.b",
     )
     assert entry["timestamp"].endswith("Z")
     assert list(entry)[:3] == ["timestamp", "level", "event"]
     assert line.isascii()
+
+
+def test_half_a_character_breaks_nothing(log: Logged) -> None:
+    record = logging.makeLogRecord({"name": "app", "msg": "half \ud800"})
+    # Not through the logger: pytest, which keeps what is logged, cannot pass it on.
+    logging.getLogger().handlers[0].handle(record)
+
+    assert log.text.isascii()
+    assert [entry["event"] for entry in log.entries] == ["half \ud800"]
 
 
 def test_of_an_error_its_type_its_cause_and_the_places_are_said(log: Logged) -> None:
