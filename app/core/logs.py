@@ -10,7 +10,6 @@ import json
 import logging
 import sys
 import threading
-import time
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, TextIO
@@ -21,6 +20,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from app.core import redaction
+from app.core.clock import timestamp
 from app.core.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -48,8 +48,6 @@ class RequestLog:
         self._writer: Writer | None = None
         self._level = logging.CRITICAL
         self._console: Processor | None = None
-        self._second = 0
-        self._date = ""
 
     def to(self, writer: Writer, level: int, console: Processor | None) -> None:
         """Write there from now on, for a terminal if there is a renderer for it."""
@@ -75,7 +73,7 @@ class RequestLog:
         if level < self._level or self._writer is None:
             return
         entry: dict[str, Any] = {
-            "timestamp": self._now(),
+            "timestamp": timestamp(),
             "level": _LEVELS[level],
             "event": "request",
             "request_id": request_id,
@@ -97,15 +95,6 @@ class RequestLog:
     def dropped(self) -> int:
         """Lines, of whatever kind, that nobody read in time."""
         return 0 if self._writer is None else self._writer.dropped
-
-    def _now(self) -> str:
-        """RFC 3339 with milliseconds; the part that changes once a second is kept."""
-        now = time.time()
-        second = int(now)
-        if second != self._second:
-            self._date = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            self._second = second
-        return f"{self._date}.{int((now - second) * 1000):03d}Z"
 
 
 def _for_people(entry: dict[str, Any]) -> dict[str, Any]:
@@ -221,7 +210,7 @@ def _log_what_nobody_caught() -> None:
 
 
 def _add_time(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    event["timestamp"] = requests._now()
+    event["timestamp"] = timestamp()
     return event
 
 
