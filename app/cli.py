@@ -63,8 +63,9 @@ def migrate() -> None:
 def purge() -> None:
     """Delete what is kept for a while only: answers under an Idempotency-Key, after 24 hours."""
     with _explained(), _ended_by_signals(code=1), _servers(_logging(Settings())) as complete:
-        _upgrade(complete)
-        from app.core import idempotency
+        import asyncpg
+
+        from app.core import idempotency_keys
         from app.core.clock import utc_now
         from app.core.database import Database
         from app.core.errors import AppError
@@ -72,7 +73,7 @@ def purge() -> None:
         async def sweep() -> int:
             database = Database(complete)
             try:
-                return await idempotency.sweep(database, utc_now)
+                return await idempotency_keys.sweep(database, utc_now)
             finally:
                 await database.close()
 
@@ -80,6 +81,8 @@ def purge() -> None:
             count = asyncio.run(sweep())
         except AppError as error:
             raise StartError(error.detail) from error
+        except asyncpg.UndefinedTableError as error:
+            raise StartError("The schema is behind: run `tickbox migrate` first") from error
         typer.echo(f"Idempotency keys deleted: {count}")
 
 

@@ -20,13 +20,14 @@ from app.core.config import Settings
 from app.core.database import Database
 from app.core.health import Lifecycle
 from app.core.idempotency import Idempotency
+from app.core.idempotency_keys import sweep_hourly
 from app.core.metrics import Metrics
 from app.core.metrics import install as install_metrics
 from app.core.middleware import RequestMiddleware
 from app.core.passwords import PasswordHasher
 from app.core.redis import Redis
 from app.core.security import AccessTokens, Signer
-from app.projects.permissions import member_of_all, seen_by
+from app.projects.permissions import audience_of_all, may_edit_all, seen_by
 
 _DESCRIPTION = """
 Todos and projects for HTTP clients, Swagger UI and generated SDKs.
@@ -100,8 +101,11 @@ def create_app(
     )
     state.metrics = Metrics() if metrics is None else metrics
     state.metrics.watch(state.database, state.redis, state.limits.all())
-    state.idempotency = Idempotency(member_of_all, seen_by, now)
-    state.cursor_signer = Signer(settings.secret_key.get_secret_value(), "cursor")
+    secret = settings.secret_key.get_secret_value()
+    state.idempotency = Idempotency(
+        may_edit_all, audience_of_all, seen_by, Signer(secret, "idempotency"), now
+    )
+    state.cursor_signer = Signer(secret, "cursor")
 
     handlers.install(app)
     app.add_middleware(
@@ -121,13 +125,17 @@ def create_app(
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     await state.redis.start()
-    watching = asyncio.create_task(state.ended_sessions.watch())
+    going_on = [
+        asyncio.create_task(state.ended_sessions.watch()),
+        asyncio.create_task(sweep_hourly(state.database, state.now)),
+    ]
     try:
         yield
     finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        for task in going_on:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         state.password_hasher.close()
         await state.database.close()
         await state.redis.close()

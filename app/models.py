@@ -2,7 +2,7 @@
 
 from app.auth.models import RefreshToken, SignInSession
 from app.core.changes import changes
-from app.core.idempotency import keys
+from app.core.idempotency_keys import keys
 from app.core.tables import Base
 from app.projects.models import Project, ProjectMember
 from app.todos.models import Todo

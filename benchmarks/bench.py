@@ -16,18 +16,24 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from redis import Redis
-from sqlalchemy import text
 
 from app.core.config import Settings
-from app.core.database import Database
 from app.core.processes import StartError
-from app.core.statement import Statement
 from benchmarks import table
 from benchmarks.cases import CACHED_LIST, CASES, CREATE, HELLO, LIST, PATCH, READ, Case, Sender
-from benchmarks.load import Cell, measure, probe, warm_up, wrk
+from benchmarks.load import Cell, measure, probe, warm_up, wrk, wrk_version
 from benchmarks.people import Person, settle
-from benchmarks.servers import BenchmarkError, Peer, Server, cores, environment, started, stores
+from benchmarks.servers import (
+    BenchmarkError,
+    Peer,
+    Server,
+    cores,
+    environment,
+    started,
+    stores,
+    uncached,
+    versions,
+)
 from benchmarks.usual import token_for
 
 TICKBOX = "Tickbox"
@@ -36,8 +42,6 @@ TICKBOX = "Tickbox"
 def peers(settings: Settings, people: Mapping[Sender, Person]) -> list[Peer]:
     """Who is compared."""
     given = environment(settings)
-    # As in production, and once more without what would answer in the database's place.
-    uncached = {**given, "TICKBOX_CACHE_SECONDS": "0"}
     ids = {f"BENCH_{sender.upper()}": str(person.id) for sender, person in people.items()}
     tokens = {sender: person.token for sender, person in people.items()}
     usual_tokens = {sender: token_for(person.id, settings) for sender, person in people.items()}
@@ -50,8 +54,9 @@ def peers(settings: Settings, people: Mapping[Sender, Person]) -> list[Peer]:
             tokens=tokens,
             paths={**_paths(*CASES), CACHED_LIST: "/cached"},
         ),
+        # As in production, and once more without what would answer in the database's place.
         Peer(TICKBOX, serve, given, tokens, _paths(HELLO, CACHED_LIST, CREATE, PATCH)),
-        Peer(TICKBOX, serve, uncached, tokens, _paths(LIST, READ)),
+        Peer(TICKBOX, serve, uncached(settings), tokens, _paths(LIST, READ)),
         Peer(
             name="the usual way",
             arguments=("-m", "benchmarks.usual"),
@@ -135,11 +140,11 @@ def run(rounds: int, seconds: int, connections: Sequence[int], todos: int, folde
             for cell in measuring.round(connections, seconds, back=number % 2 == 1):
                 cells[-1].append(cell)
                 _say(f"round {number + 1} of {rounds}: {cell}")
-        versions = asyncio.run(_versions(settings))
+        present = asyncio.run(versions(settings))
     measured = table.Measured(cells)
     facts = (
-        f"{table.circumstances(versions)} {rounds} round(s) of {seconds} s a cell; {todos:,} "
-        f"todos each for who reads and who writes; load average before it {load:.1f}."
+        f"{table.circumstances(present, wrk_version())} {rounds} round(s) of {seconds} s a cell; "
+        f"{todos:,} todos each for who reads and who writes; load average before it {load:.1f}."
     )
     ratios = (
         "App CPU a request as a multiple of the floor's in the same round: median of the rounds "
@@ -147,16 +152,6 @@ def run(rounds: int, seconds: int, connections: Sequence[int], todos: int, folde
     )
     tables = table.ratio_table(measured, notes), table.full_table(measured, notes)
     return "\n\n".join((facts, ratios, tables[0], "Medians of the rounds:", tables[1]))
-
-
-async def _versions(settings: Settings) -> str:
-    database = Database(settings)
-    postgres = await database.primary.fetch_value(Statement(text("SHOW server_version")))
-    await database.close()
-    assert settings.redis_url is not None
-    with Redis.from_url(settings.redis_url.get_secret_value()) as redis:
-        valkey: Any = redis.info("server")
-    return f"PostgreSQL {postgres}, Valkey {valkey['valkey_version']}"
 
 
 def _say(line: str) -> None:

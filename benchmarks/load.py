@@ -47,6 +47,12 @@ def wrk() -> str:
     return path
 
 
+def wrk_version() -> str:
+    """Its name and version."""
+    said = subprocess.run([wrk(), "-v"], capture_output=True, text=True, check=False).stdout
+    return " ".join(said.split()[:2])
+
+
 def probe(server: Server, case: Case, todo_id: str) -> httpx.Response:
     """One request, to see that the peer does what the case says."""
     peer = server.peer

@@ -11,10 +11,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from sqlalchemy import text
 
 from app.core import migrations
 from app.core.config import Settings
+from app.core.database import Database
 from app.core.embedded import embedded
+from app.core.statement import Statement
 from benchmarks.cases import Case, Sender
 
 ROOT = Path(__file__).parents[1]
@@ -91,6 +97,27 @@ def environment(settings: Settings) -> dict[str, str]:
     # The limits count as ever, but let through what no user would send.
     limits = dict.fromkeys(("TICKBOX_LIMIT_USER_PER_SECOND", "TICKBOX_LIMIT_USER_BURST"), "1000000")
     return {**given, **limits, "TICKBOX_PORT": "0"}
+
+
+def uncached(settings: Settings) -> dict[str, str]:
+    """The same, without what would answer in the database's place."""
+    return {**environment(settings), "TICKBOX_CACHE_SECONDS": "0"}
+
+
+def tickbox(settings: Settings) -> Peer:
+    """`tickbox serve` by itself, compared with nothing, and without the cache."""
+    return Peer("Tickbox", ("-m", "app.cli", "serve"), uncached(settings), {}, {})
+
+
+async def versions(settings: Settings) -> str:
+    """Of the stores."""
+    database = Database(settings)
+    postgres = await database.primary.fetch_value(Statement(text("SHOW server_version")))
+    await database.close()
+    assert settings.redis_url is not None
+    with Redis.from_url(settings.redis_url.get_secret_value()) as redis:
+        valkey: Any = redis.info("server")
+    return f"PostgreSQL {postgres}, Valkey {valkey['valkey_version']}"
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import os
 import platform
 import re
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,11 +10,10 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.cases import CASES, Case
-from benchmarks.load import Cell, wrk
+from benchmarks.load import Cell
 
 FLOOR = "floor"
 README = Path(__file__).with_name("README.md")
-_MARKED = re.compile(r"(<!-- measured -->\n).*(\n<!-- /measured -->)", re.DOTALL)
 _PACKAGES = ("uvicorn", "uvloop", "httptools", "fastapi", "pydantic", "sqlalchemy", "asyncpg")
 
 
@@ -62,13 +60,13 @@ def ratio_table(measured: Measured, notes: dict[Case, str]) -> str:
             spread = f" ({min(ratios):.1f} to {max(ratios):.1f})" if len(ratios) > 1 else ""
             row.append(f"{median(ratios):.2f}{spread}" if ratios else "")
         rows.append(row)
-    return _table(head, rows)
+    return markdown(head, rows)
 
 
 def full_table(measured: Measured, notes: dict[Case, str]) -> str:
     """Everything that was measured."""
     head = ["case", "conn.", "peer", "requests/s", "p50 ms", "p99 ms", "app CPU µs", "/ floor's"]
-    return _table(head, list(_rows(measured, notes)))
+    return markdown(head, list(_rows(measured, notes)))
 
 
 def _rows(measured: Measured, notes: dict[Case, str]) -> Iterator[list[str]]:
@@ -89,25 +87,25 @@ def _rows(measured: Measured, notes: dict[Case, str]) -> Iterator[list[str]]:
                 ]
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def markdown(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---", "---", *["---:"] * (len(head) - 2)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def circumstances(stores: str) -> str:
-    """When, where and with what."""
+def circumstances(*others: str) -> str:
+    """When, where and with what: this machine's packages, and `others`."""
     cpu = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-    tool = subprocess.run([wrk(), "-v"], capture_output=True, text=True, check=False).stdout
     return (
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC. "
         f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, "
-        f"Linux {platform.release()}. Python {platform.python_version()}, {packages}; {stores}; "
-        f"{' '.join(tool.split()[:2])}."
+        f"Linux {platform.release()}. Python {platform.python_version()}, "
+        f"{'; '.join((packages, *others))}."
     )
 
 
-def write(text: str) -> None:
-    """Put it into the README, in place of what was measured before."""
+def write(text: str, mark: str = "measured") -> None:
+    """Put it into the README between these marks, in place of what was measured before."""
+    marked = re.compile(rf"(<!-- {mark} -->\n).*(\n<!-- /{mark} -->)", re.DOTALL)
     readme = README.read_text()
-    README.write_text(_MARKED.sub(lambda match: f"{match[1]}{text}{match[2]}", readme))
+    README.write_text(marked.sub(lambda match: f"{match[1]}{text}{match[2]}", readme))

@@ -1,7 +1,7 @@
 """What a request costs: its round trips, to PostgreSQL a statement each, and to Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -10,7 +10,7 @@ from asyncpg.connection import LoggedQuery
 from fastapi import FastAPI
 from sqlalchemy import event
 
-from app.core.redis import Command
+from app.core.redis import HEARTBEAT, Command
 
 _sent: ContextVar[list[str] | None] = ContextVar("sent", default=None)
 
@@ -41,21 +41,20 @@ async def statements(app: FastAPI) -> AsyncIterator[list[str]]:
 @contextmanager
 def redis_calls(app: FastAPI) -> Iterator[list[list[str]]]:
     """The names of the commands that go to Redis, one list a round trip, until the block ends."""
-    redis = app.state.redis
-    ask, calls = redis.run, []
+    connection = app.state.redis._connection
+    ask = connection.ask
+    calls: list[list[str]] = []
 
-    async def run(*commands: Command) -> list[Any]:
-        names = [str(command[0]) for command in commands]
-        if names != ["PING"]:  # whether it is there is asked all the time
-            calls.append(names)
-        replies: list[Any] = await ask(*commands)
-        return replies
+    def noted(commands: Sequence[Command]) -> Any:
+        if HEARTBEAT not in commands:  # whether it is there is asked all the time
+            calls.append([str(command[0]) for command in commands])
+        return ask(commands)
 
-    redis.run = run
+    connection.ask = noted
     try:
         yield calls
     finally:
-        del redis.run
+        del connection.ask
 
 
 def _listen(connection: Any, *_: object) -> None:

@@ -1,5 +1,6 @@
 """What the OAuth routes ask for."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -22,8 +23,7 @@ async def _auth_service(
         state.ended_sessions,
         context,
         state.settings,
-        state.counts,
-        state.limits.sign_in_failures,
+        partial(state.counts.only, state.limits.sign_in_failures),
         state.metrics.sign_ins,
     )
 

@@ -25,7 +25,7 @@ from app.core.errors import AppError
 from app.core.passwords import PasswordHashingBusy
 from app.core.problems import problems
 from app.core.ratelimit import RateLimited
-from app.core.routing import Handler, Route, limited
+from app.core.routing import Handler, Route, StrictHandler, limited
 from app.core.routing import router as new_router
 
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -37,14 +37,14 @@ class OAuthRoute(Route):
 
     media_types = ("application/x-www-form-urlencoded",)
 
-    def get_route_handler(self) -> Handler:
+    def around(self, handle: StrictHandler) -> Handler:
         """What is wrong with the input is `invalid_request` (section 5.2)."""
-        handle = super().get_route_handler()
+        answer = super().around(handle)
 
         async def oauth(request: Request) -> Response:
             try:
                 _check_parameters(await request.body())
-                return await handle(request)
+                return await answer(request)
             except RequestValidationError as error:
                 fields = ", ".join(sorted({str(e["loc"][-1]) for e in error.errors()}))
                 raise InvalidRequest(f"Missing or not valid: {fields}.") from None

@@ -1,5 +1,7 @@
 """The rules of signing in: grants, refresh tokens, and whose an access token is."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,18 +15,19 @@ from app.auth.errors import (
 )
 from app.auth.repository import SessionRepository
 from app.auth.schemas import TokenRequest, TokenResponse
-from app.core.admission import Counts
 from app.core.authentication import SCOPES, Principal
 from app.core.clock import new_id
 from app.core.config import Settings
 from app.core.context import Context
 from app.core.database import Session
 from app.core.metrics import Outcomes
-from app.core.ratelimit import Limit
 from app.core.security import AccessTokens, InvalidToken, hash_opaque_token, new_opaque_token
 from app.users.service import UserService, account_key
 
 _GRANTS = ("password", "refresh_token")
+
+# What is done for an account, and which exception is a failure: these are allowed so often only.
+Failing = Callable[[bytes, type[Exception]], AbstractAsyncContextManager[None]]
 
 
 class TokenAuthenticator:
@@ -53,8 +56,7 @@ class AuthService:
         ended: EndedSessions,
         context: Context,
         settings: Settings,
-        counts: Counts,
-        failures: Limit,
+        failing: Failing,
         sign_ins: Outcomes,
     ) -> None:
         self._session = session
@@ -64,8 +66,7 @@ class AuthService:
         self._ended = ended
         self._context = context
         self._settings = settings
-        self._counts = counts
-        self._failures = failures
+        self._failing = failing
         self._sign_ins = sign_ins
 
     async def grant(self, request: TokenRequest) -> TokenResponse:
@@ -93,12 +94,10 @@ class AuthService:
             raise InvalidRequest("`username` and `password` are needed.")
         scopes = _requested(request.scope, frozenset(SCOPES))
         account = hash_opaque_token(account_key(request.username) or request.username)
-        # As one that fails until it is known better: many at once are no way around the limit.
-        await self._counts.take(self._failures, account)
-        user_id = await self._users.verify(request.username, request.password)
-        if user_id is None:
-            raise InvalidGrant
-        self._counts.give_back(self._failures, account)
+        async with self._failing(account, InvalidGrant):
+            user_id = await self._users.verify(request.username, request.password)
+            if user_id is None:
+                raise InvalidGrant
         session_id = new_id()
         refresh_token, token = self._new_refresh_token()
         await self._repository.start(

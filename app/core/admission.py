@@ -4,7 +4,11 @@ All that Redis has to say to it is one round trip. Without Redis nobody is kept 
 limit counts in this process then, and nothing comes from the cache.
 """
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, fields
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from starlette.types import Scope
@@ -73,23 +77,46 @@ class Counts:
         self._redis = redis
         self._local = LocalCounts()
 
-    async def take(self, limit: Limit, caller: bytes) -> None:
-        """Count a call. Raises `RateLimited`."""
-        try:
-            verdict = read(limit, (await self._redis.run(question(limit, caller)))[0])
-        except RedisAway:
-            verdict = self.without_redis(limit, caller)
+    def judge(self, limit: Limit, caller: bytes, replies: Iterator[Any]) -> Verdict | None:
+        """What Redis says in its next reply; if it says nothing of use, what this process says.
+
+        It is counted in the limit, for the metrics.
+        """
+        verdict = read(limit, next(replies, None))
+        if verdict is None and limit.holds_without_redis:
+            verdict = self._local.take(limit, caller)
+        if verdict is not None:
+            limit.count(is_allowed=verdict.is_allowed)
+        return verdict
+
+    @asynccontextmanager
+    async def only(
+        self, limit: Limit, caller: bytes, counted: type[Exception]
+    ) -> AsyncIterator[None]:
+        """Count what ends in this exception. Raises `RateLimited`.
+
+        Until it ends, it counts too: many at once are no way around the limit.
+        """
+        replies: list[Any] = []
+        with suppress(RedisAway):
+            replies = await self._redis.run(question(limit, caller))
+        verdict = self.judge(limit, caller, iter(replies))
         if verdict is not None:
             verdict.enforce()
+        try:
+            yield
+        except counted:
+            raise
+        except BaseException:
+            self._give_back(limit, caller, was_local=not replies)
+            raise
+        self._give_back(limit, caller, was_local=not replies)
 
-    def give_back(self, limit: Limit, caller: bytes) -> None:
-        """Let a call that was counted not count."""
-        self._redis.tell(giving_back(limit, caller))
-        self._local.give_back(limit, caller)
-
-    def without_redis(self, limit: Limit, caller: bytes) -> Verdict | None:
-        """What this process itself says, if it has to."""
-        return self._local.take(limit, caller) if limit.holds_without_redis else None
+    def _give_back(self, limit: Limit, caller: bytes, *, was_local: bool) -> None:
+        if was_local:
+            self._local.give_back(limit, caller)
+        else:
+            self._redis.tell(giving_back(limit, caller))
 
 
 class Admission:
@@ -124,13 +151,11 @@ class Admission:
             assert principal is not None
             commands.append(self._cache.question(principal, scope["path"], scope["query_string"]))
         replies: list[Any] = []
-        try:
-            if commands:
+        if commands:
+            with suppress(RedisAway):
                 replies = await self._redis.run(*commands)
-            verdicts = [read(caller[0], replies[n]) for n, caller in enumerate(callers)]
-        except RedisAway:
-            verdicts = [self._counts.without_redis(*caller) for caller in callers]
-        _enforce(verdicts, state["headers"])
+        judged = iter(replies)
+        _enforce([self._counts.judge(*caller, judged) for caller in callers], state["headers"])
         if refusal is not None:
             raise refusal
         if principal is not None:
@@ -165,7 +190,7 @@ class Admission:
             return []
         if principal is not None:
             return [(self._limits.user, principal.user_id.bytes)]
-        address = (scope.get("client") or ("",))[0].encode()
+        address = _network((scope.get("client") or ("",))[0])
         callers = [(self._limits.address, address)]
         if terms.limit is not None:
             callers.append((getattr(self._limits, terms.limit), address))
@@ -179,3 +204,15 @@ def _enforce(verdicts: list[Verdict | None], headers: list[tuple[bytes, bytes]])
         headers += verdict.headers()
     for verdict in said:
         verdict.enforce()
+
+
+@lru_cache(maxsize=10_000)
+def _network(address: str) -> bytes:
+    """Whose address it is: one of IPv6 is that of its /64, which is the least that anybody has."""
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address.encode()
+    if isinstance(ip, IPv6Address):
+        return (ip.ipv4_mapped or IPv6Address(int(ip) >> 64 << 64)).packed
+    return ip.packed

@@ -5,8 +5,13 @@ from typing import Any
 
 import orjson
 from fastapi import Request
+from fastapi.datastructures import QueryParams
+from starlette.types import Receive, Scope
 
 from app.core.errors import MalformedJson, MalformedRequest, UnsupportedMediaType
+
+# The value of a body that is not there.
+ABSENT = object()
 
 
 class _DuplicateKey(ValueError):
@@ -39,42 +44,58 @@ def parse_json(body: bytes) -> Any:
 
 
 class StrictRequest(Request):
-    """A request whose body was read and parsed already."""
+    """A request whose query and body were read already, and are not parsed again.
 
-    parsed: Any = None
+    `pairs` are the query's parameters in their order, `value` is the body's JSON.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self.pairs: list[tuple[str, str]] = []
+        self.value: Any = ABSENT
+
+    @classmethod
+    def of(cls, request: Request) -> "StrictRequest":
+        """The same request, with what was read of it."""
+        if isinstance(request, StrictRequest):
+            return request
+        strict = cls(request.scope, request.receive)
+        if hasattr(request, "_body"):
+            strict._body = request._body
+        return strict
+
+    @property
+    def query_params(self) -> QueryParams:
+        """As FastAPI reads them."""
+        return QueryParams(self.pairs)
 
     async def json(self) -> Any:
-        """The body's value, as `parse_json` made it."""
-        return self.parsed
+        """The body's value."""
+        return self.value
 
 
-async def read_body(request: Request, media_types: tuple[str, ...]) -> Request:
-    """The request, with its body read; JSON is parsed already, and not parsed again by FastAPI.
+async def read_body(request: StrictRequest, media_types: tuple[str, ...]) -> None:
+    """Read the body, and parse it if it is JSON.
 
     Raises `UnsupportedMediaType`, `MalformedRequest`, `MalformedJson`.
     """
     body = await request.body()
     if not body:
-        return request
+        return
     if request.headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMediaType(
             "Send the body without a content coding.", headers={"Accept-Encoding": "identity"}
         )
-    if len(request.headers.getlist("content-type")) > 1:
+    content_types = request.headers.getlist("content-type")
+    if len(content_types) > 1:
         raise MalformedRequest("The Content-Type header was sent more than once.")
-    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = parameters.replace('"', "").strip().lower()
-    if media_type.strip().lower() not in media_types or charset not in (
-        "",
-        "charset=utf-8",
-    ):
+    media_type, _, parameters = "".join(content_types).lower().partition(";")
+    media_type = media_type.strip()
+    charset = parameters.replace('"', "").strip()
+    if media_type not in media_types or charset not in ("", "charset=utf-8"):
         raise UnsupportedMediaType(
             f"Send {' or '.join(media_types)}.",
             headers={"Accept": ", ".join(media_types)},
         )
-    if not media_type.strip().lower().endswith("json"):
-        return request
-    strict = StrictRequest(request.scope, request.receive)
-    strict._body = body
-    strict.parsed = parse_json(body)
-    return strict
+    if media_type.endswith("json"):
+        request.value = parse_json(body)

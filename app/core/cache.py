@@ -12,20 +12,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
+from app.core import migrations
 from app.core.authentication import Principal
 from app.core.redis import Command, Redis
 
 _EPOCH = b"tickbox:epoch"
 _VERSION = b"tickbox:version:"
 _PAGE = b"tickbox:page:"
+# What one release kept, another one does not give: its representations may have other fields.
+_RELEASE = f"{version('tickbox')} {migrations.head()}".encode()
 _TOKEN_BYTES = 12
 # One that is lost is made anew, and what was read under it counts no more.
 _VERSION_SECONDS = 86400
 # A page of 200 descriptions can have 10 MB: rather asked for again than in the way of all others.
-_MAX_BYTES = 256 * 1024
+_MAX_BYTES = 128 * 1024
 
 Header = tuple[bytes, bytes]
 
@@ -63,7 +67,8 @@ class Cache:
     def question(self, principal: Principal, path: str, query: bytes) -> Command:
         """What to ask Redis for, so that `read` understands it."""
         viewer = _viewer(principal)
-        digest = blake2b(b"%b?%b" % (path.encode(), query), digest_size=16, key=viewer).digest()
+        asked = b"%b %b?%b" % (_RELEASE, path.encode(), query)
+        digest = blake2b(asked, digest_size=16, key=viewer).digest()
         return ("MGET", _EPOCH, _VERSION + principal.user_id.bytes, _PAGE + digest)
 
     def read(self, question: Command, reply: Any) -> Page | Slot | None:
@@ -71,19 +76,19 @@ class Cache:
         if not isinstance(reply, list):
             return None
         _, epoch_key, version_key, page_key = question
-        epoch, version, page = reply
-        if page is not None and epoch and version and page.startswith(epoch + version):
+        epoch, current, page = reply
+        if page is not None and epoch and current and page.startswith(epoch + current):
             etag, link, body = page[2 * _TOKEN_BYTES :].split(b"\n", 2)
             return Page(etag, link, body)
         # Said now, before anything is read: a write in between sets another one, and wins.
         if epoch is None:
             epoch = _token()
             self._redis.tell(("SET", epoch_key, epoch, "NX"))
-        if version is None:
-            version = _token()
-            self._redis.tell(("SET", version_key, version, "NX", "EX", _VERSION_SECONDS))
+        if current is None:
+            current = _token()
+            self._redis.tell(("SET", version_key, current, "NX", "EX", _VERSION_SECONDS))
         assert isinstance(page_key, bytes)
-        return Slot(page_key, epoch + version)
+        return Slot(page_key, epoch + current)
 
     def keep(self, slot: Slot, page: Page) -> None:
         """Remember an answer that was read after the slot was given."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from uuid import UUID
 
+import uuid_utils
 import uuid_utils.compat
 
 Now = Callable[[], datetime]
@@ -31,3 +32,8 @@ def _date(second: int) -> str:
 def new_id() -> UUID:
     """A UUIDv7 (RFC 9562, section 5.7): ordered by the time at which it was made."""
     return uuid_utils.compat.uuid7()
+
+
+def new_id_text() -> str:
+    """The same as text, for what needs no `UUID`: each request has one."""
+    return str(uuid_utils.uuid7())

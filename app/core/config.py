@@ -149,7 +149,9 @@ class Settings(BaseSettings):
         300, ge=1, description="Sign-ins that an address may try in a minute."
     )
     limit_sign_in_failures_per_minute: int = Field(
-        20, ge=1, description="Sign-ins to an account that may fail in a minute."
+        20,
+        ge=1,
+        description="Sign-ins to an account that may fail in a minute; one that still runs counts.",
     )
     max_body_bytes: int = Field(
         1 << 20, ge=1024, description="Largest request body; one over it is 413."

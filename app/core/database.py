@@ -10,7 +10,6 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Annotated, Any, Protocol
 from uuid import UUID
 
@@ -97,14 +96,26 @@ class Session(Connection):
         if self._lease is not None and not self._lease.is_valid:
             # What was done on it is lost: nothing may be answered as if it were kept.
             raise DatabaseUnavailable
-        await self._end("COMMIT")
-        if self._audience:
-            self.after_commit(partial(self._outdate, self._audience))
+        try:
+            await self._end("COMMIT")
+        except BaseException:
+            # It may have been kept all the same, and whoever tries again is told so.
+            await self._tell_audience()
+            raise
+        await self._tell_audience()
         for action in self._after_commit:
             try:
                 await action()
             except Exception:
                 logger.exception("an action after the commit failed")
+
+    async def _tell_audience(self) -> None:
+        """What they read before is outdated: it comes before the answer, whatever this says."""
+        if self._audience:
+            try:
+                await self._outdate(self._audience)
+            except Exception:
+                logger.exception("the cache could not be told of a commit")
 
     async def _rollback(self) -> None:
         try:

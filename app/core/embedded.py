@@ -62,7 +62,7 @@ VALKEY = {
     "save": "",
     "appendonly": "no",
     "maxmemory": "128mb",
-    "maxmemory-policy": "allkeys-lru",
+    "maxmemory-policy": "volatile-ttl",
     "loglevel": "warning",
 }
 

@@ -7,66 +7,24 @@ get it is told that the first is in progress.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
 from hashlib import blake2b
 from typing import Any
-from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import (
-    Column,
-    DateTime,
-    Index,
-    LargeBinary,
-    SmallInteger,
-    Table,
-    Text,
-    Uuid,
-    bindparam,
-    cast,
-    delete,
-    func,
-    literal_column,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import Uuid, cast, null, select
 from sqlalchemy.sql import ColumnElement
 
 from app.core.authentication import Principal
 from app.core.clock import Now
-from app.core.database import Database, Session
-from app.core.errors import (
-    Conflict,
-    FieldError,
-    MalformedRequest,
-    NotFound,
-    ValidationFailed,
-)
-from app.core.statement import Statement
-from app.core.tables import Base
+from app.core.database import Session
+from app.core.errors import Conflict, FieldError, MalformedRequest, NotFound, ValidationFailed
+from app.core.idempotency_keys import CLAIM, KEEP, RETENTION, keys, mine
+from app.core.security import Signer
+from app.core.statement import AUDIENCE, Statement
 
-RETENTION = timedelta(hours=24)
 _MAX_LENGTH = 255
-_SWEEP_ROWS = 10_000
-# What an answer has besides its body; the rest is the same for all answers.
-_HEADERS = ("content-type", "etag", "location")
-
-keys = Table(
-    "idempotency_keys",
-    Base.metadata,
-    Column("user_id", Uuid, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("fingerprint", LargeBinary, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    # The answer; empty only while the transaction runs.
-    Column("status", SmallInteger, nullable=True),
-    Column("headers", ARRAY(Text), nullable=True),
-    Column("body", LargeBinary, nullable=True),
-    Column("project_ids", ARRAY(Uuid), nullable=True),
-    Index("ix_idempotency_keys_created_at", "created_at"),
-)
+# What an answer has besides its body; the rest is the same for all answers, or is of its request.
+_HEADERS = ("content-type", "etag", "location", "cache-control", "vary")
 
 
 class IdempotencyKeyReused(ValidationFailed):
@@ -102,52 +60,6 @@ class Replay(Exception):
         return Response(self._body, self._status, headers)
 
 
-def _columns(*names: str) -> dict[str, ColumnElement[Any]]:
-    return {name: bindparam(name, type_=keys.c[name].type) for name in names}
-
-
-_mine = (
-    keys.c.user_id == bindparam("user_id", type_=Uuid),
-    keys.c.key == bindparam("key", type_=Text),
-)
-_expired_at: ColumnElement[Any] = bindparam("expired_at", type_=DateTime(timezone=True))
-_lock = func.pg_try_advisory_xact_lock(
-    func.hashtextextended(
-        func.concat(bindparam("user_id", type_=Uuid), bindparam("key", type_=Text)),
-        literal_column("1"),
-    )
-)
-_claimed = insert(keys).from_select(
-    ["user_id", "key", "fingerprint", "created_at"],
-    select(*_columns("user_id", "key", "fingerprint", "created_at").values()).where(_lock),
-    include_defaults=False,
-)
-_CLAIM = Statement(
-    _claimed.on_conflict_do_update(
-        index_elements=["user_id", "key"],
-        set_={
-            "fingerprint": _claimed.excluded.fingerprint,
-            "created_at": _claimed.excluded.created_at,
-        },
-        where=or_(keys.c.created_at < _expired_at, keys.c.status.is_(None)),
-    ).returning(keys.c.user_id)
-)
-_KEEP = Statement(
-    update(keys)
-    .where(*_mine)
-    .values(**_columns("status", "headers", "body", "project_ids"))
-    .returning(keys.c.user_id)
-)
-_oldest = select(keys.c.user_id, keys.c.key).where(keys.c.created_at < _expired_at)
-_SWEEP = Statement(
-    delete(keys)
-    .where(
-        func.row(keys.c.user_id, keys.c.key).in_(_oldest.limit(literal_column(str(_SWEEP_ROWS))))
-    )
-    .returning(cast(keys.c.user_id, Text))
-)
-
-
 class Claim:
     """One request under a key."""
 
@@ -160,11 +72,11 @@ class Claim:
     async def begin(self, session: Session) -> None:
         """Be the first, or raise `Replay`, `IdempotencyKeyReused` or `IdempotencyInProgress`.
 
-        Raises `NotFound` instead of showing again what the caller may no longer see.
+        Raises `NotFound` instead of showing again what the caller may no longer change.
         """
         now = self._now()
         times = {"created_at": now, "expired_at": now - RETENTION}
-        if await session.fetch_one(_CLAIM, **self._params, **times) is not None:
+        if await session.fetch_one(CLAIM, **self._params, **times) is not None:
             self._session = session
             return
         first = await session.fetch_one(self._look, **self._params)
@@ -178,7 +90,7 @@ class Claim:
                     ),
                 )
             )
-        if not first["may_see"]:
+        if not first["may_edit"]:
             raise NotFound
         raise Replay(first["status"], first["headers"], first["body"])
 
@@ -186,7 +98,7 @@ class Claim:
         """Write down the answer, in the transaction that it tells of."""
         if self._session is not None and response.status_code < 300:
             await self._session.fetch_one(
-                _KEEP,
+                KEEP,
                 user_id=self._params["user_id"],
                 key=self._params["key"],
                 status=response.status_code,
@@ -199,17 +111,20 @@ class Claim:
 class Idempotency:
     """The keys of all users.
 
-    `may_see` is the condition on an array of project ids that a principal may see all of these,
-    and `seen_by` gives the parameters that it takes.
+    Of an array of project ids `may_edit` is the condition that a principal may change what is in
+    all of them, and `audience` the users who see it; `seen_by` gives the parameters of these.
     """
 
     def __init__(
         self,
-        may_see: Callable[[ColumnElement[Any]], ColumnElement[bool]],
+        may_edit: Callable[[ColumnElement[Any]], ColumnElement[bool]],
+        audience: Callable[[ColumnElement[Any]], ColumnElement[Any]],
         seen_by: Callable[[Principal], Mapping[str, Any]],
+        signer: Signer,
         now: Now,
     ) -> None:
         self._seen_by = seen_by
+        self._signer = signer
         self._now = now
         self._look = Statement(
             select(
@@ -217,8 +132,11 @@ class Idempotency:
                 keys.c.status,
                 keys.c.headers,
                 keys.c.body,
-                may_see(keys.c.project_ids).label("may_see"),
-            ).where(*_mine)
+                may_edit(keys.c.project_ids).label("may_edit"),
+                # So that who is told again reads nothing older either.
+                cast(null(), Uuid).label("project_id"),
+                audience(keys.c.project_ids).label(AUDIENCE),
+            ).where(*mine)
         )
 
     async def claim(self, request: Request, principal: Principal) -> Claim | None:
@@ -244,13 +162,16 @@ class Idempotency:
             **self._seen_by(principal),
             "user_id": principal.user_id,
             "key": key,
-            "fingerprint": _fingerprint(request, await request.body()),
+            "fingerprint": self._signer.sign(_identity(request, await request.body())),
         }
         return Claim(self._look, params, self._now)
 
 
-def _fingerprint(request: Request, body: bytes) -> bytes:
-    """What makes a request the same: its method, address, precondition and body."""
+def _identity(request: Request, body: bytes) -> bytes:
+    """What makes a request the same: its method, address, precondition and body.
+
+    It is signed before it is stored: from a plain hash a short secret in a body could be guessed.
+    """
     scope = request.scope
     digest = blake2b(digest_size=32)
     parts: Iterable[bytes] = (
@@ -264,15 +185,3 @@ def _fingerprint(request: Request, body: bytes) -> bytes:
     for part in parts:
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.digest()
-
-
-async def sweep(database: Database, now: Now) -> int:
-    """Delete the keys that are older than the retention, some at a time; how many there were."""
-    swept = 0
-    while True:
-        gone: list[UUID] = [
-            row[0] for row in await database.primary.fetch_all(_SWEEP, expired_at=now() - RETENTION)
-        ]
-        swept += len(gone)
-        if len(gone) < _SWEEP_ROWS:
-            return swept

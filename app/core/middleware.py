@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core import logs
-from app.core.clock import new_id
+from app.core.clock import new_id_text
 from app.core.errors import AppError, ContentTooLarge, InternalError, MalformedRequest
 from app.core.handlers import problem
 from app.core.metrics import RequestCounts
@@ -190,7 +190,7 @@ def _request_id(scope: Scope) -> bytes:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _SANE_ID.fullmatch(value) and not _is_secret(value):
             return bytes(value)
-    return str(new_id()).encode()
+    return new_id_text().encode()
 
 
 def _is_secret(value: bytes) -> bool:

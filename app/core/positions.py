@@ -28,8 +28,13 @@ _ticks = _Ticks()
 
 def last_position() -> str:
     """A position after all that were made before: the time, and randomness against ties."""
-    number, digits = _ticks.next(), ""
-    for _ in range(_WIDTH):
+    ties = secrets.randbelow(len(_DIGITS) ** _RANDOM)
+    return _written(_ticks.next(), _WIDTH) + _written(ties, _RANDOM)
+
+
+def _written(number: int, width: int) -> str:
+    digits = ""
+    for _ in range(width):
         number, digit = divmod(number, len(_DIGITS))
         digits = _DIGITS[digit] + digits
-    return digits + "".join(secrets.choice(_DIGITS) for _ in range(_RANDOM))
+    return digits

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, get_origin
 from urllib.parse import parse_qsl
 
-from fastapi.datastructures import QueryParams
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import ParamTypes
 from fastapi.routing import APIRoute
@@ -29,7 +28,7 @@ def _is_list(annotation: Any) -> bool:
     )
 
 
-def parse_query(raw: bytes, known: Mapping[str, bool]) -> QueryParams:
+def parse_query(raw: bytes, known: Mapping[str, bool]) -> list[tuple[str, str]]:
     """A query's parameters, of those that are known, each of which may be repeated or not.
 
     Raises `ValidationFailed` for what would be ignored or read wrongly: unknown names,
@@ -64,4 +63,4 @@ def parse_query(raw: bytes, known: Mapping[str, bool]) -> QueryParams:
         seen.add(name)
     if errors:
         raise ValidationFailed(errors=tuple(errors))
-    return QueryParams(pairs)
+    return pairs

@@ -21,7 +21,11 @@ from app.core.redis import Command
 _SECOND = 1_000_000  # in Redis's microseconds
 _MAX_REMEMBERED = 100_000
 
-# KEYS: whom it is about. ARGV: microseconds that a call takes, and that the quota takes.
+# Milliseconds for which a count is kept although it says nothing any more: longer than any page of
+# the cache is, so that Redis, when it is full, drops those first (`volatile-ttl`).
+_KEPT = 3_600_000
+
+# KEYS: whom it is about. ARGV: microseconds that a call takes, and that the quota takes; and _KEPT.
 # Gives whether it is let through, and the microseconds until the whole quota is there.
 _SCRIPT = b"""
 local now = redis.call('TIME')
@@ -31,7 +35,8 @@ local full = tonumber(redis.call('GET', KEYS[1]) or 0)
 if full < now then full = now end
 if full + share - now > quota then return {0, full - now} end
 full = full + share
-redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000))
+local kept = math.ceil((full - now) / 1000) + ARGV[3]
+redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', kept)
 return {1, full - now}
 """
 
@@ -77,13 +82,12 @@ class Limit:
         policy = b'"%b";q=%d;w=%d' % (self.name, quota, ceil(quota / per_second))
         self.policy = (b"ratelimit-policy", policy)
 
-    def verdict(self, *, is_allowed: bool, full_in: int) -> "Verdict":
-        """What it says to a call, which is counted."""
+    def count(self, *, is_allowed: bool) -> None:
+        """Count what it said to a call."""
         if is_allowed:
             self.allowed += 1
         else:
             self.refused += 1
-        return Verdict(self, is_allowed, full_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class Verdict:
 
 def question(limit: Limit, caller: bytes) -> Command:
     """What to tell Redis of a call by `caller`; `read` understands the reply."""
-    return ("EVAL", _SCRIPT, 1, _key(limit, caller), limit.share, limit.span)
+    return ("EVAL", _SCRIPT, 1, _key(limit, caller), limit.share, limit.span, _KEPT)
 
 
 def giving_back(limit: Limit, caller: bytes) -> Command:
@@ -123,7 +127,7 @@ def read(limit: Limit, reply: Any) -> Verdict | None:
     if not isinstance(reply, list):
         return None
     allowed, full_in = reply
-    return limit.verdict(is_allowed=bool(allowed), full_in=full_in)
+    return Verdict(limit, bool(allowed), full_in)
 
 
 def _key(limit: Limit, caller: bytes) -> bytes:
@@ -144,12 +148,12 @@ class LocalCounts:
         now = int(self._clock() * _SECOND)
         full = max(self._full.get(key, 0), now)
         if full + limit.share - now > limit.span:
-            return limit.verdict(is_allowed=False, full_in=full - now)
+            return Verdict(limit, is_allowed=False, full_in=full - now)
         self._full[key] = full + limit.share
         self._full.move_to_end(key)
         if len(self._full) > _MAX_REMEMBERED:
             self._full.popitem(last=False)
-        return limit.verdict(is_allowed=True, full_in=full + limit.share - now)
+        return Verdict(limit, is_allowed=True, full_in=full + limit.share - now)
 
     def give_back(self, limit: Limit, caller: bytes) -> None:
         """Let a call not count."""

@@ -29,6 +29,9 @@ NOTICED = 0.05
 _MOMENT = 0.005
 
 Command = tuple[bytes | str | int, ...]
+
+# A write: one that is refused tells that Redis cannot be told of anything any more.
+HEARTBEAT: Command = ("SET", "tickbox:alive", "", "EX", 60)
 _INCOMPLETE = object()
 
 
@@ -56,7 +59,8 @@ class _Connection(asyncio.Protocol):
         self._waiting: deque[_Exchange] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
-        self._was_silent = False
+        # Given up since it was of no use, rather than closed by Redis.
+        self.was_silent = False
         self.is_open = True
 
     # uvloop's transports are no subclasses, and this one is never anything else.
@@ -65,11 +69,6 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self.give_up()
-
-    @property
-    def was_silent(self) -> bool:
-        """Whether it was given up since no reply came, rather than closed by Redis."""
-        return self._was_silent
 
     def ask(self, commands: Sequence[Command]) -> "asyncio.Future[list[Any]]":
         """Send these; the future has their replies, or `RedisAway`."""
@@ -96,11 +95,12 @@ class _Connection(asyncio.Protocol):
         except (hiredis.ProtocolError, IndexError):
             self.give_up()
 
-    def give_up(self) -> None:
+    def give_up(self, *, is_silent: bool = False) -> None:
         """Nobody waits any longer. What was sent is still delivered: the end comes after it."""
         if not self.is_open:
             return
         self.is_open = False
+        self.was_silent = is_silent
         if self._timer is not None:
             self._timer.cancel()
         self._transport.close()
@@ -123,8 +123,7 @@ class _Connection(asyncio.Protocol):
             return
         oldest = self._waiting[0]
         if oldest is suspect:
-            self._was_silent = True
-            self.give_up()
+            self.give_up(is_silent=True)
             return
         left = oldest.sent_at + PATIENCE - self._loop.time()
         if left > 0:
@@ -180,6 +179,18 @@ class Redis:
             raise RedisAway
         return await self._connection.ask(commands)
 
+    async def _write(self, *commands: Command) -> None:
+        """Run these. Raises `RedisAway` too where Redis answers and takes nothing.
+
+        It is full, a replica, or cannot save: what it still gives is what it held before, and none
+        of it can be called outdated any more.
+        """
+        connection = self._connection
+        replies = await self.run(*commands)
+        if connection is not None and any(map(_is_error, replies)):
+            connection.give_up(is_silent=True)
+            raise RedisAway
+
     def tell(self, *commands: Command) -> None:
         """Send commands whose replies nobody waits for."""
         if self._connection is not None:
@@ -193,10 +204,9 @@ class Redis:
         """
         try:
             await self._connected(PATIENCE)
-            await self.run(*commands)
+            await self._write(*commands)
         except RedisAway:
-            loop = asyncio.get_running_loop()
-            await asyncio.sleep(max(0.0, self._noticed_at - loop.time()))
+            await asyncio.sleep(max(0.0, self._noticed_at - asyncio.get_running_loop().time()))
             return False
         return True
 
@@ -220,7 +230,7 @@ class Redis:
                     greeting += commands()
                 replies = await connection.ask(greeting)
             for reply in replies:
-                if isinstance(reply, hiredis.HiredisError):
+                if _is_error(reply):
                     raise reply
         except (OSError, TimeoutError, RedisAway, hiredis.HiredisError) as error:
             self._miss(type(error).__name__, isinstance(error, TimeoutError | RedisAway))
@@ -259,13 +269,14 @@ class Redis:
             commands.append(("AUTH", options.get("username") or "default", options["password"]))
         if options.get("db"):
             commands.append(("SELECT", options["db"]))
-        return commands or [("PING",)]
+        return [*commands, HEARTBEAT]
 
     def _lost(self, connection: _Connection) -> None:
         if connection is self._connection:
             self._connection = None
             silent = connection.was_silent
-            self._miss("it is silent" if silent else "it has closed the connection", silent)
+            reason = "it is silent, or takes nothing" if silent else "it has closed the connection"
+            self._miss(reason, silent)
 
     def _miss(self, reason: str, is_silent: bool) -> None:
         if not self._is_missed:
@@ -275,11 +286,15 @@ class Redis:
         self._is_missed = True
 
     async def _keep(self) -> None:
-        """Look whether Redis is there, ever again."""
+        """Look whether Redis is there and takes what it is told, ever again."""
         while True:
             await asyncio.sleep(INTERVAL)
             with suppress(RedisAway):
                 if self._connection is None:
                     await self._connected(CONNECT_PATIENCE)
                 else:
-                    await self.run(("PING",))
+                    await self._write(HEARTBEAT)
+
+
+def _is_error(reply: Any) -> bool:
+    return isinstance(reply, hiredis.HiredisError)

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Text,
     cast,
     func,
-    null,
     select,
     type_coerce,
 )
@@ -43,10 +42,9 @@ def answer_of(doc: CTE) -> Select[Any]:
     return select(doc.c.id, doc.c.version, as_text(doc.c.body).label("body"))
 
 
-def written(doc: CTE, audience: ColumnElement[Any] | None = None) -> Select[Any]:
-    """`answer_of` a write: also its project, and who sees there that something changed, if it did.
+def written(doc: CTE, audience: ColumnElement[Any]) -> Select[Any]:
+    """`answer_of` a write: also its project, and an array of the users who see what it says.
 
     `Session` goes by these two.
     """
-    told = null() if audience is None else audience
-    return answer_of(doc).add_columns(doc.c.project_id, told.label(AUDIENCE))
+    return answer_of(doc).add_columns(doc.c.project_id, audience.label(AUDIENCE))

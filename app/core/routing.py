@@ -1,39 +1,41 @@
 """What all routes share, once: FastAPI's own extension point, an `APIRoute` subclass.
 
 Before FastAPI sees a request, `admission` lets it in, or answers it from the cache. Before the
-dependencies are solved, input is read strictly (parameters, content type, JSON). After the
-endpoint, and before the commit, a `Stored` row or a `Listed` page becomes the answer, with its
-`ETag`, `Location` and `Link`, or a 304; what was read is cached, and what was written under an
-`Idempotency-Key` is kept with it.
+dependencies are solved (by `solving`, where that knows how), input is read strictly: parameters,
+content type, JSON. After the endpoint, and before the commit, a `Stored` row or a `Listed` page
+becomes the answer, with its `ETag`, `Location` and `Link`, or a 304; what was read is cached, and
+what was written under an `Idempotency-Key` is kept with it.
 """
 
 import functools
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from hashlib import blake2b
+from contextlib import AsyncExitStack
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.admission import Terms
 from app.core.authentication import bearer
-from app.core.body import read_body
-from app.core.cache import Page
+from app.core.body import StrictRequest, read_body
+from app.core.errors import Conflict, NotFound, PreconditionFailed
 from app.core.idempotency import Replay
 from app.core.query import known_parameters, parse_query
+from app.core.responses import (
+    ListedResponse,
+    Representation,
+    StoredResponse,
+    is_unchanged,
+    send_page,
+    unchanged,
+)
 from app.core.schemas import Listed, Stored
-
-# A shared cache may keep nothing, a private one asks each time: what is seen depends on who asks.
-_PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
-_RAW_PRIVATE = [(name.lower().encode(), value.encode()) for name, value in _PRIVATE.items()]
-_JSON = (b"content-type", b"application/json")
-_HIT = (b"x-cache", b"hit")
+from app.core.solving import Plan, Unplanned
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+StrictHandler = Callable[[StrictRequest], Coroutine[Any, Any, Response]]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -45,6 +47,11 @@ class Route(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, _answering(endpoint), **options)
+        try:
+            plan = Plan(self)
+        except Unplanned:
+            return
+        self.app = _planned(self.around(plan), has_contexts=plan.has_contexts)
 
     @functools.cached_property
     def terms(self) -> Terms:
@@ -73,11 +80,14 @@ class Route(APIRoute):
         if page is None:
             await super().handle(scope, receive, send)
         else:
-            await _send_page(page, scope, send)
+            await send_page(page, scope, send)
 
     def get_route_handler(self) -> Handler:
         """FastAPI's handler, between strict input and a conditional answer."""
-        handle = super().get_route_handler()
+        return self.around(super().get_route_handler())
+
+    def around(self, handle: StrictHandler) -> Handler:
+        """What all routes share, around FastAPI's handler or the plan that stands for it."""
         known = known_parameters(self)
         types = self.media_types
         methods = self.methods or set()
@@ -90,16 +100,15 @@ class Route(APIRoute):
         takes_key = self.takes_idempotency_key
 
         async def strict(request: Request) -> Response:
+            strict = StrictRequest.of(request)
             query = request.scope["query_string"]
             if query:
-                # So that Starlette does not parse it again.
-                request._query_params = parse_query(query, known)
+                strict.pairs = parse_query(query, known)
             if takes_body:
-                request = await read_body(request, types)
+                await read_body(strict, types)
             if is_read:
-                response = await handle(request)
-                return _read(request, response, is_cached=is_cached)
-            return await _write(request, handle, created=created, takes_key=takes_key)
+                return _read(strict, await handle(strict), is_cached=is_cached)
+            return await _write(strict, handle, created=created, takes_key=takes_key)
 
         return strict
 
@@ -151,72 +160,44 @@ def _answering(
     return answering
 
 
-class StoredResponse(Response):
-    """A row: its JSON, and its version as the `ETag`."""
+def _planned(handle: Handler, *, has_contexts: bool) -> ASGIApp:
+    """A route's app, in place of FastAPI's `request_response`.
 
-    media_type = "application/json"
-    depends_on_time = False
+    Errors become answers in the middleware around all routes, as those of no route do.
+    """
 
-    def __init__(self, stored: Stored) -> None:
-        super().__init__(stored.body, headers={"ETag": f'"{stored.version}"', **_PRIVATE})
-        self.stored = stored
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request = StrictRequest(scope, receive)
+        if has_contexts:
+            async with AsyncExitStack() as stack:
+                scope["fastapi_function_astack"] = stack
+                response = await handle(request)
+        else:
+            response = await handle(request)
+        await response(scope, receive, send)
 
-
-class ListedResponse(Response):
-    """A page, with a hash of it as the `ETag`."""
-
-    media_type = "application/json"
-
-    def __init__(self, listed: Listed) -> None:
-        cursor = orjson.dumps(listed.next_cursor).decode()
-        total = "" if listed.total is None else f',"total":{listed.total}'
-        items = ",".join(listed.items)
-        body = f'{{"items":[{items}],"next_cursor":{cursor}{total}}}'.encode()
-        etag = blake2b(body, digest_size=12).hexdigest()
-        super().__init__(body, headers={"ETag": f'"{etag}"', **_PRIVATE})
-        self.listed = listed
-        self.depends_on_time = listed.depends_on_time
+    return app
 
 
-def _read(request: Request, response: Response, *, is_cached: bool) -> Response:
+def _read(request: StrictRequest, response: Response, *, is_cached: bool) -> Response:
     """The answer to a read, as it leaves; one that the cache may give again is kept."""
+    if not isinstance(response, Representation):
+        return response
     if isinstance(response, ListedResponse):
-        _link_next(request, response)
-    if is_cached and isinstance(response, StoredResponse | ListedResponse):
+        response.link_next(request)
+    if is_cached:
         slot = request.scope["state"].get("slot")
         if slot is None or response.depends_on_time:
-            response.headers["X-Cache"] = "bypass"
+            response.raw_headers.append((b"x-cache", b"bypass"))
         else:
-            response.headers["X-Cache"] = "miss"
-            request.app.state.cache.keep(slot, _page_of(response))
-    etag = response.headers.get("etag")
-    if etag is not None and _is_unchanged(request.scope, etag.encode()):
-        names = ("etag", "cache-control", "vary", "link", "x-cache")
-        headers = {name: response.headers[name] for name in names if name in response.headers}
-        return Response(status_code=304, headers=headers)
-    return response
+            response.raw_headers.append((b"x-cache", b"miss"))
+            request.app.state.cache.keep(slot, response.page())
+    return unchanged(response) if is_unchanged(request.scope, response.etag) else response
 
 
-def _page_of(response: Response) -> Page:
-    headers = response.headers
-    return Page(headers["etag"].encode(), headers.get("link", "").encode(), bytes(response.body))
-
-
-async def _send_page(page: Page, scope: Scope, send: Send) -> None:
-    """A read that the cache answers, as `_read` would."""
-    headers = [(b"etag", page.etag), *_RAW_PRIVATE, _HIT]
-    if page.link:
-        headers.append((b"link", page.link))
-    status, body = 200, page.body
-    if _is_unchanged(scope, page.etag):
-        status, body = 304, b""
-    else:
-        headers += [_JSON, (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _write(request: Request, handle: Handler, *, created: bool, takes_key: bool) -> Response:
+async def _write(
+    request: StrictRequest, handle: StrictHandler, *, created: bool, takes_key: bool
+) -> Response:
     """The answer to a write, kept under its `Idempotency-Key` if it has one."""
     state = request.scope["state"]
     if takes_key:
@@ -226,27 +207,15 @@ async def _write(request: Request, handle: Handler, *, created: bool, takes_key:
         response = await handle(request)
     except Replay as replay:
         return replay.response()
+    except (NotFound, Conflict, PreconditionFailed):
+        # It tells of what others did, perhaps before they are told themselves.
+        if takes_key:
+            await request.app.state.cache.outdate([state["principal"].user_id])
+        raise
     if created and isinstance(response, StoredResponse):
         response.status_code = 201
-        response.headers["Location"] = f"{request.scope['path']}/{response.stored.id}"
+        location = f"{request.scope['path']}/{response.stored.id}"
+        response.raw_headers.append((b"location", location.encode()))
     if state.get("claim") is not None:
         await state["claim"].keep(response)
     return response
-
-
-def _link_next(request: Request, response: ListedResponse) -> None:
-    """RFC 8288."""
-    cursor = response.listed.next_cursor
-    if cursor is not None:
-        others = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"]
-        query = urlencode([*others, ("cursor", cursor)])
-        response.headers["Link"] = f'<{request.scope["path"]}?{query}>; rel="next"'
-
-
-def _is_unchanged(scope: Scope, etag: bytes) -> bool:
-    """RFC 9110, section 13.1.2: the weak comparison with `If-None-Match`."""
-    wanted = [value for name, value in scope["headers"] if name == b"if-none-match"]
-    if not wanted:
-        return False
-    tags = {tag.strip().removeprefix(b"W/") for tag in b",".join(wanted).split(b",")}
-    return b"*" in tags or etag in tags

@@ -1,5 +1,10 @@
 """SQLAlchemy Core statements, compiled once, for the driver."""
 
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg, PGDialect_asyncpg
@@ -41,3 +46,31 @@ class Statement:
     def arguments(self, params: dict[str, Any]) -> list[Any]:
         """The parameters' values, in the driver's order."""
         return [params[name] for name in self._names]
+
+
+_MAX_KNOWN = 2048
+_known: OrderedDict[tuple[object, ...], Statement] = OrderedDict()
+# One is enough, and leaves the event loop its share of the interpreter.
+_compiling = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
+
+
+async def when_compiled(
+    build: Callable[..., Statement], *arguments: object, **options: object
+) -> Statement:
+    """The statement that `build` makes of these, remembered.
+
+    For statements of many shapes: one takes up to 20 ms to compile, in a thread, so that others do
+    not wait for whoever is the first to ask for it.
+    """
+    key = (build, arguments, *options.items())
+    statement = _known.get(key)
+    if statement is None:
+        loop = asyncio.get_running_loop()
+        call = partial(build, *arguments, **options)
+        statement = await loop.run_in_executor(_compiling, call)
+        _known[key] = statement
+        if len(_known) > _MAX_KNOWN:
+            _known.popitem(last=False)
+    else:
+        _known.move_to_end(key)
+    return statement

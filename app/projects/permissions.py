@@ -16,6 +16,7 @@ from app.projects.models import Project, ProjectMember
 
 _projects = table_of(Project)
 _members = table_of(ProjectMember)
+_EDITORS = ("owner", "editor")
 
 
 def visible_to_principal(
@@ -57,26 +58,32 @@ def inbox_of_principal() -> Select[Any]:
 
 def audience_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
     """The users who see what is in a project."""
-    return (
-        select(func.array_agg(_members.c.user_id))
-        .where(_members.c.project_id == project_id)
-        .scalar_subquery()
-    )
+    return _users_of(_members.c.project_id == project_id)
 
 
-def member_of_all(project_ids: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether the principal is a member of all of these, deleted ones too."""
+def audience_of_all(project_ids: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The users who see what is in one of these."""
+    return _users_of(_members.c.project_id == any_(project_ids))
+
+
+def _users_of(where: ColumnElement[bool]) -> ColumnElement[Any]:
+    return select(func.array_agg(_members.c.user_id)).where(where).scalar_subquery()
+
+
+def may_edit_all(project_ids: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the principal may change what is in all of these, also where they are deleted."""
     limit: ColumnElement[Any] = bindparam("principal_project_id", type_=Uuid)
     mine = select(_members.c.project_id).where(
         _members.c.user_id == bindparam("principal_id", type_=Uuid),
         or_(limit.is_(None), _members.c.project_id == limit),
+        _members.c.role.in_(_EDITORS),
     )
     return project_ids.op("<@")(func.array(mine.scalar_subquery()))
 
 
 def may_edit(project: Any) -> ColumnElement[bool]:
     """Whether the role permits to change what is in the project, and the project allows it."""
-    return and_(project.c.role.in_(("owner", "editor")), project.c.archived.is_(False))
+    return and_(project.c.role.in_(_EDITORS), project.c.archived.is_(False))
 
 
 def seen_by(principal: Principal) -> dict[str, UUID | None]:

@@ -145,7 +145,7 @@ def patch(fields: frozenset[str]) -> Statement:
     )
     before = document(old, "before")
     if not values:
-        return Statement(written(before))
+        return Statement(written(before, array([_principal_id])))
     new = (
         update(projects)
         .where(projects.c.id == old.c.id)
@@ -160,7 +160,8 @@ def patch(fields: frozenset[str]) -> Statement:
     after = document(new, "after")
     answer = union_all(
         written(after, audience_of(after.c.project_id)),
-        written(before).where(~exists(select(after.c.id))),
+        # For who asks: what this says is there may be newer than what was read before.
+        written(before, array([_principal_id])).where(~exists(select(after.c.id))),
     )
     return Statement(answer.add_cte(record("project", _event(after, "project.updated", before))))
 

@@ -12,7 +12,7 @@ from app.core.pagination import Position
 from app.core.preconditions import Versions
 from app.core.repository import Repository
 from app.core.schemas import Stored, text_key
-from app.core.statement import Statement
+from app.core.statement import Statement, when_compiled
 from app.projects.errors import ProjectArchived
 from app.todos import queries, search, writes
 from app.todos.deletion import DELETE, LOCK_PROJECT
@@ -51,7 +51,8 @@ class TodoRepository(Repository):
         """Rows of `body`, `sort_key` and `id`; one more than asked for tells of a next page."""
         filters = filters_of(query)
         page = queries.page if query.q is None else search.page
-        statement = page(
+        statement = await when_compiled(
+            page,
             query.order,
             frozenset(filters),
             is_first=after is None,
@@ -91,7 +92,7 @@ class TodoRepository(Repository):
         """The todo as it then is. Raises `NotFound`, `Forbidden`, `VersionConflict`."""
         given = data.given()
         values |= _columns(given)
-        statement = writes.patch(frozenset(given))
+        statement = await when_compiled(writes.patch, frozenset(given))
         stored = await self._stored(statement, id=todo_id, versions=versions, **values)
         if stored is None:
             await self._explain(todo_id, versions)

@@ -35,7 +35,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.sql import ColumnElement
 
 from app.core.changes import record
@@ -106,6 +106,11 @@ def event_of(doc: CTE, event: str | ColumnElement[str], before: CTE | None = Non
 
 def _answer(doc: CTE) -> Select[Any]:
     return written(doc, audience_of(doc.c.project_id))
+
+
+def _unchanged(doc: CTE) -> Select[Any]:
+    """For who asks: what this says is there may be newer than what was read before."""
+    return written(doc, array([bindparam("principal_id", type_=Uuid)]))
 
 
 def _insert(name: str, place: Select[Any]) -> CTE:
@@ -209,7 +214,7 @@ def patch(fields: frozenset[str]) -> Statement:
         )
     if not values:
         unchanged = document(old, "unchanged")
-        return Statement(written(unchanged))
+        return Statement(_unchanged(unchanged))
     new = (
         update(todos)
         .where(todos.c.id == old.c.id)
@@ -222,7 +227,7 @@ def patch(fields: frozenset[str]) -> Statement:
         .cte("new")
     )
     before, after = document(old, "before"), document(new, "after")
-    answer = union_all(_answer(after), written(before).where(~exists(select(after.c.id))))
+    answer = union_all(_answer(after), _unchanged(before).where(~exists(select(after.c.id))))
     if "completed" not in fields:
         return Statement(answer.add_cte(record("todo", event_of(after, "todo.updated", before))))
     was_toggled = old.c.completed_at.is_(None) != new.c.completed_at.is_(None)

@@ -115,7 +115,8 @@ def _patch(fields: frozenset[str]) -> Statement:
     changed = _answer(new).add_columns(
         cast(null(), Uuid).label("project_id"), array([new.c.id]).label(AUDIENCE)
     )
-    unchanged = _answer(old).add_columns(null(), null()).where(~exists(select(new.c.id)))
+    unchanged = _answer(old).add_columns(null(), array([old.c.id]))
+    unchanged = unchanged.where(~exists(select(new.c.id)))
     return Statement(union_all(changed, unchanged))
 
 

@@ -7,7 +7,7 @@ from app.core.errors import VersionConflict
 from app.core.passwords import PasswordHashingBusy
 from app.core.preconditions import IfMatch
 from app.core.problems import problems
-from app.core.routing import Handler, Route, limited
+from app.core.routing import Handler, Route, StrictHandler, limited
 from app.core.schemas import Stored
 from app.users.dependencies import ReadUsers, WriteUsers
 from app.users.errors import EmailTaken
@@ -17,12 +17,12 @@ from app.users.schemas import UserCreate, UserRead, UserUpdate
 class UserRoute(Route):
     """Whatever its id, an account is at `/v1/users/me`, and for its owner only."""
 
-    def get_route_handler(self) -> Handler:
+    def around(self, handle: StrictHandler) -> Handler:
         """`Location` says where."""
-        handle = super().get_route_handler()
+        answer = super().around(handle)
 
         async def located(request: Request) -> Response:
-            response = await handle(request)
+            response = await answer(request)
             if "location" in response.headers:
                 response.headers["Location"] = "/v1/users/me"
             return response

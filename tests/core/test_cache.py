@@ -1,7 +1,9 @@
 """The response cache: what it gives, to whom, and for how long."""
 
-from collections.abc import AsyncIterator, Iterator
-from uuid import uuid4
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -11,8 +13,12 @@ from httpx import AsyncClient, Response
 from app.core.authentication import Principal
 from app.core.cache import Cache, Page, Slot
 from app.core.config import Settings
+from app.core.driver import run
+from app.core.errors import DatabaseUnavailable
 from tests import servers
 from tests.apps import client_of, running
+from tests.core.callers import Caller
+from tests.core.operations import OPERATIONS, Operation
 from tests.people import Json, Person, share, sign_in, until_cached
 
 PAGE = Page(b'"1"', b"", b'{"items":[]}')
@@ -135,16 +141,11 @@ class TestAfterAWrite:
         await ada.make_todo()
         assert state(await bob.get("/v1/todos")) == "hit"
 
-    async def test_that_changed_nothing_it_is_still_given(self, ada: Person) -> None:
+    async def test_that_was_not_understood_it_is_still_given(self, ada: Person) -> None:
         todo = await ada.make_todo("Same")
         url = f"/v1/todos/{todo['id']}"
         await until_cached(ada, url)
-        for body, status in (({"title": "Same"}, 200), ({}, 200), ({"title": ""}, 422)):
-            assert (await ada.client.patch(url, json=body)).status_code == status
-        conflict = {"If-Match": '"7"'}
-        assert (
-            await ada.client.patch(url, json={"title": "x"}, headers=conflict)
-        ).status_code == 412
+        assert (await ada.client.patch(url, json={"title": ""})).status_code == 422
         assert state(await ada.get(url)) == "hit"
 
     async def test_in_another_process_it_is_not_given(
@@ -159,6 +160,95 @@ class TestAfterAWrite:
             changed = await ada.client.patch(f"/v1/todos/{todo['id']}", json={"title": "Other"})
             listed = await elsewhere.get("/v1/todos")
         assert listed.json()["items"] == [changed.json()]
+
+
+WRITES = [
+    operation
+    for operation in OPERATIONS
+    if operation.method != "GET" and operation.path.startswith(("/v1/todos", "/v1/projects"))
+]
+
+
+@pytest.mark.parametrize("operation", WRITES, ids=str)
+async def test_every_write_tells_whom_it_concerns(ada: Person, operation: Operation) -> None:
+    caller = Caller(ada)
+    await caller.send(operation)  # what it needs is made once
+    caller = Caller(ada)
+    for name in operation.parameters("path"):
+        await caller._id(name)
+    await until_cached(ada, "/v1/projects")
+    answer = await caller.send(operation)
+    assert answer.is_success, answer.text
+    assert state(await ada.get("/v1/projects")) == "miss"
+
+
+class Held:
+    """An app in which the first write that is committed is not told to the cache, until later."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.committed = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self._tell = app.state.database._outdate
+        app.state.database._outdate = self
+
+    async def __call__(self, audience: Iterable[UUID]) -> None:
+        if not self.committed.is_set():
+            self.committed.set()
+            await self.go_on.wait()
+        await self._tell(audience)
+
+
+class TestBeforeItIsTold:
+    """What was committed a moment ago, another answer may tell of already."""
+
+    @pytest.mark.parametrize("way", ["replay", "the same again", "412", "404"])
+    async def test_nobody_is_given_less_than_he_knows(
+        self, settings: Settings, ada: Person, way: str
+    ) -> None:
+        todo = await ada.make_todo("Old")
+        url = f"/v1/todos/{todo['id']}"
+        method = "DELETE" if way == "404" else "PATCH"
+        body = None if way == "404" else {"title": "New"}
+        headers = {"Idempotency-Key": "k"} if way == "replay" else {}
+        async with (
+            running(settings) as app,
+            client_of(app, ada.tokens["access_token"]) as client,
+        ):
+            person = Person(app, client, ada.user, ada.tokens)
+            await until_cached(person, url)
+            held = Held(app)
+            first = asyncio.create_task(client.request(method, url, json=body, headers=headers))
+            await held.committed.wait()
+            if way == "412":
+                headers = {"If-Match": '"1"'}
+            second = await client.request(method, url, json=body, headers=headers)
+            read = await client.get(url)
+            held.go_on.set()
+            assert (await first).is_success
+
+        assert second.status_code == {"412": 412, "404": 404}.get(way, 200)
+        if way == "404":
+            assert read.status_code == 404
+        else:
+            assert (read.json()["title"], read.headers["etag"]) == ("New", '"2"')
+
+    async def test_nor_after_a_commit_whose_answer_was_lost(
+        self, settings: Settings, ada: Person, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        todo = await ada.make_todo("Old")
+        url = f"/v1/todos/{todo['id']}"
+
+        async def lost(lease: Any, sql: str, *arguments: Any, **options: Any) -> Any:
+            rows = await run(lease, sql, *arguments, **options)
+            if sql == "COMMIT":
+                raise DatabaseUnavailable
+            return rows
+
+        await until_cached(ada, url)
+        with monkeypatch.context() as patch:
+            patch.setattr("app.core.database.run", lost)
+            assert (await ada.client.patch(url, json={"title": "New"})).status_code == 503
+        assert (await ada.get(url)).json()["title"] == "New"
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def refusal(data_dir: Path) -> str:
 def test_runs_servers_for_the_length_of_the_block_and_finds_the_data_again(data_dir: Path) -> None:
     with embedded(Settings(data_dir=data_dir), durable=False) as settings:
         assert query(settings, "SELECT mark FROM marks") == "kept"
-        assert redis_options(settings)["maxmemory-policy"] == "allkeys-lru"
+        assert redis_options(settings)["maxmemory-policy"] == "volatile-ttl"
         servers = servers_of(data_dir)
         assert {"postgres", "valkey-server"} <= {server.name() for server in servers}
         # A Ctrl-C in the terminal goes to this process's session only.

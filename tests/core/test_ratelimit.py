@@ -7,11 +7,12 @@ from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
-from httpx import AsyncClient, Response
+from httpx import ASGITransport, AsyncClient, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.config import Settings
+from app.core.passwords import PasswordHashingBusy
 from app.core.ratelimit import Limit, LocalCounts, question, read
 from tests.apps import client_of, running
 from tests.core.answers import faults
@@ -105,6 +106,22 @@ class TestAddress:
             assert any(map(is_limited, answers[3:]))
             assert answers[0].headers["ratelimit-policy"] == '"address";q=3;w=3'
 
+    async def test_of_ipv6_is_that_of_its_network(self, settings: Settings) -> None:
+        slow: dict[str, Any] = {"limit_address_burst": 3, "limit_address_per_second": 1}
+        async with running(settings, **slow) as app:
+
+            async def limited(*addresses: str) -> bool:
+                answers = []
+                for address in addresses:
+                    transport = ASGITransport(app, client=(address, 1))
+                    async with AsyncClient(transport=transport, base_url="http://t") as client:
+                        answers.append(await client.get("/v1/todos"))
+                return any(map(is_limited, answers))
+
+            assert await limited(*(f"2001:db8::{n}" for n in range(1, 7)))
+            assert not await limited("2001:db8:0:1::1", "fe80::1%eth0", "198.51.100.7")
+            assert await limited(*["192.0.2.1", "::ffff:192.0.2.1"] * 3)
+
     @pytest.mark.parametrize(
         ("setting", "name"),
         [("limit_sign_ups_per_minute", "sign-up"), ("limit_sign_ins_per_minute", "sign-in")],
@@ -166,6 +183,24 @@ class TestAccount:
         assert [answer.status_code for answer in bad] == [400, 400, 400, 429]
         assert is_limited(late)
         assert other.status_code == 400
+
+    async def test_is_not_to_blame_for_what_fails_here(
+        self, settings: Settings, ada: Person, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with (
+            running(settings, limit_sign_in_failures_per_minute=3) as app,
+            client_of(app) as client,
+        ):
+
+            async def busy(*_: object) -> bool:
+                raise PasswordHashingBusy
+
+            with monkeypatch.context() as patch:
+                patch.setattr(app.state.password_hasher, "verify", busy)
+                busy_answers = [await sign_in(client, ada.user["email"]) for _ in range(5)]
+            good = await sign_in(client, ada.user["email"])
+        assert [answer.status_code for answer in busy_answers] == [503] * 5
+        assert good.status_code == 200
 
     async def test_is_not_guessed_at_faster_by_trying_at_once(
         self, settings: Settings, ada: Person

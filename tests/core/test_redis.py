@@ -2,13 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis as Client
 
 from app.core.config import Settings
 from app.core.redis import INTERVAL, NOTICED, PATIENCE, Redis, RedisAway
+from tests.apps import client_of, running
+from tests.faults.processes import Valkey
+from tests.people import Person, until_cached
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PONG = b"+PONG\r\n"
@@ -193,3 +199,51 @@ class TestAway:
                 await redis.insist(("PING",))
         lines = [record.getMessage() for record in caplog.records if "Redis" in record.message]
         assert lines == ["going on without Redis: ConnectionRefusedError"]
+
+
+class TestFull:
+    """It answers, and takes nothing: full, a replica, or unable to save."""
+
+    REFUSE = ("CONFIG", "SET", "min-replicas-to-write", "1")
+
+    @pytest.fixture
+    def own(self, tmp_path: Path) -> Iterator[str]:
+        """The URL of a Redis that only this test uses."""
+        valkey = Valkey(tmp_path / "valkey")
+        try:
+            yield valkey.start()
+        finally:
+            valkey.stop()
+
+    async def test_is_away_for_everybody_until_it_takes_something(self, own: str) -> None:
+        async with connected(own) as one, connected(own) as other:
+            await until_it_answers(one)
+            await one.run(self.REFUSE)
+            assert not await one.insist(("SET", "a", "b"))
+            assert not await answers(one)
+            async with asyncio.timeout(10):
+                while await answers(other):
+                    pass
+            admin = Client.from_url(own)
+            await admin.config_set("min-replicas-to-write", 0)
+            await admin.aclose()
+            await until_it_answers(one)
+            await until_it_answers(other)
+
+    async def test_gives_nothing_old_and_lets_nobody_guess(
+        self, settings: Settings, own: str, ada: Person
+    ) -> None:
+        changes: dict[str, Any] = {"redis_url": own, "limit_sign_in_failures_per_minute": 3}
+        todo = await ada.make_todo("Old")
+        url = f"/v1/todos/{todo['id']}"
+        async with (
+            running(settings, **changes) as app,
+            client_of(app, ada.tokens["access_token"]) as client,
+        ):
+            await until_cached(Person(app, client, ada.user, ada.tokens), url)
+            await app.state.redis.run(self.REFUSE)
+            assert (await client.patch(url, json={"title": "New"})).status_code == 200
+            assert (await client.get(url)).json()["title"] == "New"
+            form = {"grant_type": "password", "username": ada.user["email"], "password": "wrong"}
+            tries = [await client.post("/v1/oauth/token", data=form) for _ in range(5)]
+        assert [answer.status_code for answer in tries] == [400] * 3 + [429] * 2

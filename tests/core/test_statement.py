@@ -1,14 +1,15 @@
 """Statements: what the program says is in the SQL, what a client sends is a parameter."""
 
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Integer, Text, bindparam, case, literal, null, select, true
+from sqlalchemy import Integer, Text, bindparam, case, literal, literal_column, null, select, true
 
 from app.core.config import Settings
 from app.core.database import Database
-from app.core.statement import Statement
+from app.core.statement import Statement, when_compiled
 
 NASTY = ["it's", "'", "''", "\\", "\\'", "a\nb", "$1", ":name", "%s", "%%", "--", "/*", '"', "ü€😀"]
 
@@ -62,3 +63,19 @@ async def test_in_takes_constants(data: Database) -> None:
         True,
         False,
     ]
+
+
+async def test_many_shapes_are_compiled_beside_the_event_loop_and_once() -> None:
+    threads: list[int] = []
+
+    def build(number: int, *, more: bool) -> Statement:
+        threads.append(threading.get_ident())
+        return Statement(select(literal_column(str(number))))
+
+    statements = [await when_compiled(build, 1, more=True) for _ in range(3)]
+    other = await when_compiled(build, 1, more=False)
+
+    assert len({id(statement) for statement in statements}) == 1
+    assert other is not statements[0]
+    assert len(threads) == 2
+    assert threading.get_ident() not in threads
