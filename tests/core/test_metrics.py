@@ -144,6 +144,26 @@ async def test_limits_are_counted_by_policy(settings: Settings) -> None:
     assert value(samples, "rate_limit_calls_total", policy="sign-up", verdict="allowed") == 1
 
 
+@pytest.mark.parametrize(
+    "changes", [{}, {"redis_url": "redis://127.0.0.1:1"}], ids=["redis", "none"]
+)
+async def test_failed_sign_ins_are_counted_by_whoever_decides(
+    settings: Settings, changes: dict[str, Any]
+) -> None:
+    changes = {**changes, "limit_sign_in_failures_per_minute": 2}
+    async with observed(settings, **changes) as app, client_of(app) as client:
+        form = {"grant_type": "password", "username": f"{uuid4().hex}@example.com"}
+        form["password"] = PASSWORD
+        answers = [await client.post("/v1/oauth/token", data=form) for _ in range(5)]
+        samples = await scrape(app)
+    # Redis may be slow on a busy machine; then this process lets two more through.
+    refused = sum(answer.status_code == 429 for answer in answers)
+    assert refused > 0
+    of = {"policy": "sign-in-failures"}
+    assert value(samples, "rate_limit_calls_total", **of, verdict="allowed") == 5 - refused
+    assert value(samples, "rate_limit_calls_total", **of, verdict="refused") == refused
+
+
 async def test_sign_ins_are_counted_by_outcome(own: FastAPI) -> None:
     async with sign_up(own) as person:
         form = {"grant_type": "password", "username": person.user["email"]}
