@@ -37,29 +37,36 @@ def main() -> None:
 def serve() -> None:
     """Migrate the database, then serve until Ctrl-C or SIGTERM."""
     with _explained(), _ended_by_signals(code=0):
-        settings = Settings()
-        from app.core import logs, serving
+        settings = _logging(Settings())
+        from app.core import serving
+        from app.core.metrics import Metrics
 
-        logs.configure(settings.log_level)
+        metrics = Metrics()
+        is_beside = settings.is_embedded and settings.metrics_port is None
 
-        with serving.bind(settings) as listener, _servers(settings) as complete:
+        with (
+            serving.bind(settings) as listener,
+            serving.serve_metrics(settings, metrics),
+            _servers(settings) as complete,
+        ):
             _upgrade(complete)
             from app.main import create_app
 
-            serving.serve(create_app(complete), complete, listener)
+            app = create_app(complete, metrics=metrics, serves_metrics=is_beside)
+            serving.serve(app, complete, listener)
 
 
 @cli.command()
 def migrate() -> None:
     """Bring the database's schema to the newest revision, and what it holds up to it."""
-    with _explained(), _ended_by_signals(code=1), _servers(Settings()) as complete:
+    with _explained(), _ended_by_signals(code=1), _servers(_logging(Settings())) as complete:
         _upgrade(complete)
 
 
 @cli.command()
 def purge() -> None:
     """Delete what is kept for a while only: answers under an Idempotency-Key, after 24 hours."""
-    with _explained(), _ended_by_signals(code=1), _servers(Settings()) as complete:
+    with _explained(), _ended_by_signals(code=1), _servers(_logging(Settings())) as complete:
         from app.core import idempotency_keys
         from app.core.clock import utc_now
 
@@ -91,6 +98,14 @@ def settings() -> None:
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"
         typer.echo(f"| `{_variable(name)}` | {default} | {field.description} |")
+
+
+def _logging(settings: Settings) -> Settings:
+    """The settings, once what is logged from here on goes by them."""
+    from app.core import logs
+
+    logs.configure(settings.log_level)
+    return settings
 
 
 def _servers(settings: Settings) -> AbstractContextManager[Settings]:

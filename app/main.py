@@ -19,6 +19,8 @@ from app.core.database import Database
 from app.core.health import Lifecycle
 from app.core.idempotency import Idempotency
 from app.core.idempotency_keys import sweep_hourly
+from app.core.metrics import Metrics
+from app.core.metrics import install as install_metrics
 from app.core.middleware import RequestMiddleware
 from app.core.passwords import PasswordHasher
 from app.core.redis import Redis
@@ -48,8 +50,17 @@ _TAGS = [
 ]
 
 
-def create_app(settings: Settings, *, now: Now = utc_now) -> FastAPI:
-    """The service. `settings` name running servers and the keys; `now` is the clock."""
+def create_app(
+    settings: Settings,
+    *,
+    now: Now = utc_now,
+    metrics: Metrics | None = None,
+    serves_metrics: bool = False,
+) -> FastAPI:
+    """The service. `settings` name running servers and the keys; `now` is the clock.
+
+    It counts in `metrics`, and serves them itself at `/metrics` only if `serves_metrics`.
+    """
     app = FastAPI(
         title="Tickbox",
         version=version("tickbox"),
@@ -92,6 +103,8 @@ def create_app(settings: Settings, *, now: Now = utc_now) -> FastAPI:
         state.redis,
         state.cache,
     )
+    state.metrics = Metrics() if metrics is None else metrics
+    state.metrics.watch(state.database, state.redis, state.limits.all())
     secret = settings.secret_key.get_secret_value()
     state.idempotency = Idempotency(
         may_edit_all, audience_of_all, seen_by, Signer(secret, "idempotency"), now
@@ -99,9 +112,15 @@ def create_app(settings: Settings, *, now: Now = utc_now) -> FastAPI:
     state.cursor_signer = Signer(secret, "cursor")
 
     handlers.install(app)
-    app.add_middleware(RequestMiddleware, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        RequestMiddleware,
+        max_body_bytes=settings.max_body_bytes,
+        counts=state.metrics.requests,
+    )
     include_features(app)
     pages.install(app)
+    if serves_metrics:
+        install_metrics(app, state.metrics)
     openapi.install(app)
     return app
 

@@ -21,6 +21,7 @@ async def _auth_service(
         session_service(session, context, request),
         state.access_tokens,
         state.settings,
+        state.metrics.sign_ins,
     )
 
 

@@ -19,12 +19,14 @@ from app.auth.schemas import (
 )
 from app.core.authentication import SCOPES, Principal
 from app.core.config import Settings
+from app.core.metrics import Outcomes
 from app.core.security import AccessTokens, InvalidToken
 from app.sessions.ended import EndedSessions
 from app.sessions.service import SessionReader, SessionService
 from app.users.credentials import PasswordProof
 from app.users.service import UserService
 
+_GRANTS = ("password", "refresh_token")
 _INACTIVE = Introspection(InactiveToken(active=False))
 
 
@@ -102,20 +104,23 @@ class AuthService:
         sessions: SessionService,
         tokens: AccessTokens,
         settings: Settings,
+        sign_ins: Outcomes,
     ) -> None:
         self._users = users
         self._passwords = passwords
         self._sessions = sessions
         self._tokens = tokens
         self._settings = settings
+        self._sign_ins = sign_ins
 
     async def grant(self, request: TokenRequest) -> TokenResponse:
         """The tokens that a grant gives. Raises an `OAuthError`."""
-        if request.grant_type == "password":
-            return await self._sign_in(request)
-        if request.grant_type == "refresh_token":
+        if request.grant_type not in _GRANTS:
+            raise UnsupportedGrantType
+        with self._sign_ins.counted(request.grant_type):
+            if request.grant_type == "password":
+                return await self._sign_in(request)
             return await self._refresh(request)
-        raise UnsupportedGrantType
 
     async def revoke(self, token: str) -> None:
         """End the session of a refresh or access token; another one is ignored (RFC 7009, 2.2)."""

@@ -6,7 +6,7 @@ limit counts in this process then, and nothing comes from the cache.
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
@@ -59,6 +59,10 @@ class Limits:
             ),
         )
 
+    def all(self) -> list[Limit]:
+        """Each of them."""
+        return [getattr(self, field.name) for field in fields(self)]
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -82,10 +86,15 @@ class Counts:
         self._local = LocalCounts()
 
     def judge(self, limit: Limit, caller: bytes, replies: Iterator[Any]) -> Verdict | None:
-        """What Redis says in its next reply; if it says nothing of use, what this process says."""
+        """What Redis says in its next reply; if it says nothing of use, what this process says.
+
+        It is counted in the limit, for the metrics.
+        """
         verdict = read(limit, next(replies, None))
         if verdict is None and limit.holds_without_redis:
             verdict = self._local.take(limit, caller)
+        if verdict is not None:
+            limit.count(is_allowed=verdict.is_allowed)
         return verdict
 
     async def take(self, limit: Limit, caller: bytes) -> "Taken":
@@ -161,7 +170,6 @@ class Admission:
         if refusal is not None:
             raise refusal
         if principal is not None:
-            state["principal"] = principal
             missing = (terms.scopes or frozenset()) - principal.scopes
             if missing:
                 raise InsufficientScope(sorted(missing))
@@ -180,9 +188,12 @@ class Admission:
         if terms.scopes is None:
             return None, None
         try:
-            return await self._authenticator.authenticate(bearer_token(scope)), None
+            principal = await self._authenticator.authenticate(bearer_token(scope))
         except AppError as error:
             return None, error
+        # Also for one that is refused: the log says who it was.
+        scope["state"]["principal"] = principal
+        return principal, None
 
     def _callers(self, scope: Scope, terms: Terms, principal: Principal | None) -> list[Caller]:
         """Each limit that counts, and whose calls it counts."""

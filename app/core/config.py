@@ -172,8 +172,19 @@ class Settings(BaseSettings):
     shutdown_timeout: float = Field(
         30, gt=0, description="Seconds that open requests get to finish at shutdown."
     )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port of its own for `/metrics`, for Prometheus (the second worker takes the "
+        "next one, and so on). Without it `/metrics` is served beside `/v1` by the embedded "
+        "default, and otherwise not at all.",
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address that `/metrics` listens on there.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severity that is logged."
+        "info",
+        description="Least severity that is logged, on stderr. Requests are `info`, those of "
+        "health checks `debug`, and those that failed `warning`.",
     )
 
     @property

@@ -46,6 +46,10 @@ class _Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        cycle: Any = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            # What the app sends from now on goes nowhere, and nothing tells it so.
+            cycle.scope["state"]["disconnected"] = True
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

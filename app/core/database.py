@@ -177,6 +177,12 @@ class Database:
         else:
             await session._commit()
 
+    @property
+    def pools(self) -> dict[str, Pool]:
+        """Each pool that there is: `primary`, and `replica` for reads if they have their own."""
+        pools = {"primary": self._writer}
+        return pools if self._reader is self._writer else pools | {"replica": self._reader}
+
     async def close(self) -> None:
         """Close all connections."""
         await self._writer.close()

@@ -35,7 +35,10 @@ def driver_url(url: str) -> URL:
 
 
 class Pool:
-    """Connections in AUTOCOMMIT, opened as they are needed and kept."""
+    """Connections in AUTOCOMMIT, opened as they are needed and kept.
+
+    There are `size` at most, and `waiting` tasks for one that is in use.
+    """
 
     def __init__(self, url: str, settings: Settings) -> None:
         milliseconds = str(int(settings.statement_timeout * 1000))
@@ -71,6 +74,8 @@ class Pool:
         self._pool: QueuePool = self.engine.sync_engine.pool  # type: ignore[assignment]
         # Places in the pool whose connection broke: whoever takes one opens it anew.
         self._broken: set[object] = set()
+        self.size = settings.database_pool_size
+        self.waiting = 0
         event.listen(self._pool, "invalidate", self._note_broken)
         event.listen(self._pool, "connect", self._note_open)
 
@@ -85,15 +90,29 @@ class Pool:
                     # One is there, and the switch into a greenlet would cost as much as a query.
                     lease = self.engine.sync_engine.raw_connection()
                 else:
-                    lease = await self.engine.raw_connection()
+                    lease = await self._wait()
                 driver: Any = lease.driver_connection
                 if not driver.is_closed():
                     return lease
                 await greenlet_spawn(lease.invalidate)
 
+    @property
+    def in_use(self) -> int:
+        """How many connections somebody has."""
+        return self._pool.checkedout()
+
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+    async def _wait(self) -> PoolProxiedConnection:
+        if self.in_use < self.size:
+            return await self.engine.raw_connection()
+        self.waiting += 1
+        try:
+            return await self.engine.raw_connection()
+        finally:
+            self.waiting -= 1
 
     def _note_broken(self, _connection: object, place: object, _reason: object) -> None:
         self._broken.add(place)

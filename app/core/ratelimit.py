@@ -65,7 +65,8 @@ class RateLimited(AppError):
 class Limit:
     """So many calls at once, and then `per_second` for long, of each caller.
 
-    `name` is that of the policy in `RateLimit-Policy`.
+    `name` is that of the policy in `RateLimit-Policy`. `allowed` and `refused` count the calls of
+    all callers that this process has asked about.
     """
 
     def __init__(
@@ -77,8 +78,16 @@ class Limit:
         self.share = ceil(_SECOND / per_second)
         self.span = quota * self.share
         self.holds_without_redis = holds_without_redis
+        self.allowed = self.refused = 0
         policy = b'"%b";q=%d;w=%d' % (self.name, quota, ceil(quota / per_second))
         self.policy = (b"ratelimit-policy", policy)
+
+    def count(self, *, is_allowed: bool) -> None:
+        """Count what it said to a call."""
+        if is_allowed:
+            self.allowed += 1
+        else:
+            self.refused += 1
 
 
 @dataclass(frozen=True, slots=True)

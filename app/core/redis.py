@@ -144,6 +144,11 @@ class Redis:
         self._noticed_at = 0.0
         self._is_missed = False
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether it was there when it was last looked for."""
+        return self._connection is not None
+
     def on_connect(self, greeting: Callable[[], Sequence[Command]]) -> None:
         """Say these commands on each new connection, before anybody uses it."""
         self._greetings.append(greeting)
@@ -201,8 +206,7 @@ class Redis:
             await self._connected(PATIENCE)
             await self._write(*commands)
         except RedisAway:
-            loop = asyncio.get_running_loop()
-            await asyncio.sleep(max(0.0, self._noticed_at - loop.time()))
+            await asyncio.sleep(max(0.0, self._noticed_at - asyncio.get_running_loop().time()))
             return False
         return True
 
@@ -271,10 +275,8 @@ class Redis:
         if connection is self._connection:
             self._connection = None
             silent = connection.was_silent
-            self._miss(
-                "it is silent, or takes nothing" if silent else "it has closed the connection",
-                silent,
-            )
+            reason = "it is silent, or takes nothing" if silent else "it has closed the connection"
+            self._miss(reason, silent)
 
     def _miss(self, reason: str, is_silent: bool) -> None:
         if not self._is_missed:

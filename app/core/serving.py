@@ -19,9 +19,11 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import start_http_server
 
 from app.core.config import Settings, SettingsError
 from app.core.connections import protocol
+from app.core.metrics import Metrics
 from app.core.processes import StartError
 
 # Longer than load balancers keep an idle connection (60 s at most of them), so that they close it
@@ -54,6 +56,30 @@ def bind(settings: Settings) -> socket.socket:
         listener.close()
         raise _refused(error, where) from None
     return listener
+
+
+@contextmanager
+def serve_metrics(settings: Settings, metrics: Metrics, worker: int = 0) -> Iterator[None]:
+    """Serve `/metrics` on its port, if it has one, for the length of the block.
+
+    It is a thread of its own, which answers also while the service is stuck. Each of several
+    workers (0, 1, …) has the port after the one before it. Raises `SettingsError`.
+    """
+    if settings.metrics_port is None:
+        yield
+        return
+    port = settings.metrics_port + worker
+    try:
+        server, thread = start_http_server(port, settings.metrics_host, metrics.registry)
+    except OSError as error:
+        where = f"port {port} on {settings.metrics_host}"
+        raise _refused(error, where, "TICKBOX_METRICS") from None
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def serve(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
@@ -186,14 +212,14 @@ def spare_collector() -> None:
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
 
 
-def _refused(error: OSError, where: str) -> SettingsError:
+def _refused(error: OSError, where: str, prefix: str = "TICKBOX") -> SettingsError:
     match error.errno:
         case errno.EADDRINUSE:
-            problem = "is in use: stop what listens there, or set TICKBOX_PORT to another port."
+            problem = f"is in use: stop what listens there, or set {prefix}_PORT to another port."
         case errno.EACCES | errno.EPERM:
-            problem = "needs rights that this user lacks: set TICKBOX_PORT to 1024 or higher."
+            problem = f"needs rights that this user lacks: set {prefix}_PORT to 1024 or higher."
         case errno.EADDRNOTAVAIL:
-            problem = "is on another machine: set TICKBOX_HOST to an address of this one."
+            problem = f"is on another machine: set {prefix}_HOST to an address of this one."
         case _:
-            problem = f"cannot be listened on ({error.strerror}): check TICKBOX_HOST."
+            problem = f"cannot be listened on ({error.strerror}): check {prefix}_HOST."
     return SettingsError(f"{where[0].upper()}{where[1:]} {problem}")

@@ -48,6 +48,8 @@ VALUES: dict[str, Any] = {
     "request_timeout": 3.0,
     "shutdown_delay": 5.0,
     "shutdown_timeout": 12.5,
+    "metrics_port": 9100,
+    "metrics_host": "0.0.0.0",
     "log_level": "debug",
 }
 
@@ -127,6 +129,7 @@ class TestEnvironment:
             ("shutdown_timeout", "0"),
             ("shutdown_timeout", "inf"),
             ("shutdown_timeout", "nan"),
+            ("metrics_port", "0"),
             ("log_level", "loud"),
         ],
     )

@@ -1,0 +1,136 @@
+"""What a log may say: the one place that decides, whoever says it and by whichever library.
+
+What this code says itself is kept, but for what looks like a secret. Of an error its type and the
+places that it came by are kept, and not its message: that may repeat what a client sent, or a URL
+with its password. What other libraries say is kept up to the first thing that they quote.
+"""
+
+import re
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+HIDDEN = "***"
+
+# A line longer than this is of use to nobody, and the patterns below take their time.
+_MAX_CHARACTERS = 8192
+_MAX_FRAMES = 50
+_MAX_ERRORS = 10
+
+_NAME = (
+    r"[\w-]*(?:password|passwd|secret|token|authorization|cookie|credentials?|"
+    r"(?:api|secret|private|signing|idempotency)[-_]?keys?)"
+)
+_IS_SECRET = re.compile(_NAME, re.IGNORECASE)
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END|\Z)", re.DOTALL), HIDDEN),
+    # Up to the last @, since a password may have one that was not escaped.
+    (re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://)\S*@", re.IGNORECASE), rf"\1{HIDDEN}@"),
+    (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{16,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
+    (re.compile(r"\beyJ[\w-]+\.[\w.-]+"), HIDDEN),  # a JWT
+    (re.compile(r"\btb[a-z]_[\w-]{16,}"), HIDDEN),  # an opaque token of ours
+    (
+        re.compile(
+            rf"\b({_NAME})[\"']?\s*[:=]\s*(?:b?\"[^\"]*\"|b?'[^']*'|[^\s\"',;&)}}\]]+)",
+            re.IGNORECASE,
+        ),
+        rf"\1={HIDDEN}",
+    ),
+)
+_QUOTED = re.compile(r"[(<\[{'\"`\n]")
+# A traceback that a library has made text of: where, and which error.
+_FRAME = re.compile(r"^ +File \"[^\"\n]*\", line \d+, in \S+$", re.MULTILINE)
+_TYPE = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Group)(?=:|$)", re.MULTILINE)
+
+
+def redact(text: str) -> str:
+    """The text, without what looks like a secret."""
+    text = text[:_MAX_CHARACTERS]
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def safe(value: Any, name: str = "") -> Any:  # noqa: PLR0911
+    """The value as JSON may have it, without secrets; of what is unknown here the type's name."""
+    if _IS_SECRET.fullmatch(name):
+        return HIDDEN
+    if isinstance(value, str):
+        return redact(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, UUID | datetime):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): safe(part, str(key)) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [safe(part) for part in value]
+    return f"<{type(value).__name__}>"
+
+
+def foreign(text: str, arguments: Any) -> tuple[str, str]:
+    """What another library says, as its logger's text and arguments: what of it may be said.
+
+    The second part is the places of a traceback in it, if there is one.
+    """
+    if "Traceback (most recent call last)" in text:
+        found = sorted(
+            (match.start(), match[0])
+            for pattern in (_FRAME, _TYPE)
+            for match in pattern.finditer(text[: 8 * _MAX_CHARACTERS])
+        )
+        event = text.partition("Traceback (most recent call last)")[0]
+        return redact(_QUOTED.split(event.strip(), maxsplit=1)[0] or "an error"), "\n".join(
+            part for _, part in found
+        )
+    # What stands in the text itself may have been put together there; what is an argument is known.
+    text = _QUOTED.split(text.strip(), maxsplit=1)[0].strip()
+    if isinstance(arguments, tuple):
+        # More arguments than are left of the text, for one.
+        with suppress(TypeError, ValueError):
+            text %= tuple(map(_argument, arguments))
+    return redact(text), ""
+
+
+def _argument(value: Any) -> Any:
+    return value if isinstance(value, int | float) else HIDDEN
+
+
+def trace(error: BaseException) -> str:
+    """Where an error came from, and those that caused it: types and places, no messages."""
+    return "\n".join(islice(_traces(error), _MAX_ERRORS))
+
+
+def _traces(error: BaseException) -> Iterator[str]:
+    seen: set[int] = set()
+    following: list[tuple[str, BaseException]] = [("", error)]
+    while following:
+        relation, error = following.pop()
+        if id(error) in seen:
+            continue
+        seen.add(id(error))
+        frames = traceback.extract_tb(error.__traceback__)[-_MAX_FRAMES:]
+        places = "".join(f"\n  {f.filename}:{f.lineno} in {f.name}" for f in frames)
+        yield f"{relation}{_kind(error)}{places}"
+        if error.__cause__ is not None:
+            following.append(("caused by ", error.__cause__))
+        elif error.__context__ is not None and not error.__suppress_context__:
+            following.append(("while handling ", error.__context__))
+        if isinstance(error, BaseExceptionGroup):
+            following += [("part of it: ", part) for part in error.exceptions]
+
+
+def _kind(error: BaseException) -> str:
+    """An error's type, and the code by which its kind is looked up."""
+    kind = type(error)
+    name = kind.__qualname__
+    if kind.__module__ != "builtins":
+        name = f"{kind.__module__}.{name}"
+    errno = getattr(error, "errno", None)
+    # Of the class, not of this very error: what stands there was not put together from input.
+    code = errno or getattr(kind, "sqlstate", None) or getattr(kind, "code", None)
+    return f"{name} [{code}]" if isinstance(code, int | str) else name

@@ -1,0 +1,63 @@
+"""What the service logs while a test runs, as whoever runs it would find it."""
+
+import io
+import json
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+from app.core import logs
+
+Json = dict[str, Any]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Logged:
+    """Lines that were logged to a stream."""
+
+    def __init__(self, stream: io.StringIO) -> None:
+        self._stream = stream
+
+    @property
+    def text(self) -> str:
+        logs.flush()
+        return self._stream.getvalue()
+
+    @property
+    def entries(self) -> list[Json]:
+        return [json.loads(line) for line in self.text.split("\n")[:-1]]
+
+    @property
+    def requests(self) -> list[Json]:
+        """The lines of requests."""
+        return [entry for entry in self.entries if entry["event"] == "request"]
+
+
+@contextmanager
+def logged(level: str = "info", stream: io.StringIO | None = None) -> Iterator[Logged]:
+    """Log as the service does; afterwards logging is as it was."""
+    root = logging.getLogger()
+    before = [(logger, logger.level) for logger in (root, logging.getLogger("app"))]
+    handlers = root.handlers
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    stream = io.StringIO() if stream is None else stream
+    logs.configure(level, stream)
+    try:
+        yield Logged(stream)
+    finally:
+        logs.flush()
+        root.handlers = handlers
+        for logger, severity in before:
+            logger.setLevel(severity)
+        sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+        logs.requests.off()
+        structlog.reset_defaults()
