@@ -41,17 +41,21 @@ async def test_killed_under_load(serve: Serve, report: Report, stores: Stores, k
         if killed == "backend":
             # PostgreSQL ends all of them then, and recovers by itself.
             stores.postgres.serving_process().kill()
+            # It takes connections until it has noticed, and ends them again.
+            while all(answer.status != 503 for answer in traffic.answers):
+                await traffic.grows_by(1)
         else:
             await asyncio.to_thread(stores.postgres.kill, children_too=killed == "all")
             await traffic.grows_by(2 * PER_SECOND)
             await asyncio.to_thread(stores.postgres.start)
-        database = await accepts(stores.database_url)
+        await (await accepts(stores.database_url)).close()
         accepted = time.perf_counter()
         await traffic.is_normal(2 * PER_SECOND)
 
     refused = [o.answer for o in traffic.outcomes if o.answer and o.answer.status == 503]
     last = max((o.sent_at for o in traffic.outcomes if o.answer in refused), default=accepted)
     kept = sum(len(person.created) + len(person.patched) for person in people)
+    database = await accepts(stores.database_url)
     lost = await lost_writes(people, database)
     await database.close()
     report(
