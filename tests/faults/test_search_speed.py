@@ -19,6 +19,7 @@ from app.todos import search
 from app.todos.words import as_column
 from tests import servers
 from tests.apps import running
+from tests.faults.conftest import Report
 from tests.people import Person, share, sign_up
 
 TODOS = 200_000
@@ -173,19 +174,20 @@ async def crowd(large: Settings) -> AsyncIterator[Crowd]:
         await database.close()
 
 
-# One test, since two would load all of it in two workers.
 async def test_a_search_among_200_000_todos_is_fast_and_asks_only_for_ones_own(
-    crowd: Crowd,
+    crowd: Crowd, report: Report
 ) -> None:
     for q in ("a", "t", "a to", "mine"):
         assert await _blocks_for_one_match(crowd, q) < 50
     assert len({repr(query) for query in crowd.queries}) >= 200
     for person in crowd.people:
-        rounds = [[await _seconds(person, query) for query in crowd.queries] for _ in range(2)]
-        # The quieter of two: what else runs on this machine is not what a search costs.
+        rounds = [[await _seconds(person, query) for query in crowd.queries] for _ in range(3)]
+        # The quietest of three: what else runs on this machine is not what a search costs.
         least = map(min, *rounds)
         taken = sorted(zip(least, map(repr, crowd.queries), strict=True))
-        assert taken[-1 - len(taken) // 100][0] < 0.1, taken[-10:]
+        median, p99 = taken[len(taken) // 2][0], taken[-1 - len(taken) // 100][0]
+        report(f"{len(taken)} searches, median {median * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms")
+        assert p99 < 0.1, taken[-10:]
 
 
 async def _blocks_for_one_match(crowd: Crowd, q: str) -> int:
