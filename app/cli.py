@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import SecretStr, ValidationError
@@ -33,11 +33,29 @@ def main() -> None:
     cli()
 
 
+def _variable(name: str) -> str:
+    return f"TICKBOX_{name.upper()}"
+
+
+def _option(name: str) -> Any:
+    """What the command line says instead of a setting."""
+    description = Settings.model_fields[name].description
+    return typer.Option(help=f"{description} [{_variable(name)}]", show_default=False)
+
+
 @cli.command()
-def serve() -> None:
-    """Migrate the database, then serve until Ctrl-C or SIGTERM."""
+def serve(
+    host: Annotated[str | None, _option("host")] = None,
+    port: Annotated[int | None, _option("port")] = None,
+) -> None:
+    """Migrate the database, then serve until Ctrl-C or SIGTERM.
+
+    An option wins over the setting that it names.
+    """
+    options = {"host": host, "port": port}
     with _explained(), _ended_by_signals(code=0):
-        settings = _logging(Settings())
+        given = {name: value for name, value in options.items() if value is not None}
+        settings = _logging(Settings.model_validate(given))
         from app.core import serving
         from app.core.metrics import Metrics
 
@@ -200,10 +218,6 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             colon = "" if problem["type"] == "value_error" else ":"
             message = f"{_variable(str(problem['loc'][0]))}{colon} {message}"
         yield message
-
-
-def _variable(name: str) -> str:
-    return f"TICKBOX_{name.upper()}"
 
 
 if __name__ == "__main__":
