@@ -21,6 +21,7 @@ REQUEST_HEADERS = (
     "X-Requested-With",  # Swagger UI sends it, and nothing goes by it
 )
 EXPOSED_HEADERS = (
+    "Accept",
     "Allow",
     "Deprecation",
     "ETag",
