@@ -8,8 +8,24 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.core import browser
+
+
+def _last_answer(status: bytes, text: bytes) -> bytes:
+    """One that is given without the app, before the connection ends."""
+    headers = [
+        (b"connection", b"close"),
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(text)),
+        *browser.SECURITY,
+    ]
+    lines = [b"HTTP/1.1 " + status, *(name + b": " + value for name, value in headers)]
+    return b"\r\n".join([*lines, b"", text])
+
+
 # RFC 9110, section 15.5.9.
-_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+_TIMEOUT = _last_answer(b"408 Request Timeout", b"")
+_NO_HTTP = _last_answer(b"400 Bad Request", b"Invalid HTTP request received.")
 # A client that is still sending when it is refused has so long to read why, and may send so much.
 _LINGER_SECONDS = 2
 _LINGER_BYTES = 16 << 20
@@ -73,6 +89,11 @@ class _Connection(HttpToolsProtocol):
                 self.transport.close()
         else:
             super().data_received(data)
+
+    # uvicorn's signature; it says the same to all.
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        self.transport.write(_NO_HTTP)
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         self._arriving = True

@@ -15,7 +15,7 @@ from app.core import connections
 from app.core.connections import protocol
 from app.core.tls import Certificate
 from tests.certificates import Authority
-from tests.core.answers import faults
+from tests.core.answers import SECURITY_HEADERS, faults
 from tests.core.operations import DOCUMENT
 from tests.people import Person
 
@@ -139,6 +139,9 @@ async def test_connection_serves_on_after_head(wire: Wire) -> None:
 async def test_what_is_no_request_is_refused(wire: Wire, request_line: bytes) -> None:
     answer = await wire.send(request_line + b"\r\n" + CLOSE + b"\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b"\r\n\r\nInvalid HTTP request received.")
+    for name, value in SECURITY_HEADERS.items():
+        assert f"\r\n{name}: {value}\r\n".encode() in answer
     assert b"connection: close\r\n" in answer
 
 
