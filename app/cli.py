@@ -61,7 +61,7 @@ def serve(
         "port": port,
         "tls_cert": tls_cert,
         "tls_key": tls_key,
-        "proxies": proxy or None,
+        "proxies": ",".join(proxy) if proxy else None,
     }
     with _explained(), _ended_by_signals(code=0):
         given = {name: value for name, value in options.items() if value is not None}
