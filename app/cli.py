@@ -47,38 +47,43 @@ def _option(name: str) -> Any:
 def serve(
     host: Annotated[str | None, _option("host")] = None,
     port: Annotated[int | None, _option("port")] = None,
+    workers: Annotated[int | None, _option("workers")] = None,
 ) -> None:
     """Migrate the database, then serve until Ctrl-C or SIGTERM.
 
     An option wins over the setting that it names.
     """
-    options = {"host": host, "port": port}
+    options = {"host": host, "port": port, "workers": workers}
     with _explained(), _ended_by_signals(code=0):
         given = {name: value for name, value in options.items() if value is not None}
         settings = _logging(Settings.model_validate(given))
-        from app.core import serving
-        from app.core.metrics import Metrics
+        from app.serve import run
 
-        metrics = Metrics()
-        is_beside = settings.is_embedded and settings.metrics_port is None
+        run(settings, _prepared)
 
-        with (
-            serving.bind(settings) as listener,
-            serving.serve_metrics(settings, metrics),
-            _servers(settings) as complete,
-        ):
-            _upgrade(complete)
-            from app.main import create_app
 
-            app = create_app(complete, metrics=metrics, serves_metrics=is_beside)
-            serving.serve(app, complete, listener)
+@cli.command("serve-worker", hidden=True)
+def serve_worker() -> None:
+    """Serve as one of several: what `serve --workers` starts, and nobody else."""
+    from app.core.task import receive
+
+    task = receive()
+    _logging(task.settings)
+    from app.serve import run_worker
+
+    try:
+        run_worker(task)
+    except (SettingsError, StartError) as error:
+        # To the parent, which says it once for all of them.
+        typer.echo(str(error))
+        raise typer.Exit(1) from error
 
 
 @cli.command()
 def migrate() -> None:
     """Bring the database's schema to the newest revision, and what it holds up to it."""
-    with _explained(), _ended_by_signals(code=1), _servers(_logging(Settings())) as complete:
-        _upgrade(complete)
+    with _explained(), _ended_by_signals(code=1), _prepared(_logging(Settings())):
+        pass
 
 
 @cli.command()
@@ -133,6 +138,14 @@ def _servers(settings: Settings) -> AbstractContextManager[Settings]:
     from app.core.embedded import embedded
 
     return embedded(settings)
+
+
+@contextmanager
+def _prepared(settings: Settings) -> Iterator[Settings]:
+    """The servers, with the schema at head."""
+    with _servers(settings) as complete:
+        _upgrade(complete)
+        yield complete
 
 
 def _upgrade(settings: Settings) -> None:

@@ -19,7 +19,7 @@ from app.core.database import Database
 from app.core.health import Lifecycle
 from app.core.idempotency import Idempotency
 from app.core.idempotency_keys import sweep_hourly
-from app.core.metrics import Metrics
+from app.core.metrics import Metrics, Scraped
 from app.core.metrics import install as install_metrics
 from app.core.middleware import RequestMiddleware
 from app.core.passwords import PasswordHasher
@@ -55,11 +55,13 @@ def create_app(
     *,
     now: Now = utc_now,
     metrics: Metrics | None = None,
-    serves_metrics: bool = False,
+    scraped: Scraped | None = None,
+    sweeps: bool = True,
 ) -> FastAPI:
     """The service. `settings` name running servers and the keys; `now` is the clock.
 
-    It counts in `metrics`, and serves them itself at `/metrics` only if `serves_metrics`.
+    It counts in `metrics`, and serves at `/metrics` what is to be `scraped` there, if anything. Of
+    several processes one `sweeps`: it deletes hourly what is kept for a while only.
     """
     app = FastAPI(
         title="Tickbox",
@@ -81,6 +83,7 @@ def create_app(
     state = app.state
     state.settings = settings
     state.now = now
+    state.sweeps = sweeps
     state.lifecycle = Lifecycle()
     state.redis = Redis(settings.redis_url.get_secret_value())
     state.cache = Cache(state.redis, settings.cache_seconds)
@@ -119,8 +122,8 @@ def create_app(
     )
     include_features(app)
     pages.install(app)
-    if serves_metrics:
-        install_metrics(app, state.metrics)
+    if scraped is not None:
+        install_metrics(app, scraped.registry)
     openapi.install(app)
     return app
 
@@ -129,10 +132,9 @@ def create_app(
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     await state.redis.start()
-    going_on = [
-        asyncio.create_task(state.ended_sessions.watch()),
-        asyncio.create_task(sweep_hourly(state.database, state.now)),
-    ]
+    going_on = [asyncio.create_task(state.ended_sessions.watch())]
+    if state.sweeps:
+        going_on.append(asyncio.create_task(sweep_hourly(state.database, state.now)))
     try:
         yield
     finally:

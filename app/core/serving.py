@@ -2,7 +2,7 @@
 
 On SIGTERM or SIGINT readiness fails at once, requests are served for `shutdown_delay` seconds
 more (load balancers need that long to notice), then open ones get `shutdown_timeout` seconds to
-finish. A second signal ends that at once.
+finish. A second signal ends that at once; a worker takes that from its parent alone.
 """
 
 import asyncio
@@ -11,7 +11,6 @@ import gc
 import math
 import signal
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,13 +18,13 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
 
 from app.core.config import Settings, SettingsError
 from app.core.connections import protocol
-from app.core.metrics import Metrics
-from app.core.processes import StartError
+from app.core.processes import StartError, handling
 
+READY = "Tickbox is ready"
 # Longer than load balancers keep an idle connection (60 s at most of them), so that they close it
 # first; else a request may meet a connection that is just being closed here.
 KEEP_ALIVE_SECONDS = 65
@@ -59,18 +58,18 @@ def bind(settings: Settings) -> socket.socket:
 
 
 @contextmanager
-def serve_metrics(settings: Settings, metrics: Metrics, worker: int = 0) -> Iterator[None]:
+def serve_metrics(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
     """Serve `/metrics` on its port, if it has one, for the length of the block.
 
-    It is a thread of its own, which answers also while the service is stuck. Each of several
-    workers (0, 1, …) has the port after the one before it. Raises `SettingsError`.
+    It is a thread of its own, which answers also while the service is stuck. Raises
+    `SettingsError`.
     """
-    if settings.metrics_port is None:
+    port = settings.metrics_port
+    if port is None:
         yield
         return
-    port = settings.metrics_port + worker
     try:
-        server, thread = start_http_server(port, settings.metrics_host, metrics.registry)
+        server, thread = start_http_server(port, settings.metrics_host, registry)
     except OSError as error:
         where = f"port {port} on {settings.metrics_host}"
         raise _refused(error, where, "TICKBOX_METRICS") from None
@@ -82,8 +81,17 @@ def serve_metrics(settings: Settings, metrics: Metrics, worker: int = 0) -> Iter
         thread.join()
 
 
-def serve(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
+def serve(
+    app: FastAPI,
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    forced_by: signal.Signals | None = None,
+) -> None:
     """Serve on the bound socket until a signal; returns when all is finished.
+
+    What is open is given up at a second signal; or, if there is a signal for that alone
+    (`forced_by`), at that one, however often the others come.
 
     Raises `SettingsError` when another program took the port meanwhile, and `StartError` when
     the app's lifespan failed, which is logged.
@@ -102,14 +110,21 @@ def serve(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
     )
-    _Server(config, app, settings).run(sockets=[listener])
+    _Server(config, app, settings, forced_by).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, app: FastAPI, settings: Settings) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: FastAPI,
+        settings: Settings,
+        forced_by: signal.Signals | None,
+    ) -> None:
         super().__init__(config)
         self._lifecycle = app.state.lifecycle
         self._settings = settings
+        self._forced_by = forced_by
         self._ends_at = math.inf
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -127,7 +142,7 @@ class _Server(uvicorn.Server):
             # To print, not to bind to.
             host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
             host = f"[{host}]" if ":" in host else host
-            print(f"Tickbox is ready: http://{host}:{port}/docs", flush=True)
+            print(f"{READY}: http://{host}:{port}/docs", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._accept_the_last(sockets or [])
@@ -168,31 +183,19 @@ class _Server(uvicorn.Server):
 
     # uvicorn's signature.
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if self._lifecycle.draining:
+        is_draining = self._lifecycle.draining
+        if sig == self._forced_by or (is_draining and self._forced_by is None):
             self.should_exit = self.force_exit = True
-        else:
+        elif not is_draining:
             self._lifecycle.draining = True
             self._ends_at = time.monotonic() + self._settings.shutdown_delay
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Unlike uvicorn's, does not raise them again: the end that they ask for is an orderly one.
-
-        A hangup counts too (the terminal was closed), unless whoever started Tickbox has it
-        ignored (nohup).
-        """
-        if threading.current_thread() is not threading.main_thread():
+        """Unlike uvicorn's, does not raise them again: they ask for an orderly end."""
+        more = () if self._forced_by is None else (self._forced_by,)
+        with handling(self.handle_exit, *more):
             yield
-            return
-        ends = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            ends.append(signal.SIGHUP)
-        handlers = {number: signal.signal(number, self.handle_exit) for number in ends}
-        try:
-            yield
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
 
 
 def _waiting(listener: socket.socket) -> Iterator[socket.socket]:
