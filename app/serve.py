@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from app.core import gathering, serving, workers
 from app.core.config import Settings
 from app.core.metrics import Metrics
+from app.core.shares import Shares
 from app.core.task import Task
 
 # Has the servers running, migrated, for the length of a block; gives the settings, completed.
@@ -68,7 +69,8 @@ def run_worker(task: Task) -> None:
         socket.socket(fileno=task.listener) as listener,
         gathering.tell(metrics.registry, task.socket),
     ):
-        serving.serve(app, task.settings, listener, forced_by=workers.FORCE)
+        shares = Shares(task.folder / "connections", task.number, task.settings.workers)
+        serving.serve(app, task.settings, listener, forced_by=workers.FORCE, shares=shares)
 
 
 def _is_scraped_beside(settings: Settings) -> bool:

@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from app.core.config import Settings, SettingsError
 from app.core.connections import protocol
 from app.core.processes import StartError, handling
+from app.core.shares import Acceptor, Shares
 
 READY = "Tickbox is ready"
 # Longer than load balancers keep an idle connection (60 s at most of them), so that they close it
@@ -87,11 +88,13 @@ def serve(
     listener: socket.socket,
     *,
     forced_by: signal.Signals | None = None,
+    shares: Shares | None = None,
 ) -> None:
     """Serve on the bound socket until a signal; returns when all is finished.
 
     What is open is given up at a second signal; or, if there is a signal for that alone
-    (`forced_by`), at that one, however often the others come.
+    (`forced_by`), at that one, however often the others come. Connections are shared with other
+    workers by `shares`.
 
     Raises `SettingsError` when another program took the port meanwhile, and `StartError` when
     the app's lifespan failed, which is logged.
@@ -110,7 +113,7 @@ def serve(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
     )
-    _Server(config, app, settings, forced_by).run(sockets=[listener])
+    _Server(config, app, settings, forced_by, shares).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
@@ -120,16 +123,25 @@ class _Server(uvicorn.Server):
         app: FastAPI,
         settings: Settings,
         forced_by: signal.Signals | None,
+        shares: Shares | None,
     ) -> None:
         super().__init__(config)
         self._lifecycle = app.state.lifecycle
         self._settings = settings
         self._forced_by = forced_by
+        self._shares = shares
+        self._acceptors: list[Acceptor] = []
         self._ends_at = math.inf
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
-            await super().startup(sockets)
+            await super().startup(sockets if self._shares is None else [])
+            if self._shares is not None:
+                open_ones = self.server_state.connections
+                for listener in sockets or ():
+                    acceptor = Acceptor(listener, self._take, open_ones, self._shares)
+                    acceptor.start(self.config.backlog)
+                    self._acceptors.append(acceptor)
         except SystemExit:
             raise StartError("The service did not start; the log says why.") from None
         except OSError as error:
@@ -161,24 +173,29 @@ class _Server(uvicorn.Server):
         The event loop has not seen them yet; a listener that is closed before resets them,
         although their requests may have been sent already.
         """
+        await asyncio.gather(*(acceptor.stop() for acceptor in self._acceptors))
         last = [connection for listener in listeners for connection in _waiting(listener)]
         for server in self.servers:
             server.close()
-        loop = asyncio.get_running_loop()
+        await asyncio.gather(*map(self._take, last))
 
-        def make_protocol() -> asyncio.Protocol:
-            return self.config.http_protocol_class(
-                config=self.config,  # type: ignore[call-arg]
-                server_state=self.server_state,
-                app_state=self.lifespan.state,
-                _loop=loop,
+    async def _take(self, connection: socket.socket) -> None:
+        with suppress(OSError):  # gone already
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._make_protocol, connection
             )
 
-        for connection in last:
-            with suppress(OSError):  # gone already
-                await loop.connect_accepted_socket(make_protocol, connection)
+    def _make_protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(
+            config=self.config,  # type: ignore[call-arg]
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+            _loop=asyncio.get_running_loop(),
+        )
 
     async def on_tick(self, counter: int) -> bool:
+        for acceptor in self._acceptors:
+            acceptor.tell()
         return await super().on_tick(counter) or time.monotonic() >= self._ends_at
 
     # uvicorn's signature.

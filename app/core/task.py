@@ -2,9 +2,9 @@
 
 import os
 import pickle
+import shutil
 import sys
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from app.core.config import Settings
 class Task:
     """One worker's part. `number` is its place, 0 and up, and `listener` a descriptor.
 
-    `folder` is private to the workers, which tell each other their metrics there.
+    `folder` is private to the workers, which tell each other of themselves there.
     """
 
     settings: Settings
@@ -47,9 +47,7 @@ def receive() -> Task:
         # Not by sys.stdin: Python cannot end in order while a thread waits in that.
         while os.read(sys.stdin.fileno(), 1):
             pass  # nothing is said there
-        with suppress(OSError):
-            task.socket.unlink(missing_ok=True)
-            task.folder.rmdir()  # the last one can
+        shutil.rmtree(task.folder, ignore_errors=True)
         os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
