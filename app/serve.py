@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from app.core import gathering, serving, workers
+from app.core import gathering, serving, tls, workers
 from app.core.config import Settings
 from app.core.metrics import Metrics
 from app.core.shares import Shares
@@ -19,6 +19,7 @@ Prepared = Callable[[Settings], AbstractContextManager[Settings]]
 
 def run(settings: Settings, prepared: Prepared) -> None:
     """Serve until a signal. Raises `SettingsError`, `StartError`."""
+    tls.check(settings)
     workers.check(settings)
     if settings.workers == 1:
         _alone(settings, prepared)

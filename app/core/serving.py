@@ -14,16 +14,19 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, start_http_server
 
 from app.core.config import Settings, SettingsError
-from app.core.connections import protocol
+from app.core.connections import LAST_HANDSHAKE_SECONDS, protocol
 from app.core.processes import StartError, handling
 from app.core.shares import Acceptor, Shares
+from app.core.tls import Certificate
 
 READY = "Tickbox is ready"
 # Longer than load balancers keep an idle connection (60 s at most of them), so that they close it
@@ -33,6 +36,8 @@ FORCED_SHUTDOWN_SECONDS = 2
 # New objects after which the collector looks for cycles among them; Python's own 700 are fewer
 # than what 32 requests hold at once, so that it would mostly look at what is still in use.
 YOUNG_OBJECTS = 10_000
+# uvicorn's own.
+_TICKS_A_SECOND = 10
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -131,17 +136,15 @@ class _Server(uvicorn.Server):
         self._forced_by = forced_by
         self._shares = shares
         self._acceptors: list[Acceptor] = []
+        self._certificate = _certificate(settings)
         self._ends_at = math.inf
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
-            await super().startup(sockets if self._shares is None else [])
-            if self._shares is not None:
-                open_ones = self.server_state.connections
-                for listener in sockets or ():
-                    acceptor = Acceptor(listener, self._take, open_ones, self._shares)
-                    acceptor.start(self.config.backlog)
-                    self._acceptors.append(acceptor)
+            # The app; uvicorn's own listening would give a handshake a minute.
+            await super().startup([])
+            for listener in sockets or ():
+                await self._listen(listener)
         except SystemExit:
             raise StartError("The service did not start; the log says why.") from None
         except OSError as error:
@@ -154,7 +157,8 @@ class _Server(uvicorn.Server):
             # To print, not to bind to.
             host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
             host = f"[{host}]" if ":" in host else host
-            print(f"{READY}: http://{host}:{port}/docs", flush=True)
+            scheme = "http" if self._certificate is None else "https"
+            print(f"{READY}: {scheme}://{host}:{port}/docs", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._accept_the_last(sockets or [])
@@ -173,16 +177,38 @@ class _Server(uvicorn.Server):
         The event loop has not seen them yet; a listener that is closed before resets them,
         although their requests may have been sent already.
         """
-        await asyncio.gather(*(acceptor.stop() for acceptor in self._acceptors))
+        for acceptor in self._acceptors:
+            await acceptor.stop(LAST_HANDSHAKE_SECONDS)
         last = [connection for listener in listeners for connection in _waiting(listener)]
         for server in self.servers:
             server.close()
-        await asyncio.gather(*map(self._take, last))
+        taking = (self._take(connection, LAST_HANDSHAKE_SECONDS) for connection in last)
+        await asyncio.gather(*taking)
+        if self._shares is not None and not self.force_exit:
+            for listener in listeners:
+                listener.close()
+            await self._shares.leave()
 
-    async def _take(self, connection: socket.socket) -> None:
-        with suppress(OSError):  # gone already
+    async def _listen(self, listener: socket.socket) -> None:
+        seconds = self._settings.request_timeout
+        if self._shares is None:
+            server = await asyncio.get_running_loop().create_server(
+                self._make_protocol,
+                sock=listener,
+                backlog=self.config.backlog,
+                **self._encryption(seconds),
+            )
+            self.servers.append(server)
+        else:
+            take = partial(self._take, seconds=seconds)
+            acceptor = Acceptor(listener, take, self.server_state.connections, self._shares)
+            acceptor.start(self.config.backlog)
+            self._acceptors.append(acceptor)
+
+    async def _take(self, connection: socket.socket, seconds: float) -> None:
+        with suppress(OSError):  # gone already, or it does not get through its handshake
             await asyncio.get_running_loop().connect_accepted_socket(
-                self._make_protocol, connection
+                self._make_protocol, connection, **self._encryption(seconds)
             )
 
     def _make_protocol(self) -> asyncio.Protocol:
@@ -193,9 +219,17 @@ class _Server(uvicorn.Server):
             _loop=asyncio.get_running_loop(),
         )
 
+    def _encryption(self, seconds: float) -> dict[str, Any]:
+        """How new connections are encrypted, if they are; a handshake may take so long."""
+        if self._certificate is None:
+            return {}
+        return {"ssl": self._certificate.context, "ssl_handshake_timeout": seconds}
+
     async def on_tick(self, counter: int) -> bool:
         for acceptor in self._acceptors:
             acceptor.tell()
+        if self._certificate is not None and counter % _TICKS_A_SECOND == 0:
+            self._certificate.refresh()
         return await super().on_tick(counter) or time.monotonic() >= self._ends_at
 
     # uvicorn's signature.
@@ -213,6 +247,12 @@ class _Server(uvicorn.Server):
         more = () if self._forced_by is None else (self._forced_by,)
         with handling(self.handle_exit, *more):
             yield
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return Certificate(settings.tls_cert, settings.tls_key)
 
 
 def _waiting(listener: socket.socket) -> Iterator[socket.socket]:

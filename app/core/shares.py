@@ -12,6 +12,7 @@ import logging
 import mmap
 import os
 import socket
+import time
 from collections.abc import Callable, Coroutine, Sized
 from pathlib import Path
 
@@ -21,7 +22,12 @@ GIVING_WAY_SECONDS = 0.001
 # For what cannot be taken now: too many files are open.
 RETRY_SECONDS = 1.0
 
+# How long one that leaves waits for the others; in vain, if it leaves alone.
+LEAVING_SECONDS = 1.0
+_POLL_SECONDS = 0.01
+
 _SIZE = 4  # bytes a number
+_LEFT = -1
 
 
 class Shares:
@@ -44,7 +50,21 @@ class Shares:
 
     def is_ahead(self) -> bool:
         """Whether another one has fewer."""
-        return self._counts[self._number] > min(self._counts)
+        return any(_LEFT < count < self._counts[self._number] for count in self._counts)
+
+    async def leave(self) -> None:
+        """Say that this worker listens no more; returns when nobody does, or after a moment.
+
+        A client that is told to go before would come back by a connection to another worker, and
+        perhaps just when that one stops listening.
+        """
+        self.tell(_LEFT)
+        deadline = time.monotonic() + LEAVING_SECONDS
+        # Other processes say so, by no event of this one.
+        while (  # noqa: ASYNC110
+            any(count != _LEFT for count in self._counts) and time.monotonic() < deadline
+        ):
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 class Acceptor:
@@ -71,12 +91,13 @@ class Acceptor:
         self._listener.listen(backlog)
         self._loop.add_reader(self._listener, self._look)
 
-    async def stop(self) -> None:
-        """Take no more; returns when those that were taken are connections."""
+    async def stop(self, patience: float) -> None:
+        """Take no more; those that were taken get so many seconds to be connections."""
         if self._timer is not None:
             self._timer.cancel()
         self._loop.remove_reader(self._listener)
-        await asyncio.gather(*self._taking, return_exceptions=True)
+        if self._taking:
+            await asyncio.wait(self._taking, timeout=patience)
 
     def tell(self) -> None:
         """Say how many there are here; from time to time, for some have ended."""

@@ -42,7 +42,7 @@ class Worker:
         TAKEN.set()
 
     async def stop(self) -> None:
-        await self.acceptor.stop()
+        await self.acceptor.stop(20)
         for connection in self.taken:
             connection.close()
 
@@ -80,6 +80,24 @@ def test_one_sees_what_the_other_tells(tmp_path: Path) -> None:
     # One that follows another begins anew, and changes nothing of the others.
     Shares(tmp_path / "shares", 1, 2)
     assert first.is_ahead()
+
+
+async def test_one_that_leaves_waits_for_the_others_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares, "LEAVING_SECONDS", 20)
+    first, second = (Shares(tmp_path / "shares", number, 2) for number in range(2))
+    second.tell(1)
+    leaving = asyncio.create_task(first.leave())
+    await asyncio.wait([leaving], timeout=0.05)
+    assert not leaving.done()
+    assert not second.is_ahead()  # nobody gives way to one that has gone
+    await second.leave()
+    await leaving
+
+    monkeypatch.setattr(shares, "LEAVING_SECONDS", 0)
+    Shares(tmp_path / "shares", 1, 2)
+    await first.leave()
 
 
 async def test_who_is_ahead_gives_way_and_is_not_for_ever_alone(

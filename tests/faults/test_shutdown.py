@@ -18,6 +18,9 @@ from tests.faults.conftest import Report, Serve
 from tests.faults.people import Client, lost_writes, several
 from tests.faults.wire import Answer, Broken
 
+each_number = pytest.mark.parametrize("workers", ["1", "2"])
+each_scheme = pytest.mark.parametrize("scheme", ["http", "https"])
+
 KEPT = 24
 NEW = 4
 TERM_AFTER = 300  # answers
@@ -54,11 +57,12 @@ async def send_until_refused(client: Client, traffic: Traffic, *, new: bool) -> 
             traffic.broken.append(broken)
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@each_number
+@each_scheme
 async def test_no_request_is_dropped_under_load(
-    serve: Serve, report: Report, database: asyncpg.Connection, workers: str
+    serve: Serve, report: Report, database: asyncpg.Connection, scheme: str, workers: str
 ) -> None:
-    tickbox = serve(workers=workers)
+    tickbox = serve(scheme, workers=workers)
     people = await several(tickbox.address, 4, todos=20)
     traffic, fresh = Traffic(), Traffic()
     async with asyncio.TaskGroup() as senders:
@@ -96,11 +100,14 @@ async def test_no_request_is_dropped_under_load(
     assert seconds < 5
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@each_number
 async def test_what_was_sent_before_the_close_is_answered(
     serve: Serve, report: Report, workers: str
 ) -> None:
-    """Frozen, the service has seen none of it when it is told to end: each is there before."""
+    """Frozen, the service has seen none of it when it is told to end: each is there before.
+
+    By HTTPS nothing can be sent to one that is frozen: the handshake comes first.
+    """
     tickbox = serve(workers=workers)
     (ada,) = await several(tickbox.address, 1)
     kept = [ada.connect() for _ in range(32)]
