@@ -61,7 +61,7 @@ class Tickbox:
 
     def end(self) -> tuple[int, str]:
         """The exit code, and what it said on stderr."""
-        _, errors = self.process.communicate(timeout=20)
+        _, errors = self.process.communicate(timeout=60)
         return self.process.returncode, errors
 
 

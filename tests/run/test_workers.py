@@ -201,7 +201,7 @@ def test_one_that_dies_is_replaced(start: Start, folder: Path) -> None:
     said = [line for line in errors.splitlines() if '"error"' in line]
     assert len(said) == 3
     assert "exit code -9; another follows in 0 s" in said[0]
-    assert "exit code -9; another follows in 0.5 s" in said[1]
+    assert "another follows in 0.5 s" in said[1]  # whether it was ready by then or not
     assert "exit code 0; another follows in 0 s" in said[2]
 
 
@@ -240,7 +240,7 @@ def test_a_parent_that_is_killed_leaves_nothing_in_the_way(start: Start, folder:
 
 
 def test_it_is_ready_once(start: Start, folder: Path) -> None:
-    run = start(folder / "once", TICKBOX_WORKERS="3")
+    run = start(folder / "once", TICKBOX_WORKERS="2", TICKBOX_LOG_LEVEL="error")
     run.wait_until_ready()
     run.process.terminate()
     output, errors = run.process.communicate(timeout=SECONDS)
@@ -248,7 +248,7 @@ def test_it_is_ready_once(start: Start, folder: Path) -> None:
 
 
 def test_what_no_worker_can_do_is_said_once(start: Start, folder: Path) -> None:
-    run = start(folder / "once", TICKBOX_WORKERS="3", TICKBOX_SIGNING_KEYS="none")
+    run = start(folder / "once", TICKBOX_WORKERS="2", TICKBOX_SIGNING_KEYS="none")
     assert_refused(run, "TICKBOX_SIGNING_KEYS")
 
 
