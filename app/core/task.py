@@ -40,8 +40,11 @@ def receive() -> Task:
 
     That is as a `kill -9` of a Tickbox that serves alone: whoever comes next finds the port free.
     """
-    # The other end of the pipe is the parent's alone.
-    task: Task = pickle.load(sys.stdin.buffer)  # noqa: S301
+    try:
+        # The other end of the pipe is the parent's alone.
+        task: Task = pickle.load(sys.stdin.buffer)  # noqa: S301
+    except EOFError:  # it has died
+        raise SystemExit(1) from None
 
     def watch() -> None:
         # Not by sys.stdin: Python cannot end in order while a thread waits in that.
