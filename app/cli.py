@@ -3,7 +3,9 @@
 # ruff: noqa: PLC0415
 # What a command needs is imported when it runs, so that a wrong setting is said at once.
 
+import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -111,6 +113,28 @@ def purge() -> None:
             swept = command.worked(complete, lambda base: sweeps.sweep(base, complete, utc_now))
         for name, count in swept.items():
             typer.echo(f"{name.capitalize()} deleted: {count}")
+
+
+@cli.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+) -> None:
+    """Look whether Tickbox can run here, and say what is wrong and what to do.
+
+    A line a check: ok, warning, failed, or skipped since something else failed. Changes nothing.
+    Exit code 1 if one failed.
+    """
+    from app.core import logs
+    from app.core.doctor.case import embedded_servers, read
+    from app.core.doctor.examination import report
+    from app.models import Base
+
+    logs.configure("error")
+    with command.ended_by_signals(code=1):
+        case = read(os.environ, frozenset(Base.metadata.tables))
+        with embedded_servers(case):
+            found_all_well = asyncio.run(report(case, as_json=as_json))
+    raise typer.Exit(0 if found_all_well else 1)
 
 
 @cli.command()

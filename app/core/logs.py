@@ -41,6 +41,11 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} 
 }
 
 
+def printable(text: str) -> str:
+    """On one line, and nothing in it that a terminal would obey."""
+    return text.translate(_CONTROLS)
+
+
 class RequestLog:
     """The line that each request leaves, if lines of its severity are logged at all."""
 
@@ -258,9 +263,7 @@ def _as_json(_logger: Any, _method: str, event: EventDict) -> str:
 def _for_terminal(console: Processor) -> Processor:
     def render(logger: Any, method: str, event: EventDict) -> Any:
         entry = {
-            name: value.translate(_CONTROLS)
-            if isinstance(value, str) and name != "exception"
-            else value
+            name: printable(value) if isinstance(value, str) and name != "exception" else value
             for name, value in event.items()
         }
         return console(logger, method, entry)
