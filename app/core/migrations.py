@@ -6,6 +6,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -46,7 +47,7 @@ def behind(revision: str) -> int | None:
     script = ScriptDirectory.from_config(config())
     try:
         return len(list(script.iterate_revisions("head", revision)))
-    except CommandError:
+    except (CommandError, RevisionError):
         return None
 
 

@@ -19,10 +19,8 @@ _FAR = timedelta(seconds=2)
 _NOW = text("SELECT clock_timestamp()")
 _UNKNOWN = text(
     """
-    SELECT count(*) FROM unnest(CAST(:names AS text[])) AS name
-    WHERE NOT EXISTS (
-        SELECT FROM pg_timezone_names known WHERE lower(known.name) = lower(name)
-    )
+    SELECT count(*) FROM unnest(CAST(:names AS text[])) AS wanted (zone)
+    WHERE NOT EXISTS (SELECT FROM pg_timezone_names WHERE lower(name) = lower(wanted.zone))
     """
 )
 

@@ -1,5 +1,7 @@
 """Redis: whether it answers, takes what it is told, and knows what to drop when it is full."""
 
+import socket
+import ssl
 import time
 from typing import Any
 
@@ -17,8 +19,9 @@ _SECONDS = 3
 _TRIES = 5
 _KEY = "tickbox:doctor"
 _POLICY = "volatile-ttl"
+_AWAY = "it cannot be reached: start it, or mend TICKBOX_REDIS_URL"
 # Those that are more special come first.
-_PROBLEMS: dict[type[exceptions.RedisError], str] = {
+_PROBLEMS: dict[type[Exception], str] = {
     exceptions.OutOfMemoryError: "it is full, and may drop nothing: raise `maxmemory`, or "
     f"`CONFIG SET maxmemory-policy {_POLICY}`",
     exceptions.ReadOnlyError: "it takes no writes: name a master in TICKBOX_REDIS_URL",
@@ -28,7 +31,9 @@ _PROBLEMS: dict[type[exceptions.RedisError], str] = {
     exceptions.BusyLoadingError: "it is loading its data: wait until it has",
     exceptions.TimeoutError: f"it does not answer within {_SECONDS} s: mend that, or "
     "TICKBOX_REDIS_URL",
-    exceptions.ConnectionError: "it cannot be reached: start it, or mend TICKBOX_REDIS_URL",
+    socket.gaierror: "there is no host of that name: mend TICKBOX_REDIS_URL",
+    exceptions.ConnectionError: _AWAY,
+    OSError: _AWAY,
 }
 
 
@@ -104,7 +109,7 @@ def _fitness(facts: dict[str, Any]) -> list[Finding]:
         found.append(
             failed(f"this is Redis {facts['redis_version']}: Tickbox needs {needed} or later")
         )
-    if facts.get("redis_mode") == "cluster":
+    if facts.get("cluster_enabled"):
         found.append(failed("this is a cluster, which Tickbox cannot use: give it a single Redis"))
     if facts["role"] != "master":
         found.append(
@@ -140,8 +145,13 @@ def _memory(facts: dict[str, Any]) -> list[Finding]:
 
 
 def _why(error: exceptions.RedisError) -> str:
+    # What goes wrong while it connects, redis-py wraps.
+    is_wrapped = type(error) is exceptions.ConnectionError
+    cause = (is_wrapped and (error.__cause__ or error.__context__)) or error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({cause.verify_message}): mend that"
     for kind, problem in _PROBLEMS.items():
-        if isinstance(error, kind):
+        if isinstance(cause, kind):
             return problem
     # Its text may quote what it was sent.
     first = str(error).split(" ", 1)[0]
