@@ -8,8 +8,10 @@ nothing that was sent but the request's id. Nobody waits for stderr: `core/write
 
 import json
 import logging
+import os
 import sys
 import threading
+import warnings
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, TextIO
@@ -146,7 +148,9 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
     Of other libraries that is their warnings at least: below, they tell of what the service says
     itself, and repeat what passes through them.
     """
-    console = structlog.dev.ConsoleRenderer() if stream.isatty() else None
+    # https://no-color.org
+    colors = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    console = structlog.dev.ConsoleRenderer(colors=colors) if stream.isatty() else None
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -209,9 +213,20 @@ def _log_what_nobody_caught() -> None:
     def unraisable(arguments: "sys.UnraisableHookArgs") -> None:
         logger.error("an error that cannot be raised", exc_info=arguments.exc_value)
 
+    def warned(
+        message: Warning | str,  # noqa: ARG001 - Python's signature, here and below
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,  # noqa: ARG001
+        line: str | None = None,  # noqa: ARG001
+    ) -> None:
+        logger.warning("%s at %s:%d", category.__name__, filename, lineno)
+
     sys.excepthook = uncaught
     threading.excepthook = in_thread
     sys.unraisablehook = unraisable
+    warnings.showwarning = warned
 
 
 def _add_time(_logger: Any, _method: str, event: EventDict) -> EventDict:
