@@ -8,6 +8,7 @@ from contextlib import suppress
 import typer
 
 from app.core.doctor.case import Case
+from app.core.doctor.certificate import check_certificate
 from app.core.doctor.clocks import check_clocks, check_time_zones
 from app.core.doctor.environment import check_settings
 from app.core.doctor.finding import Finding, Findings, failed
@@ -24,6 +25,7 @@ _PATIENCE = 15
 CHECKS: dict[str, Callable[[Case], Findings]] = {
     "settings": check_settings,
     "keys": check_keys,
+    "certificate": check_certificate,
     "data folder": check_data_folder,
     "PostgreSQL": check_postgres,
     "replica": check_replica,

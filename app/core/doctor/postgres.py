@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.core.command import variable
@@ -83,25 +83,13 @@ async def _check(case: Case, name: str) -> Findings:
     if not url:
         yield skipped(problem) if problem else ok("none yet: the first start makes it")
         return
-    host = "its socket"
+    host = ""
     try:
-        parsed = driver_url(url)
-        host = parsed.host or host
-        engine = create_async_engine(
-            parsed,
-            poolclass=NullPool,
-            isolation_level="AUTOCOMMIT",
-            hide_parameters=True,
-            connect_args={
-                "timeout": _PATIENCE,
-                "command_timeout": _PATIENCE,
-                "server_settings": {"application_name": "tickbox-doctor", "timezone": "UTC"},
-            },
-        )
+        host, engine = _engine(url)
         connection = await case.reached.enter_async_context(engine.connect())
         facts = (await connection.execute(_FACTS)).one()
     except (SettingsError, OSError, TimeoutError, SQLAlchemyError) as error:
-        yield failed(f"{_why(error, host)}: mend that, or {variable(name)}")
+        yield failed(f"{_why(error, host or 'its socket')}: mend that, or {variable(name)}")
         return
     is_primary = name == "database_url"
     if is_primary:
@@ -109,7 +97,7 @@ async def _check(case: Case, name: str) -> Findings:
     found = [*_fitness(facts), *_role(facts, is_primary=is_primary), *_connections(case, facts)]
     if is_primary and not facts.is_read_only:
         found += await _rights(case, connection, facts)
-    if not facts.tls and not _is_here(parsed.host):
+    if not facts.tls and not _is_here(host):
         found.append(
             warning(
                 f"passwords and data go to {host} in the clear: add `?sslmode=verify-full` to "
@@ -121,9 +109,26 @@ async def _check(case: Case, name: str) -> Findings:
     if not found:
         role = "standby" if facts.is_standby else "primary"
         yield ok(
-            f"version {facts.version} at {host}, {role}, {facts.tls or 'no TLS'}, "
+            f"version {facts.version} at {host or 'its socket'}, {role}, {facts.tls or 'no TLS'}, "
             f"{facts.in_use} of {facts.places} connections in use"
         )
+
+
+def _engine(url: str) -> tuple[str, AsyncEngine]:
+    """Where it is, and how to get there. Raises `SettingsError`."""
+    parsed = driver_url(url)
+    engine = create_async_engine(
+        parsed,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+        connect_args={
+            "timeout": _PATIENCE,
+            "command_timeout": _PATIENCE,
+            "server_settings": {"application_name": "tickbox-doctor", "timezone": "UTC"},
+        },
+    )
+    return parsed.host or "", engine
 
 
 def _fitness(facts: Row[Any]) -> list[Finding]:
@@ -203,7 +208,7 @@ async def _rights(case: Case, connection: AsyncConnection, facts: Row[Any]) -> l
     return found
 
 
-def _is_here(host: str | None) -> bool:
+def _is_here(host: str) -> bool:
     if not host or host.startswith("/"):
         return True
     with suppress(ValueError):
