@@ -131,8 +131,8 @@ def doctor(
 ) -> None:
     """Look whether Tickbox can run here, and say what is wrong and what to do.
 
-    A line a check: ok, warning, failed, or skipped since something else failed. Changes nothing.
-    Exit code 1 if one failed.
+    A line a check: ok, warning, failed, or skipped since something else failed. Exit code 1 if one
+    failed. Changes nothing; embedded servers that do not run are started for as long as it looks.
     """
     from app.core import logs
     from app.core.doctor.case import embedded_servers, read
