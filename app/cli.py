@@ -6,6 +6,8 @@
 import asyncio
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +15,7 @@ import typer
 from pydantic import SecretStr
 
 from app.core import command
-from app.core.config import Settings
+from app.core.config import Settings, SettingsError
 from app.core.processes import StartError
 from app.users.commands import user
 
@@ -61,6 +63,7 @@ def _option(name: str) -> Any:
 def serve(
     host: Annotated[str | None, _option("host")] = None,
     port: Annotated[int | None, _option("port")] = None,
+    workers: Annotated[int | None, _option("workers")] = None,
     tls_cert: Annotated[Path | None, _option("tls_cert")] = None,
     tls_key: Annotated[Path | None, _option("tls_key")] = None,
     proxy: Annotated[list[str] | None, _option("proxies")] = None,
@@ -72,6 +75,7 @@ def serve(
     options = {
         "host": host,
         "port": port,
+        "workers": workers,
         "tls_cert": tls_cert,
         "tls_key": tls_key,
         "proxies": proxy or None,
@@ -79,23 +83,26 @@ def serve(
     with command.explained(), command.ended_by_signals(code=0):
         given = {name: value for name, value in options.items() if value is not None}
         settings = command.logging(Settings.model_validate(given))
-        from app.core import serving, tls
-        from app.core.metrics import Metrics
+        from app.serve import run
 
-        tls.check(settings)
-        metrics = Metrics()
-        is_beside = settings.is_embedded and settings.metrics_port is None
+        run(settings, _prepared)
 
-        with (
-            serving.bind(settings) as listener,
-            serving.serve_metrics(settings, metrics),
-            command.servers(settings, alone=True) as complete,
-        ):
-            _upgrade(complete)
-            from app.main import create_app
 
-            app = create_app(complete, metrics=metrics, serves_metrics=is_beside)
-            serving.serve(app, complete, listener)
+@cli.command("serve-worker", hidden=True)
+def serve_worker() -> None:
+    """Serve as one of several: what `serve --workers` starts, and nobody else."""
+    from app.core.task import receive
+
+    task = receive()
+    command.logging(task.settings)
+    from app.serve import run_worker
+
+    try:
+        run_worker(task)
+    except (SettingsError, StartError) as error:
+        # To the parent, which says it once for all of them.
+        typer.echo(str(error))
+        raise typer.Exit(1) from error
 
 
 @cli.command()
@@ -184,6 +191,14 @@ def settings() -> None:
     for name, field in Settings.model_fields.items():
         default = "" if field.default in (None, ()) else f"`{field.default}`"
         typer.echo(f"| `{command.variable(name)}` | {default} | {field.description} |")
+
+
+@contextmanager
+def _prepared(settings: Settings) -> Iterator[Settings]:
+    """The servers, the embedded ones for this alone, with the schema at head."""
+    with command.servers(settings, alone=True) as complete:
+        _upgrade(complete)
+        yield complete
 
 
 def _upgrade(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What is kept for a while only: `tickbox purge` deletes it, and each process does so hourly."""
+"""What is kept for a while only: `tickbox purge` deletes it, and `tickbox serve` does so hourly."""
 
 import asyncio
 import logging

@@ -12,7 +12,7 @@ from app.core import data_folder
 from app.core.processes import end_leftovers
 from tests.commands import environment, run
 from tests.people import PASSWORD
-from tests.run.test_serve import Tickbox
+from tests.run.processes import Tickbox
 
 
 @pytest.fixture(scope="module")

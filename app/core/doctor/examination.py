@@ -13,7 +13,12 @@ from app.core.doctor.clocks import check_clocks, check_time_zones
 from app.core.doctor.environment import check_settings
 from app.core.doctor.finding import Finding, Findings, failed
 from app.core.doctor.keys import check_keys
-from app.core.doctor.machine import check_data_folder, check_open_files, check_port
+from app.core.doctor.machine import (
+    check_data_folder,
+    check_metrics_port,
+    check_open_files,
+    check_port,
+)
 from app.core.doctor.postgres import check_postgres, check_replica
 from app.core.doctor.redis import check_redis
 from app.core.doctor.schema import check_migrations
@@ -34,6 +39,7 @@ CHECKS: dict[str, Callable[[Case], Findings]] = {
     "clock": check_clocks,
     "time zones": check_time_zones,
     "port": check_port,
+    "metrics port": check_metrics_port,
     "open files": check_open_files,
 }
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from app.core.config import SettingsError
+from app.core.config import Settings, SettingsError
 from app.core.doctor.case import Case
 from app.core.doctor.finding import Finding, Findings, failed, ok, skipped, warning
 from app.core.embedded import FULL_DISK_BYTES, installed
@@ -96,13 +96,12 @@ def _file_system(place: Path) -> str:
 
 
 async def _in_thread(look: Callable[[], _T]) -> _T:
-    """What is found; a file system or a name server that hangs keeps nobody beyond his time."""
+    """What is found; a file system or a name server that hangs keeps nobody beyond their time."""
     loop = asyncio.get_running_loop()
     found: asyncio.Future[_T] = loop.create_future()
 
     def run() -> None:
-        # The loop may be gone, and nobody waits any more.
-        with suppress(RuntimeError, asyncio.InvalidStateError):
+        with suppress(RuntimeError):  # the loop is gone: nobody waits any more
             try:
                 result = look()
             except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
@@ -119,32 +118,49 @@ async def _in_thread(look: Callable[[], _T]) -> _T:
 
 async def check_port(case: Case) -> Findings:
     """Whether Tickbox can listen, or does so already."""
-    settings = case.settings
     wrong = {"host", "port"} & case.broken
     if wrong:
         yield skipped(case.why_not(min(wrong)))
-        return
+    else:
+        yield await _listening(case.settings, "/livez", '"status":"alive"')
+
+
+async def check_metrics_port(case: Case) -> Findings:
+    """The same for what Prometheus asks."""
+    wrong = {"metrics_host", "metrics_port"} & case.broken
+    host, port = case.settings.metrics_host, case.settings.metrics_port
+    if wrong:
+        yield skipped(case.why_not(min(wrong)))
+    elif port is None:
+        yield ok("none is set")
+    else:
+        there = case.settings.model_copy(update={"host": host, "port": port})
+        finding = await _listening(there, "/metrics", "tickbox_")
+        text = finding.text.replace("TICKBOX_", "TICKBOX_METRICS_")
+        yield Finding(finding.state, text)
+
+
+async def _listening(settings: Settings, path: str, said: str) -> Finding:
+    """Whether that can be done, or Tickbox does so already, and says this there."""
     try:
         # It is looked up and bound, and not listened on: whoever starts now is not in its way.
         listener = await _in_thread(lambda: bind(settings))
-        listener.close()
-        yield ok(f"{settings.port or 'one'} on {settings.host} is free")
     except SettingsError as error:
-        if await _is_tickbox(settings.host, settings.port):
-            yield ok(f"Tickbox answers on {settings.port} on {settings.host}")
-        else:
-            yield failed(str(error))
+        if await _is_tickbox(settings.host, settings.port, path, said):
+            return ok(f"Tickbox answers on {settings.port} on {settings.host}")
+        return failed(str(error))
+    listener.close()
+    return ok(f"{settings.port or 'one'} on {settings.host} is free")
 
 
-async def _is_tickbox(host: str, port: int) -> bool:
+async def _is_tickbox(host: str, port: int, path: str, said: str) -> bool:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     # Nothing secret is asked or believed, so that any certificate will do.
     async with httpx.AsyncClient(timeout=_SECONDS, verify=False, trust_env=False) as client:  # noqa: S501
         for scheme in ("http", "https"):
-            with suppress(httpx.HTTPError, ValueError):
-                answer = await client.get(f"{scheme}://{where}/livez")
-                if answer.json() == {"status": "alive"}:
+            with suppress(httpx.HTTPError):
+                if said in (await client.get(f"{scheme}://{where}{path}")).text:
                     return True
     return False
 
@@ -154,6 +170,7 @@ async def check_open_files(case: Case) -> Findings:
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     settings = case.settings
     pools = 1 if settings.database_read_url is None else 2
+    # Each worker may open as many.
     own = pools * settings.database_pool_size + _OWN_FILES
     if limit == resource.RLIM_INFINITY or limit >= own + _CLIENTS:
         yield ok("no limit" if limit == resource.RLIM_INFINITY else f"{limit} may be open")

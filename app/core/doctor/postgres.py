@@ -168,13 +168,14 @@ def _role(facts: Row[Any], *, is_primary: bool) -> list[Finding]:
 
 def _connections(case: Case, facts: Row[Any]) -> list[Finding]:
     settings = case.settings
-    needed = settings.database_pool_size + _SPARE_CONNECTIONS
+    needed = settings.workers * settings.database_pool_size + _SPARE_CONNECTIONS
     if needed <= facts.places:
         return []
     return [
         warning(
             f"{needed} connections are needed at most, and this user gets {facts.places}: lower "
-            "TICKBOX_DATABASE_POOL_SIZE, or raise max_connections; else requests are answered 503"
+            "TICKBOX_DATABASE_POOL_SIZE or TICKBOX_WORKERS, or raise max_connections; else "
+            "requests are answered 503"
         )
     ]
 

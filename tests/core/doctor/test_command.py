@@ -13,7 +13,7 @@ from app.core.doctor.examination import CHECKS
 from app.core.processes import end_leftovers
 from tests.commands import environment, run
 from tests.core.doctor.examined import CANARY
-from tests.run.test_serve import Tickbox
+from tests.run.processes import Tickbox
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import start_http_server
 
 from app.core.config import Settings
 from app.core.doctor import examination, machine
 from app.core.doctor.case import Case
 from app.core.doctor.finding import Finding, Findings, ok
+from app.core.metrics import Metrics
 from tests.commands import SECONDS, environment
 from tests.core.doctor.examined import CANARY, cases, examined, found, only, states
 
@@ -96,10 +99,15 @@ class TestPort:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             yield listener
 
-    async def test_that_another_program_has(
-        self, settings: Settings, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.fixture
+    def short(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Those who do not answer are not waited for."""
         monkeypatch.setattr(machine, "_SECONDS", 0.1)
+
+    @pytest.mark.usefixtures("short")
+    async def test_that_another_program_has(
+        self, settings: Settings, listener: socket.socket
+    ) -> None:
         port = listener.getsockname()[1]
         findings = await examined(settings, TICKBOX_PORT=str(port))
         assert f"Port {port} on 127.0.0.1 is in use: stop" in only(findings["port"], "failed")
@@ -114,6 +122,23 @@ class TestPort:
         server.should_exit = True
         await serving
         assert only(findings["port"], "ok") == f"Tickbox answers on {port} on 127.0.0.1"
+
+    @pytest.mark.usefixtures("short")
+    async def test_of_metrics(self, settings: Settings, listener: socket.socket) -> None:
+        assert only((await examined(settings))["metrics port"], "ok") == "none is set"
+        port = listener.getsockname()[1]
+        with closing(listener):
+            findings = await examined(settings, TICKBOX_METRICS_PORT=str(port))
+            said = only(findings["metrics port"], "failed")
+        assert said.endswith("or set TICKBOX_METRICS_PORT to another port.")
+        server, thread = start_http_server(port, "127.0.0.1", Metrics().registry)
+        findings = await examined(settings, TICKBOX_METRICS_PORT=str(port))
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        assert only(findings["metrics port"], "ok").startswith("Tickbox answers on")
+        findings = await examined(settings, TICKBOX_METRICS_PORT="x")
+        assert only(findings["metrics port"], "skipped") == "TICKBOX_METRICS_PORT is not valid"
 
     async def test_of_another_machine(self, settings: Settings) -> None:
         findings = await examined(settings, TICKBOX_HOST="192.0.2.1", TICKBOX_PORT="0")

@@ -158,6 +158,11 @@ class TestRights:
         assert only(findings["PostgreSQL"], "warning").startswith(
             "35 connections are needed at most, and this user gets 20: lower"
         )
+        two = {"TICKBOX_DATABASE_POOL_SIZE": "8", "TICKBOX_WORKERS": "2"}
+        url = {"TICKBOX_DATABASE_URL": as_role(own, role)}
+        assert only((await examined(own, **two, **url))["PostgreSQL"], "ok")
+        three = two | {"TICKBOX_WORKERS": "3"}
+        assert only((await examined(own, **three, **url))["PostgreSQL"], "warning")
 
 
 async def test_what_goes_over_a_network_in_the_clear(settings: Settings) -> None:
