@@ -138,6 +138,11 @@ class TestTerminal:
         assert code == 1
         assert "Traceback" not in seen
 
+    def test_may_end(self, screen: subprocess.Popen[bytes]) -> None:
+        code, seen = self.type(screen, "\x04")  # Ctrl-D
+        assert code == 1
+        assert "tickbox: No password was given." in seen
+
     def test_is_not_typed_into_in_the_clear(self, env: dict[str, str], email: str) -> None:
         options = ("--email", email, "--password-stdin")
         with on_a_terminal("user", "create", *options, env=env) as process:
