@@ -93,6 +93,20 @@ def purge() -> None:
 
 
 @cli.command()
+def health(
+    *,
+    ready: Annotated[
+        bool, typer.Option("--ready", help="Whether it should get requests, stores and all.")
+    ] = False,
+) -> None:
+    """Ask the service that runs here, by the same settings, whether it lives; if not, exit 1."""
+    with _explained():
+        from app.core.probe import probe
+
+        typer.echo(probe(Settings(), "/readyz" if ready else "/livez"))
+
+
+@cli.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
     from app.core.keys import new_secret_key, new_signing_key

@@ -72,10 +72,13 @@ def _numbered(url: str, database: int) -> str:
 
 
 @contextmanager
-def cloned_database(name: str) -> Iterator[str]:
-    """A database as the migrations leave it, for the length of the block."""
+def cloned_database(name: str, template: str = _TEMPLATE) -> Iterator[str]:
+    """A database as the migrations leave it, for the length of the block; or an empty one.
+
+    Empty is what the template `template0` makes.
+    """
     url = os.environ[_NAMES["database_url"]]
-    asyncio.run(make_database(url, name, template=_TEMPLATE))
+    asyncio.run(make_database(url, name, template=template))
     try:
         yield name
     finally:
