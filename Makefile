@@ -12,7 +12,7 @@ UV_PIP := $(UV) pip
 # Programs that check what is not Python; they are large, and tests need none of them.
 LINT := .tools/lint/bin
 COMPILE := $(UV_PIP) compile --universal --python-version 3.11 --generate-hashes --quiet \
-	--no-emit-index-url --no-header --no-annotate
+	--no-emit-index-url --no-header --no-annotate $(ARGS)
 
 # `run` needs the few packages that serve; a checkout that has those of `dev` keeps them.
 READY := $(VENV)/$(if $(wildcard $(VENV)/.dev),.dev,.run)
@@ -87,7 +87,7 @@ format: $(VENV)/.dev  ## format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 .PHONY: lock
-lock: $(UV)  ## compile requirements/*.txt anew from pyproject.toml
+lock: $(UV)  ## compile requirements/*.txt anew from pyproject.toml (ARGS=--upgrade: newer versions)
 	$(COMPILE) pyproject.toml -o requirements/app.txt
 	$(COMPILE) pyproject.toml --extra embedded --group build -o requirements/run.txt
 	$(COMPILE) pyproject.toml --extra embedded --group build --group dev -o requirements/dev.txt

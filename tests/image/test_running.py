@@ -1,13 +1,14 @@
 """The image at work: the commands of the compose file, on a real PostgreSQL and Redis."""
 
 import socket
+import subprocess
 import time
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests import compose
+from tests import compose, servers
 from tests.image.conftest import Start
 from tests.image.container import STOP_SECONDS, Container, Image, run
 
@@ -33,6 +34,12 @@ def client_of(container: Container) -> httpx.Client:
     return httpx.Client(base_url=f"http://127.0.0.1:{container.port}", timeout=20)
 
 
+def smoke(address: str) -> subprocess.CompletedProcess[str]:
+    """What the README has people try a new Tickbox by."""
+    command = ["sh", compose.ROOT / "deploy" / "smoke", address]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def test_somebody_signs_up_and_finds_the_todo(start: Start) -> None:
     container = start()
     container.wait_until_healthy()
@@ -49,6 +56,29 @@ def test_somebody_signs_up_and_finds_the_todo(start: Start) -> None:
         # Pages that load nothing from elsewhere, from files that are in the image too.
         assert client.get("/docs").status_code == 200
         assert client.get("/readyz").json()["status"] == "ready"
+
+
+async def test_the_smoke_test_passes_and_leaves_nothing(
+    start: Start, stores: dict[str, str]
+) -> None:
+    container = start()
+    container.wait_until_healthy()
+    address = f"http://127.0.0.1:{container.port}"
+    done = smoke(address)
+    assert (done.returncode, done.stdout) == (0, f"Tickbox at {address} works.\n"), done.stderr
+    database = await servers.connect(stores["TICKBOX_DATABASE_URL"])
+    try:
+        assert await database.fetchval("SELECT count(*) FROM users WHERE email ~ '^smoke-'") == 0
+    finally:
+        await database.close()
+
+
+def test_the_smoke_test_fails_where_a_store_is_away(start: Start) -> None:
+    container = start(TICKBOX_REDIS_URL="redis://127.0.0.1:1")
+    container.wait_until_healthy()
+    done = smoke(f"http://127.0.0.1:{container.port}")
+    assert done.returncode != 0
+    assert "503" in done.stderr
 
 
 def test_it_is_process_1_of_a_user_who_can_write_to_tmp_only(start: Start) -> None:
