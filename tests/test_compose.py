@@ -5,6 +5,7 @@ Its form is checked by `make lint-image`; its commands are run by `make image-te
 
 import re
 import shutil
+from io import StringIO
 
 import pytest
 import typer
@@ -85,9 +86,26 @@ def test_without_a_secret_nothing_starts(name: str) -> None:
         compose.read({key: value for key, value in VARIABLES.items() if key != name})
 
 
-def test_the_example_names_what_is_asked_for() -> None:
-    example = dotenv_values(compose.ROOT / ".env.example")
-    assert example == dict.fromkeys(VARIABLES, "")
+def test_the_example_names_what_is_asked_for_and_what_can_be_said() -> None:
+    text = (compose.ROOT / ".env.example").read_text()
+    assert dotenv_values(stream=StringIO(text)) == dict.fromkeys(VARIABLES, "")
+    optional = re.findall(r"^#([A-Z_]+)=", text, re.MULTILINE)
+    assert set(optional) == set(re.findall(r"\$\{(\w+):-", compose.FILE.read_text()))
+
+
+def test_what_can_be_said_is_understood() -> None:
+    text = re.sub(
+        "^#(?=[A-Z_]+=)", "", (compose.ROOT / ".env.example").read_text(), flags=re.MULTILINE
+    )
+    said = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
+    app = compose.read(VARIABLES | said)["services"]["app"]
+    settings = Settings.model_validate(
+        {name.removeprefix("TICKBOX_").lower(): value for name, value in app["environment"].items()}
+    )
+    assert settings.issuer == "https://tickbox.example"
+    assert settings.cors_origins == ("https://app.example",)
+    assert len(settings.proxies) == 1
+    assert app["ports"] == ["127.0.0.1:8000:8000"]
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="who runs Tickbox needs it, tests do not")

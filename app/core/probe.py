@@ -16,7 +16,7 @@ def probe(settings: Settings, path: str) -> str:
     """What the service answers at the path. Raises `StartError` if it is not 200, or none."""
     host = _LOOPBACK.get(settings.host, settings.host)
     where = f"port {settings.port} on {host}"
-    if getattr(settings, "tls_cert", None) is None:
+    if settings.tls_cert is None:
         connection = http.client.HTTPConnection(host, settings.port, timeout=PATIENCE)
     else:
         # The certificate is for the service's name, not for this address, and nothing secret

@@ -107,19 +107,20 @@ def stores(settings: object) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def sockets() -> Path | None:
+def sockets() -> list[Path]:
     """The folder that a container has to share with this machine, if the stores are in one."""
-    return _socket_folder(os.environ["TICKBOX_TEST_DATABASE_URL"])
+    url = urlsplit(os.environ["TICKBOX_TEST_DATABASE_URL"])
+    return [Path(folder).parent for folder in parse_qs(url.query).get("host", [])]
 
 
 @pytest.fixture
 def start(
-    image: Image, stores: dict[str, str], sockets: Path | None, tmp_path: Path
+    image: Image, stores: dict[str, str], sockets: list[Path], tmp_path: Path
 ) -> Iterator[Start]:
     """Start the app as the compose file does; its port is free, and stands in the settings."""
     with ExitStack() as stack:
 
-        def start(**settings: str) -> Container:
+        def start(*shared: Path, **settings: str) -> Container:
             environment = {
                 **stores,
                 "TICKBOX_PORT": free_port(),
@@ -128,15 +129,10 @@ def start(
             }
             command = compose.read(compose.new_variables())["services"]["app"]["command"]
             return stack.enter_context(
-                running(image, command, tmp_path, environment, share=sockets)
+                running(image, command, tmp_path, environment, shared=[*sockets, *shared])
             )
 
         yield start
-
-
-def _socket_folder(url: str) -> Path | None:
-    hosts = parse_qs(urlsplit(url).query).get("host", [])
-    return Path(hosts[0]).parent if hosts else None
 
 
 def _open_to_all(url: str) -> None:

@@ -20,7 +20,7 @@ START_SECONDS = 60
 STOP_SECONDS = 40
 # What of /dev Docker gives, as far as it is needed.
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-# $1 is the root folder, $2 the user, $3 a folder to share, or nothing.
+# $1 is the root folder, $2 the user, $3 the folders to share, with spaces between them.
 _ENTER = f"""
 set -e
 mount --bind "$1" "$1"
@@ -34,10 +34,10 @@ done
 ln -s /proc/self/fd "$1/dev/fd"
 mount -o remount,ro "$1/dev"
 mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$1/tmp"
-if test -n "$3"; then
-    mkdir -p "$1$3"
-    mount --rbind "$3" "$1$3"
-fi
+for folder in $3; do
+    mkdir -p "$1$folder"
+    mount --rbind "$folder" "$1$folder"
+done
 root=$1 user=$2
 shift 3
 exec setpriv --no-new-privs chroot --userspec="$user" "$root" "$@"
@@ -132,11 +132,11 @@ def running(
     variables: Mapping[str, str] = _NOTHING,
     *,
     user: str | None = None,
-    share: Path | None = None,
+    shared: Sequence[Path] = (),
 ) -> Iterator[Container]:
     """Run it for the length of the block; what is left then is killed.
 
-    `folder` is where its output goes, `share` one that it sees under the same name.
+    `folder` is where its output goes, `shared` are some that it sees under the same name.
     """
     environment = {**image.environment, **variables}
     log = folder / f"container-{len(list(folder.iterdir()))}.log"
@@ -147,7 +147,7 @@ def running(
         subprocess.Popen(
             [
                 *("/usr/bin/unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--"),
-                *(*enter, str(share or ""), *within),
+                *(*enter, " ".join(map(str, shared)), *within),
             ],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -179,10 +179,10 @@ def run(
     variables: Mapping[str, str] = _NOTHING,
     *,
     user: str | None = None,
-    share: Path | None = None,
+    shared: Sequence[Path] = (),
 ) -> tuple[int, str]:
     """Run it to its end: its exit code, and all that it said."""
-    with running(image, command, folder, variables, user=user, share=share) as container:
+    with running(image, command, folder, variables, user=user, shared=shared) as container:
         return container.wait(), container.log()
 
 

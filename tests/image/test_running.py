@@ -1,5 +1,6 @@
 """The image at work: the commands of the compose file, on a real PostgreSQL and Redis."""
 
+import os
 import socket
 import subprocess
 import time
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from tests import compose, servers
+from tests.certificates import Authority
 from tests.image.conftest import Start
 from tests.image.container import STOP_SECONDS, Container, Image, run
 
@@ -19,14 +21,14 @@ PASSWORD = "correct horse battery staple"
 def migrated(
     image: Image,
     stores: dict[str, str],
-    sockets: Path | None,
+    sockets: list[Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """The compose file's first step, on an empty database; once more, it finds nothing to do."""
     command = compose.read(compose.new_variables())["services"]["migrate"]["command"]
     folder = tmp_path_factory.mktemp("migrate")
     for _ in range(2):
-        code, said = run(image, command, folder, stores, share=sockets)
+        code, said = run(image, command, folder, stores, shared=sockets)
         assert code == 0, said
 
 
@@ -133,6 +135,20 @@ def test_health_tells_of_a_store_only_if_asked_whether_it_is_ready(start: Start)
     asked = container.execute(*ready)
     assert asked.returncode == 1
     assert '"cache":"failed"' in asked.stderr
+
+
+def test_by_https_it_is_asked_by_https(start: Start, tmp_path: Path) -> None:
+    authority = Authority()
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    files = authority.issue(folder)
+    # Whoever shares them with a container sees to it that its user may read them.
+    for file in (files.certificate, files.key):
+        os.chown(file, 10001, 10001)
+    container = start(folder, **files.environment)
+    container.wait_until_healthy()
+    address = f"https://127.0.0.1:{container.port}/livez"
+    assert httpx.get(address, verify=authority.client_context()).json() == {"status": "alive"}
 
 
 def test_metrics_have_the_port_that_is_not_published(start: Start) -> None:
