@@ -94,9 +94,8 @@ def test_the_example_names_what_is_asked_for_and_what_can_be_said() -> None:
 
 
 def test_what_can_be_said_is_understood() -> None:
-    text = re.sub(
-        "^#(?=[A-Z_]+=)", "", (compose.ROOT / ".env.example").read_text(), flags=re.MULTILINE
-    )
+    example = (compose.ROOT / ".env.example").read_text()
+    text = re.sub("^#(?=[A-Z_]+=)", "", example, flags=re.MULTILINE)
     said = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
     app = compose.read(VARIABLES | said)["services"]["app"]
     settings = Settings.model_validate(

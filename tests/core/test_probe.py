@@ -7,12 +7,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from app.core import probe
 from app.core.config import Settings
 from app.core.processes import StartError
+from tests.certificates import Authority
+from tests.run.service import serving
 
 
 @contextmanager
@@ -77,6 +80,18 @@ def test_it_does_not_wait_for_what_is_silent(monkeypatch: pytest.MonkeyPatch) ->
         pytest.raises(StartError, match="TimeoutError"),
     ):
         probed("127.0.0.1", port)
+
+
+def test_by_https_it_asks_by_https_whoever_the_certificate_is_for(tmp_path: Path) -> None:
+    authority = Authority()
+    files = authority.issue(tmp_path)
+    with serving(authority.client_context(), **files.settings) as service:
+        assert service.url.port is not None
+        http = Settings(host="127.0.0.1", port=service.url.port)
+        https = http.model_copy(update={"tls_cert": files.certificate, "tls_key": files.key})
+        assert probe.probe(https, "/draining") == "false"
+        with pytest.raises(StartError, match="Nothing answers"):
+            probe.probe(http, "/draining")
 
 
 def test_the_command_asks_by_the_settings_and_says_it_by_its_exit_code() -> None:

@@ -38,7 +38,7 @@ def client_of(container: Container) -> httpx.Client:
 
 def smoke(address: str) -> subprocess.CompletedProcess[str]:
     """What the README has people try a new Tickbox by."""
-    command = ["sh", compose.ROOT / "deploy" / "smoke", address]
+    command = ["sh", str(compose.ROOT / "deploy" / "smoke"), address]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
