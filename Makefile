@@ -44,7 +44,7 @@ test-pgbouncer: $(VENV)/.dev  ## run the tests of the features through PgBouncer
 		tests/auth tests/core tests/projects tests/sessions tests/todos tests/users
 
 .PHONY: test-faults
-test-faults: $(VENV)/.dev  ## load real processes, kill and freeze their stores, in 3 minutes
+test-faults: $(VENV)/.dev  ## load real processes, kill and freeze their stores, in 4 minutes
 	@$(BIN)/pytest -n 0 tests/faults
 
 .PHONY: lint

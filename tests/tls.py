@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 
 from app.core import urls
 from app.core.redis_address import RedisAddress
+from tests.certificates import Files
 
 _SSL_REQUEST = struct.pack("!ll", 8, 80877103)
 _ENDS = (OSError, ssl.SSLError, asyncio.IncompleteReadError)
@@ -72,10 +73,10 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-def context_of(certificate: Path, key: Path, *, clients: Path | None = None) -> ssl.SSLContext:
+def context_of(files: Files, *, clients: Path | None = None) -> ssl.SSLContext:
     """A server's; with `clients` it asks for a certificate that this CA has signed."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=clients)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(files.certificate, files.key)
     if clients is not None:
         context.verify_mode = ssl.CERT_REQUIRED
     return context

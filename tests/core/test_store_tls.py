@@ -19,27 +19,42 @@ from app.core.config import Settings
 from app.core.migrations import MigrationError
 from app.core.redis import Redis, RedisAway
 from tests.apps import client_of, running
-from tests.authority import Authority
+from tests.certificates import Authority, Files, pem
 from tests.faults.processes import Valkey
 from tests.people import sign_up
 from tests.tls import Proxy, before_postgres, before_redis, context_of, through
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
+class Company:
+    """An authority that keeps its root, and what it issues, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._authority = Authority()
+        self.certificate = folder / "root.pem"
+        self.certificate.write_bytes(pem(self._authority.root))
+
+    def issue(self, host: str) -> Files:
+        folder = self._folder / host
+        folder.mkdir(exist_ok=True)
+        return self._authority.issue(folder, host=host)
 
 
 @pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """A CA that certified nothing here."""
-    return Authority(tmp_path_factory.mktemp("stranger"))
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    return Company(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")
-def context(authority: Authority) -> ssl.SSLContext:
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    """One that certified nothing here."""
+    return Company(tmp_path_factory.mktemp("stranger"))
+
+
+@pytest.fixture(scope="module")
+def context(authority: Company) -> ssl.SSLContext:
     """That of a server which is called localhost, and nothing else."""
-    return context_of(*authority.issue("localhost"))
+    return context_of(authority.issue("localhost"))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +82,7 @@ class TestPostgres:
         return str(error.value)
 
     async def test_is_used_over_it_from_the_migration_to_the_answer(
-        self, settings: Settings, proxy: Proxy, authority: Authority
+        self, settings: Settings, proxy: Proxy, authority: Company
     ) -> None:
         query = f"sslmode=verify-full&sslrootcert={authority.certificate}"
         url = through(settings.migration_url, proxy, query)
@@ -102,7 +117,7 @@ class TestPostgres:
         self,
         settings: Settings,
         proxy: Proxy,
-        authority: Authority,
+        authority: Company,
         query: str,
         is_encrypted: bool,
     ) -> None:
@@ -112,7 +127,7 @@ class TestPostgres:
 
     @pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
     async def test_is_refused_from_whom_nobody_knows(
-        self, settings: Settings, proxy: Proxy, stranger: Authority, mode: str
+        self, settings: Settings, proxy: Proxy, stranger: Company, mode: str
     ) -> None:
         query = f"sslmode={mode}&sslrootcert={stranger.certificate}"
         said = await self.refusal(through(settings.migration_url, proxy, query))
@@ -127,7 +142,7 @@ class TestPostgres:
             assert "its certificate is refused (" in said
 
     async def test_is_refused_from_another_host_if_names_are_compared(
-        self, settings: Settings, proxy: Proxy, authority: Authority
+        self, settings: Settings, proxy: Proxy, authority: Company
     ) -> None:
         root = f"sslrootcert={authority.certificate}"
         url = through(settings.migration_url, proxy, f"sslmode=verify-full&{root}", "127.0.0.1")
@@ -145,14 +160,14 @@ class TestPostgres:
             await self.migrated(through(settings.migration_url, proxy, "sslmode=prefer"))
 
     async def test_shows_a_certificate_of_its_own(
-        self, settings: Settings, authority: Authority, stranger: Authority
+        self, settings: Settings, authority: Company, stranger: Company
     ) -> None:
-        context = context_of(*authority.issue("localhost"), clients=authority.certificate)
+        context = context_of(authority.issue("localhost"), clients=authority.certificate)
         root = f"sslmode=verify-full&sslrootcert={authority.certificate}"
         async with before_postgres(settings.migration_url, context) as proxy:
             for issuer in (authority, stranger):
-                certificate, key = issuer.issue("tickbox")
-                query = f"{root}&sslcert={certificate}&sslkey={key}"
+                files = issuer.issue("tickbox")
+                query = f"{root}&sslcert={files.certificate}&sslkey={files.key}"
                 url = through(settings.migration_url, proxy, query)
                 if issuer is authority:
                     await self.migrated(url)
@@ -160,7 +175,7 @@ class TestPostgres:
                     assert "localhost cannot be" in await self.refusal(url)
 
     async def test_that_is_refused_stops_the_start_with_a_reason(
-        self, settings: Settings, proxy: Proxy, stranger: Authority
+        self, settings: Settings, proxy: Proxy, stranger: Company
     ) -> None:
         query = f"sslmode=verify-full&sslrootcert={stranger.certificate}"
         environment = {k: v for k, v in os.environ.items() if not k.startswith("TICKBOX_")}
@@ -216,14 +231,14 @@ class TestRedis:
             "ssl_cert_reqs=none",
         ],
     )
-    async def test_is_used_over_it(self, proxy: Proxy, authority: Authority, query: str) -> None:
+    async def test_is_used_over_it(self, proxy: Proxy, authority: Company, query: str) -> None:
         query = query.replace("CA", str(authority.certificate))
         async with self.connected(f"rediss://localhost:{proxy.port}?{query}") as redis:
             assert await redis.run(("PING",)) == [b"PONG"]
         assert proxy.encrypted > 0
 
     async def test_serves_an_app(
-        self, settings: Settings, proxy: Proxy, authority: Authority
+        self, settings: Settings, proxy: Proxy, authority: Company
     ) -> None:
         url = f"rediss://localhost:{proxy.port}/1?ssl_ca_certs={authority.certificate}"
         async with running(settings, redis_url=url) as app, client_of(app) as client:
@@ -234,7 +249,7 @@ class TestRedis:
         self,
         valkey: str,
         proxy: Proxy,
-        authority: Authority,
+        authority: Company,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         async with Client.from_url(valkey) as client:
@@ -250,7 +265,7 @@ class TestRedis:
         assert said == "going on without Redis: it answers WRONGPASS"
 
     async def test_is_refused_from_whom_nobody_knows(
-        self, proxy: Proxy, stranger: Authority, caplog: pytest.LogCaptureFixture
+        self, proxy: Proxy, stranger: Company, caplog: pytest.LogCaptureFixture
     ) -> None:
         for query in ("", f"ssl_ca_certs={stranger.certificate}"):
             said = await self.refusal(f"rediss://localhost:{proxy.port}?{query}", caplog)
@@ -260,17 +275,18 @@ class TestRedis:
             )
 
     async def test_is_refused_from_another_host(
-        self, proxy: Proxy, authority: Authority, caplog: pytest.LogCaptureFixture
+        self, proxy: Proxy, authority: Company, caplog: pytest.LogCaptureFixture
     ) -> None:
         url = f"rediss://127.0.0.1:{proxy.port}?ssl_ca_certs={authority.certificate}"
         assert "IP address mismatch" in await self.refusal(url, caplog)
         async with self.connected(f"{url}&ssl_check_hostname=false") as redis:
             assert await redis.run(("PING",)) == [b"PONG"]
 
-    async def test_shows_a_certificate_of_its_own(self, valkey: str, authority: Authority) -> None:
-        context = context_of(*authority.issue("localhost"), clients=authority.certificate)
-        certificate, key = authority.issue("tickbox")
-        query = f"ssl_ca_certs={authority.certificate}&ssl_certfile={certificate}&ssl_keyfile={key}"
+    async def test_shows_a_certificate_of_its_own(self, valkey: str, authority: Company) -> None:
+        context = context_of(authority.issue("localhost"), clients=authority.certificate)
+        files = authority.issue("tickbox")
+        mine = f"ssl_certfile={files.certificate}&ssl_keyfile={files.key}"
+        query = f"ssl_ca_certs={authority.certificate}&{mine}"
         async with (
             before_redis(valkey, context) as proxy,
             self.connected(f"rediss://localhost:{proxy.port}?{query}") as redis,

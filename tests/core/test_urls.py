@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from app.core import urls
 from app.core.config import Settings
-from tests.authority import Authority
+from tests.certificates import Authority, pem
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 HOSTS = st.one_of(
@@ -54,8 +54,11 @@ def refusal(field: str, url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CA's certificate."""
+    file = tmp_path_factory.mktemp("authority") / "root.pem"
+    file.write_bytes(pem(Authority().root))
+    return file
 
 
 class TestPostgres:
@@ -205,24 +208,24 @@ class TestPostgresTls:
         ],
     )
     def test_verifies_what_libpq_does(
-        self, query: str, verifies: bool, checks_host: bool, authority: Authority
+        self, query: str, verifies: bool, checks_host: bool, root: Path
     ) -> None:
-        query = query.replace("CA", str(authority.certificate))
+        query = query.replace("CA", str(root))
         context = arguments(f"postgresql://h/db?{query}")["ssl"]
         assert isinstance(context, ssl.SSLContext)
         assert context.verify_mode == (ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE)
         assert context.check_hostname == checks_host
         assert context.minimum_version == ssl.TLSVersion.TLSv1_2
 
-    def test_trusts_the_ca_that_is_named_and_no_other(self, authority: Authority) -> None:
-        url = f"postgresql://h/db?sslmode=verify-full&sslrootcert={authority.certificate}"
+    def test_trusts_the_ca_that_is_named_and_no_other(self, root: Path) -> None:
+        url = f"postgresql://h/db?sslmode=verify-full&sslrootcert={root}"
         [trusted] = arguments(url)["ssl"].get_ca_certs()
-        assert trusted["subject"] == ((("commonName", "Tickbox test CA"),),)
+        assert trusted["subject"] == ((("commonName", "Root"),),)
 
     def test_takes_a_ca_from_where_libpq_does(
-        self, authority: Authority, monkeypatch: pytest.MonkeyPatch
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("PGSSLROOTCERT", str(authority.certificate))
+        monkeypatch.setenv("PGSSLROOTCERT", str(root))
         context = arguments("postgresql://h/db?sslmode=verify-ca")["ssl"]
         assert len(context.get_ca_certs()) == 1
 
