@@ -29,6 +29,22 @@ run: $(READY)  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL and Redis
 test: $(VENV)/.dev  ## run all tests but those of faults, in parallel, on embedded servers
 	@$(BIN)/pytest -n 2 --dist worksteal
 
+.PHONY: test-services
+test-services: $(VENV)/.dev  ## run the same tests on your PostgreSQL and Redis (TICKBOX_TEST_*_URL)
+	@test -n "$$TICKBOX_TEST_DATABASE_URL" && test -n "$$TICKBOX_TEST_REDIS_URL" || { \
+		echo "Set TICKBOX_TEST_DATABASE_URL and TICKBOX_TEST_REDIS_URL: the tests make databases in" \
+			"the one, and flush databases of the other, from the number in its URL on." >&2; exit 1; }
+	@$(BIN)/pytest -n 2 --dist worksteal
+
+.PHONY: test-pgbouncer
+test-pgbouncer: $(VENV)/.dev  ## run the tests of the features through PgBouncer in transaction mode
+	@PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends pgbouncer >/dev/null; \
+	} || { echo "Install PgBouncer first (Debian's package is pgbouncer)." >&2; exit 1; }
+	@TICKBOX_TEST_PGBOUNCER=1 $(BIN)/pytest -n 2 --dist worksteal -m "not keeps_session" \
+		tests/auth tests/core tests/projects tests/sessions tests/todos tests/users
+
 .PHONY: test-faults
 test-faults: $(VENV)/.dev  ## load real processes, kill and freeze their stores, in 4 minutes
 	@$(BIN)/pytest -n 0 tests/faults

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from pydantic import SecretStr, ValidationError
@@ -20,6 +20,8 @@ from app.core.processes import StartError
 
 if TYPE_CHECKING:
     from app.core.database import Database
+
+T = TypeVar("T")
 
 cli = typer.Typer(
     help="Tickbox, a TODO service. `tickbox settings` lists what the environment can set.",
@@ -125,8 +127,8 @@ def openapi() -> None:
 
     # Nothing of the environment: the document is the same wherever it is printed.
     settings = Settings.model_construct(
-        database_url=SecretStr("postgresql://"),
-        redis_url=SecretStr("redis://"),
+        database_url=SecretStr("postgresql://nowhere/nothing"),
+        redis_url=SecretStr("redis://nowhere"),
         secret_key=SecretStr(new_secret_key()),
         signing_keys=SecretStr(new_signing_key()),
     )
@@ -164,9 +166,9 @@ def _upgrade(settings: Settings) -> None:
     """Migrate, and complete what the version before wrote, which may still run beside this one."""
     from app.core.migrations import MigrationError, upgrade
 
-    assert settings.database_url is not None
+    _worked(settings, lambda database: database.check())
     try:
-        upgrade(settings.database_url.get_secret_value())
+        upgrade(settings.migration_url)
     except MigrationError as error:
         raise StartError(str(error)) from error
     from app.todos.unsplit import split
@@ -174,14 +176,14 @@ def _upgrade(settings: Settings) -> None:
     _worked(settings, split)
 
 
-def _worked(settings: Settings, work: Callable[["Database"], Coroutine[Any, Any, int]]) -> int:
-    """Do this with the database, outside of serving; how many rows it was."""
+def _worked(settings: Settings, work: Callable[["Database"], Coroutine[Any, Any, T]]) -> T:
+    """Do this with the database, outside of serving; what it gives."""
     import asyncpg
 
     from app.core.database import Database
     from app.core.errors import AppError
 
-    async def run() -> int:
+    async def run() -> T:
         database = Database(settings)
         try:
             return await work(database)
