@@ -15,11 +15,10 @@ from uuid import uuid4
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.core import migrations
 from app.core.config import Settings
-from app.core.driver import driver_url
+from app.core.driver import make_engine
 from app.core.migrations import MigrationError
 from app.models import Base
 from tests import servers
@@ -158,7 +157,7 @@ class TestSchema:
 
         # Alembic does not see everything: checks, predicates and expressions, for some.
         async def create() -> None:
-            engine = create_async_engine(driver_url(empty))
+            engine = make_engine(empty, server_settings={}, timeout=5)
             async with engine.begin() as connection:
                 await connection.run_sync(Base.metadata.create_all)
             await engine.dispose()
