@@ -31,6 +31,10 @@ test: $(VENV)/.dev  ## run all tests but those of faults, in parallel, on embedd
 test-faults: $(VENV)/.dev  ## load real processes, kill and freeze their stores, in 3 minutes
 	@$(BIN)/pytest -n 0 tests/faults
 
+.PHONY: test-contract
+test-contract: $(VENV)/.dev  ## hold a running server against its document, in 4 minutes (ARGS=--seed=7)
+	@$(BIN)/python -m tests.contract $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.dev  ## check format, style, types and who may know whom
 	$(BIN)/ruff format --check .
