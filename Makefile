@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := .tools/bin/uv
 UV_PIP := $(UV) pip
+LINTERS := tests/contract/openapi
 COMPILE := $(UV_PIP) compile --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-emit-index-url --no-header --no-annotate
 
@@ -41,6 +42,11 @@ lint: $(VENV)/.dev  ## check format, style, types and who may know whom
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.PHONY: lint-openapi
+lint-openapi: $(VENV)/.dev $(LINTERS)/node_modules/.ready  ## lint the OpenAPI document, and compile a client of it
+	@$(BIN)/tickbox openapi > $(LINTERS)/node_modules/openapi.json
+	@cd $(LINTERS) && npm run --silent lint
 
 .PHONY: check-migrations
 check-migrations: $(VENV)/.dev  ## fail if the models and the migrations differ
@@ -75,7 +81,7 @@ lock: $(UV)  ## compile requirements/*.txt anew from pyproject.toml
 
 .PHONY: clean
 clean:  ## remove what make installed (the data in .tickbox/ stays)
-	rm -rf $(VENV) .tools
+	rm -rf $(VENV) .tools $(LINTERS)/node_modules
 
 $(UV): requirements/tools.txt
 	@test -n "$(PYTHON)" || { echo "Tickbox needs Python 3.11 or later, and found none." >&2; exit 1; }
@@ -95,4 +101,10 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@$(UV_PIP) sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(UV_PIP) install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(LINTERS)/node_modules/.ready: $(LINTERS)/package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null || \
+		{ echo "lint-openapi needs Node.js 20 or later, with npm: install it from https://nodejs.org." >&2; exit 1; }
+	@cd $(LINTERS) && npm ci --silent --no-progress
 	@touch $@
