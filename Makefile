@@ -29,7 +29,7 @@ test: $(VENV)/.dev  ## run all tests but those of faults, in parallel, on embedd
 	@$(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: test-faults
-test-faults: $(VENV)/.dev  ## load real processes, kill and freeze their stores, in 3 minutes
+test-faults: $(VENV)/.dev  ## load real processes, kill and freeze their stores, in 4 minutes
 	@$(BIN)/pytest -n 0 tests/faults
 
 .PHONY: test-contract

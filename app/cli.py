@@ -8,6 +8,7 @@ import json
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,18 +48,28 @@ def _option(name: str) -> Any:
 def serve(
     host: Annotated[str | None, _option("host")] = None,
     port: Annotated[int | None, _option("port")] = None,
+    tls_cert: Annotated[Path | None, _option("tls_cert")] = None,
+    tls_key: Annotated[Path | None, _option("tls_key")] = None,
+    proxy: Annotated[list[str] | None, _option("proxies")] = None,
 ) -> None:
     """Migrate the database, then serve until Ctrl-C or SIGTERM.
 
     An option wins over the setting that it names.
     """
-    options = {"host": host, "port": port}
+    options = {
+        "host": host,
+        "port": port,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "proxies": proxy or None,
+    }
     with _explained(), _ended_by_signals(code=0):
         given = {name: value for name, value in options.items() if value is not None}
         settings = _logging(Settings.model_validate(given))
-        from app.core import serving
+        from app.core import serving, tls
         from app.core.metrics import Metrics
 
+        tls.check(settings)
         metrics = Metrics()
         is_beside = settings.is_embedded and settings.metrics_port is None
 
@@ -114,7 +125,7 @@ def settings() -> None:
     """Print all settings as a Markdown table."""
     typer.echo("| Setting | Default | Meaning |\n| --- | --- | --- |")
     for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
+        default = "" if field.default in (None, ()) else f"`{field.default}`"
         typer.echo(f"| `{_variable(name)}` | {default} | {field.description} |")
 
 

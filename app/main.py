@@ -15,6 +15,7 @@ from app.core.admission import Admission, Counts, Limits
 from app.core.cache import Cache
 from app.core.clock import Now, utc_now
 from app.core.config import Settings
+from app.core.cors import Cors, PreflightMiddleware
 from app.core.database import Database
 from app.core.health import Lifecycle
 from app.core.idempotency import Idempotency
@@ -23,6 +24,7 @@ from app.core.metrics import Metrics
 from app.core.metrics import install as install_metrics
 from app.core.middleware import RequestMiddleware
 from app.core.passwords import PasswordHasher
+from app.core.proxies import ProxyMiddleware
 from app.core.redis import Redis
 from app.core.security import AccessTokens, Signer
 from app.projects.permissions import audience_of_all, may_edit_all, seen_by
@@ -112,11 +114,18 @@ def create_app(
     state.cursor_signer = Signer(secret, "cursor")
 
     handlers.install(app)
+    # The one that is added last is the first to see a request.
+    cors = Cors(settings.cors_origins) if settings.cors_origins else None
+    if cors is not None:
+        app.add_middleware(PreflightMiddleware, cors=cors)
     app.add_middleware(
         RequestMiddleware,
         max_body_bytes=settings.max_body_bytes,
         counts=state.metrics.requests,
+        cors=cors,
     )
+    if settings.proxies:
+        app.add_middleware(ProxyMiddleware, trusted=settings.proxies)
     include_features(app)
     pages.install(app)
     if serves_metrics:

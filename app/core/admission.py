@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from typing import Any
 
 from starlette.types import Scope
 
+from app.core.addresses import address_of
 from app.core.authentication import Authenticator, Principal, bearer_token
 from app.core.cache import Cache, Page
 from app.core.config import Settings
@@ -220,10 +221,9 @@ def _enforce(verdicts: list[Verdict | None], headers: list[tuple[bytes, bytes]])
 @lru_cache(maxsize=10_000)
 def _network(address: str) -> bytes:
     """Whose address it is: one of IPv6 is that of its /64, which is the least that anybody has."""
-    try:
-        ip = ip_address(address.partition("%")[0])
-    except ValueError:
+    ip = address_of(address)
+    if ip is None:
         return address.encode()
     if isinstance(ip, IPv6Address):
-        return (ip.ipv4_mapped or IPv6Address(int(ip) >> 64 << 64)).packed
+        return IPv6Address(int(ip) >> 64 << 64).packed
     return ip.packed

@@ -4,12 +4,15 @@ The field descriptions are the settings' documentation: `tickbox settings` print
 the README's table is made from them.
 """
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.core.addresses import Network, network_of
 
 SECRET_KEY_LENGTH = 32
 
@@ -59,6 +62,45 @@ def _is_redis(url: SecretStr) -> SecretStr:
     return url
 
 
+def _split(listed: Any) -> Any:
+    """Variables list things with commas between them."""
+    if isinstance(listed, str):
+        return [item.strip() for item in listed.split(",") if item.strip()]
+    return listed
+
+
+def _proxy(text: Any) -> Network:
+    try:
+        network = network_of(text)
+    except ValueError:
+        raise ValueError(
+            f"holds {str(text)!r}: give addresses and networks, such as 10.0.0.7 and 10.0.0.0/8"
+        ) from None
+    if network.prefixlen == 0:
+        raise ValueError(f"holds {str(text)!r}: if all are believed, anybody is whoever they say")
+    return network
+
+
+# As browsers write it: nothing after the port, the port only if it is not the scheme's own.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
+_NOT_WRITTEN = re.compile(r"http://.*:80|https://.*:443")
+
+
+def _is_origin(text: str) -> str:
+    if not _ORIGIN.fullmatch(text) or _NOT_WRITTEN.fullmatch(text):
+        raise ValueError(
+            f"holds {text!r}, which no browser calls an origin: list each as it is sent, such as "
+            "https://app.example or http://localhost:3000, without a slash at the end"
+        )
+    return text
+
+
+Proxies = Annotated[
+    tuple[Annotated[Network, BeforeValidator(_proxy)], ...], NoDecode, BeforeValidator(_split)
+]
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_is_origin)], ...], NoDecode, BeforeValidator(_split)
+]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_is_redis)]
 StrongSecret = Annotated[SecretStr, AfterValidator(_is_strong)]
@@ -77,6 +119,22 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    tls_cert: Path | None = Field(
+        None,
+        description="Certificate (PEM, with those that lead to its CA after it) for HTTPS; a "
+        "renewed one is taken without a restart. Set together with `TICKBOX_TLS_KEY`.",
+    )
+    tls_key: Path | None = Field(None, description="Its private key (PEM, not encrypted).")
+    proxies: Proxies = Field(
+        (),
+        description="Addresses and networks, with commas between them, of proxies whose "
+        "`X-Forwarded-For` and `X-Forwarded-Proto` are believed. Without it nobody's are.",
+    )
+    cors_origins: Origins = Field(
+        (),
+        description="Origins, with commas between them, whose pages may call the API from a "
+        "browser, such as `https://app.example`.",
+    )
     data_dir: Path = Field(
         Path(".tickbox"), description="Folder of the embedded servers' data and keys."
     )
@@ -196,6 +254,8 @@ class Settings(BaseSettings):
     def _servers_and_secrets(self) -> Self:
         if (self.database_url is None) != (self.redis_url is None):
             raise ValueError("TICKBOX_DATABASE_URL and TICKBOX_REDIS_URL are set together")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("TICKBOX_TLS_CERT and TICKBOX_TLS_KEY are set together")
         if not self.is_embedded:
             for name in ("secret_key", "signing_keys"):
                 if getattr(self, name) is None:

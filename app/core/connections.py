@@ -8,11 +8,29 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.core import browser
+
+
+def _last_answer(status: bytes, text: bytes) -> bytes:
+    """One that is given without the app, before the connection ends."""
+    headers = [
+        (b"connection", b"close"),
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(text)),
+        *browser.SECURITY,
+    ]
+    lines = [b"HTTP/1.1 " + status, *(name + b": " + value for name, value in headers)]
+    return b"\r\n".join([*lines, b"", text])
+
+
 # RFC 9110, section 15.5.9.
-_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+_TIMEOUT = _last_answer(b"408 Request Timeout", b"")
+_NO_HTTP = _last_answer(b"400 Bad Request", b"Invalid HTTP request received.")
 # A client that is still sending when it is refused has so long to read why, and may send so much.
 _LINGER_SECONDS = 2
 _LINGER_BYTES = 16 << 20
+# At a shutdown a handshake that is not over may take so long, and what it is for is answered.
+LAST_HANDSHAKE_SECONDS = 2
 # At a shutdown a request may be on its way to an idle connection for as long as a round trip.
 _LAST_REQUEST_SECONDS = 0.5
 
@@ -20,8 +38,9 @@ _LAST_REQUEST_SECONDS = 0.5
 def protocol(request_timeout: float) -> type[HttpToolsProtocol]:
     """Give uvicorn's protocol, but a request has to arrive whole within `request_timeout` seconds.
 
-    The time runs from when the connection is made or, on one that is kept alive, from the
-    request's first byte. Between requests uvicorn's own keep-alive timeout counts.
+    The time runs from when the connection is made (by HTTPS, from when its handshake is over) or,
+    on one that is kept alive, from the request's first byte. Between requests uvicorn's own
+    keep-alive timeout counts.
     """
 
     class Connection(_Connection):
@@ -33,16 +52,27 @@ def protocol(request_timeout: float) -> type[HttpToolsProtocol]:
 
 class _Connection(HttpToolsProtocol):
     request_timeout: float
+    _cycles_transport: "_CyclesTransport | None" = None  # until it is connected
     _cut: TimerHandle | None = None
     _arriving = False  # the head of a request
     _draining = False
     _discarded = 0
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # It counts from when it is accepted: a shutdown waits for its handshake. If that fails,
+        # nobody tells.
+        self.connections.add(self)
+        self._wait(self._forget, self.request_timeout)
+
     # uvicorn's own narrows the type as well.
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._cycles_transport = _CyclesTransport(transport, self)
-        self._wait(self._give_up, self.request_timeout)
+        if self._draining:
+            self._wait(self._close_if_idle, _LAST_REQUEST_SECONDS)
+        else:
+            self._wait(self._give_up, self.request_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
@@ -59,6 +89,11 @@ class _Connection(HttpToolsProtocol):
                 self.transport.close()
         else:
             super().data_received(data)
+
+    # uvicorn's signature; it says the same to all.
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        self.transport.write(_NO_HTTP)
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         self._arriving = True
@@ -91,7 +126,9 @@ class _Connection(HttpToolsProtocol):
         """
         self._draining = True
         cycle: Any = self.cycle
-        if cycle is not None and not cycle.response_complete:
+        if self._cycles_transport is None:
+            self._wait(self._forget, LAST_HANDSHAKE_SECONDS)
+        elif cycle is not None and not cycle.response_complete:
             # One that has begun to leave has said already that the connection is kept.
             cycle.keep_alive = cycle.keep_alive and cycle.response_started
         elif not self._arriving and not self._is_lingering():
@@ -105,7 +142,8 @@ class _Connection(HttpToolsProtocol):
         """
         self._discarded = 1
         self._wait(self.transport.close, _LINGER_SECONDS)
-        self.transport.write_eof()
+        if self.transport.can_write_eof():  # not by HTTPS: what is encrypted ends both ways
+            self.transport.write_eof()
         self.flow.resume_reading()
 
     def _is_lingering(self) -> bool:
@@ -119,6 +157,9 @@ class _Connection(HttpToolsProtocol):
         if self._cut is not None:
             self._cut.cancel()
             self._cut = None
+
+    def _forget(self) -> None:
+        self.connections.discard(self)
 
     def _give_up(self) -> None:
         cycle: Any = self.cycle

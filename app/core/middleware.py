@@ -14,8 +14,9 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core import logs
+from app.core import browser, logs
 from app.core.clock import new_id_text
+from app.core.cors import Cors
 from app.core.errors import AppError, ContentTooLarge, InternalError, MalformedRequest
 from app.core.handlers import problem
 from app.core.metrics import RequestCounts
@@ -41,10 +42,15 @@ class RequestMiddleware:
     """
 
     def __init__(
-        self, app: ASGIApp, max_body_bytes: int, counts: RequestCounts | None = None
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        counts: RequestCounts | None = None,
+        cors: Cors | None = None,
     ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._cors = cors
         self._counts = RequestCounts() if counts is None else counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,7 +62,7 @@ class RequestMiddleware:
         request_id = _request_id(scope)
         server = scope
         method = scope["method"]
-        headers = [(b"x-request-id", request_id)]
+        headers = self._headers(scope, request_id)
         state = {
             **scope.get("state", {}),
             "request_id": request_id.decode(),
@@ -102,6 +108,13 @@ class RequestMiddleware:
             if server.get("state", {}).get("disconnected"):
                 outcome = logs.DISCONNECTED
             self._leave_traces(scope, method, status, outcome, time.perf_counter() - begun)
+
+    def _headers(self, scope: Scope, request_id: bytes) -> list[browser.Header]:
+        """What the answer carries, whoever gives it."""
+        headers = [(b"x-request-id", request_id), *browser.headers(scope)]
+        if self._cors is not None:
+            headers += self._cors.headers(scope)
+        return headers
 
     def _leave_traces(
         self, scope: Scope, method: str, status: int | None, outcome: str, seconds: float

@@ -16,15 +16,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from prometheus_client import start_http_server
 
 from app.core.config import Settings, SettingsError
-from app.core.connections import protocol
+from app.core.connections import LAST_HANDSHAKE_SECONDS, protocol
 from app.core.metrics import Metrics
 from app.core.processes import StartError
+from app.core.tls import Certificate
 
 # Longer than load balancers keep an idle connection (60 s at most of them), so that they close it
 # first; else a request may meet a connection that is just being closed here.
@@ -33,6 +35,8 @@ FORCED_SHUTDOWN_SECONDS = 2
 # New objects after which the collector looks for cycles among them; Python's own 700 are fewer
 # than what 32 requests hold at once, so that it would mostly look at what is still in use.
 YOUNG_OBJECTS = 10_000
+# uvicorn's own.
+_TICKS_A_SECOND = 10
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -110,11 +114,22 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._lifecycle = app.state.lifecycle
         self._settings = settings
+        self._certificate = _certificate(settings)
         self._ends_at = math.inf
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
-            await super().startup(sockets)
+            # The app; uvicorn's own listening would give a handshake a minute.
+            await super().startup([])
+            self.servers = [
+                await asyncio.get_running_loop().create_server(
+                    self._make_protocol,
+                    sock=listener,
+                    backlog=self.config.backlog,
+                    **self._encryption(self._settings.request_timeout),
+                )
+                for listener in sockets or ()
+            ]
         except SystemExit:
             raise StartError("The service did not start; the log says why.") from None
         except OSError as error:
@@ -127,7 +142,8 @@ class _Server(uvicorn.Server):
             # To print, not to bind to.
             host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
             host = f"[{host}]" if ":" in host else host
-            print(f"Tickbox is ready: http://{host}:{port}/docs", flush=True)
+            scheme = "http" if self._certificate is None else "https"
+            print(f"Tickbox is ready: {scheme}://{host}:{port}/docs", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._accept_the_last(sockets or [])
@@ -149,21 +165,31 @@ class _Server(uvicorn.Server):
         last = [connection for listener in listeners for connection in _waiting(listener)]
         for server in self.servers:
             server.close()
-        loop = asyncio.get_running_loop()
+        await asyncio.gather(*map(self._take, last))
 
-        def make_protocol() -> asyncio.Protocol:
-            return self.config.http_protocol_class(
-                config=self.config,  # type: ignore[call-arg]
-                server_state=self.server_state,
-                app_state=self.lifespan.state,
-                _loop=loop,
+    async def _take(self, connection: socket.socket) -> None:
+        with suppress(OSError):  # gone already, or it does not get through its handshake
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._make_protocol, connection, **self._encryption(LAST_HANDSHAKE_SECONDS)
             )
 
-        for connection in last:
-            with suppress(OSError):  # gone already
-                await loop.connect_accepted_socket(make_protocol, connection)
+    def _make_protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(
+            config=self.config,  # type: ignore[call-arg]
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+            _loop=asyncio.get_running_loop(),
+        )
+
+    def _encryption(self, seconds: float) -> dict[str, Any]:
+        """How new connections are encrypted, if they are; a handshake may take so long."""
+        if self._certificate is None:
+            return {}
+        return {"ssl": self._certificate.context, "ssl_handshake_timeout": seconds}
 
     async def on_tick(self, counter: int) -> bool:
+        if self._certificate is not None and counter % _TICKS_A_SECOND == 0:
+            self._certificate.refresh()
         return await super().on_tick(counter) or time.monotonic() >= self._ends_at
 
     # uvicorn's signature.
@@ -193,6 +219,12 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return Certificate(settings.tls_cert, settings.tls_key)
 
 
 def _waiting(listener: socket.socket) -> Iterator[socket.socket]:

@@ -21,6 +21,13 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._~+/=-]{1,128}")
 _PLAIN_HEADERS = {
     "cache-control", "connection", "content-length", "content-type", "date", "pragma", "vary"
 }  # fmt: skip
+# What browsers are told, with every answer.
+SECURITY_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+}
 
 
 def schema_errors(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
@@ -34,6 +41,7 @@ def schema_errors(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
 
 def faults(response: Response) -> Iterator[str]:
     """What an answer breaks of the contract: never 5xx, errors in their form, nothing echoed."""
+    yield from security_faults(response)
     if response.status_code >= 500:
         yield "is a 5xx"
     if not _SANE_ID.fullmatch(response.headers.get("x-request-id", "")):
@@ -52,6 +60,13 @@ def faults(response: Response) -> Iterator[str]:
         yield from _oauth_faults(response)
     else:
         yield f"is {response.headers['content-type']}"
+
+
+def security_faults(response: Response) -> Iterator[str]:
+    """What a browser is not told, or not once."""
+    for name, value in SECURITY_HEADERS.items():
+        if response.headers.get_list(name) != [value]:
+            yield f"has not {name} as it should be"
 
 
 def _problem_faults(response: Response) -> Iterator[str]:
@@ -99,7 +114,8 @@ def document_faults(response: Response, operation: Operation) -> Iterator[str]:
             yield from _code_faults(content[kind], response)
     elif response.content:
         yield "has a body, which is not documented"
-    names = {name.lower() for name in documented["headers"]} | _PLAIN_HEADERS
+    names = {name.lower() for name in documented["headers"]}
+    names |= _PLAIN_HEADERS | SECURITY_HEADERS.keys()
     for name in set(response.headers) - names:
         yield f"has the header {name}, which is not documented"
 

@@ -1,8 +1,10 @@
-"""Slow clients: a request arrives whole in time, or its connection is closed."""
+"""Slow clients, by HTTP and by HTTPS: a request arrives whole in time, or its connection ends."""
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from pathlib import Path
 
 import pytest
 import uvicorn
@@ -10,6 +12,8 @@ from fastapi import FastAPI
 
 from app.core import connections
 from app.core.connections import protocol
+from app.core.tls import Certificate
+from tests.certificates import Authority
 
 TIMEOUT = 0.3
 # What a machine that is busy with other tests may add.
@@ -18,14 +22,26 @@ HEAD = b"GET /livez HTTP/1.1\r\nHost: tickbox\r\n"
 BODY = b"POST /v1/users HTTP/1.1\r\nHost: tickbox\r\nContent-Type: application/json\r\n"
 
 
-@pytest.fixture
-async def address(app: FastAPI) -> AsyncIterator[tuple[str, int]]:
+Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+@pytest.fixture(params=["http", "https"])
+async def connect(
+    app: FastAPI, request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Connect]:
     """The app behind a server that waits for requests no longer than `TIMEOUT`."""
+    config = uvicorn.Config(app, http=protocol(TIMEOUT), lifespan="off", log_config=None)
+    context = None
+    if request.param == "https":
+        authority = Authority()
+        files = authority.issue(tmp_path)
+        certificate = Certificate(files.certificate, files.key)
+        config.ssl_context_factory = lambda *_: certificate.context
+        context = authority.client_context()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, http=protocol(TIMEOUT), lifespan="off", log_config=None)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([listener]))
-        yield listener.getsockname()
+        yield partial(asyncio.open_connection, *listener.getsockname(), ssl=context)
         server.should_exit = True
         await serving
 
@@ -41,10 +57,8 @@ async def address(app: FastAPI) -> AsyncIterator[tuple[str, int]]:
     ],
     ids=["nothing", "a byte", "half a head", "half a body", "a chunk"],
 )
-async def test_a_request_that_does_not_arrive_is_given_up(
-    address: tuple[str, int], sent: bytes
-) -> None:
-    reader, writer = await asyncio.open_connection(*address)
+async def test_a_request_that_does_not_arrive_is_given_up(connect: Connect, sent: bytes) -> None:
+    reader, writer = await connect()
     writer.write(sent)
 
     answer = await asyncio.wait_for(reader.read(), TIMEOUT + GRACE)
@@ -53,8 +67,8 @@ async def test_a_request_that_does_not_arrive_is_given_up(
     writer.close()
 
 
-async def test_bytes_that_keep_coming_are_no_reason_to_wait(address: tuple[str, int]) -> None:
-    reader, writer = await asyncio.open_connection(*address)
+async def test_bytes_that_keep_coming_are_no_reason_to_wait(connect: Connect) -> None:
+    reader, writer = await connect()
     loop = asyncio.get_running_loop()
     begin = loop.time()
     writer.write(HEAD)
@@ -68,8 +82,8 @@ async def test_bytes_that_keep_coming_are_no_reason_to_wait(address: tuple[str, 
     writer.close()
 
 
-async def test_a_connection_is_kept_for_the_next_request(address: tuple[str, int]) -> None:
-    reader, writer = await asyncio.open_connection(*address)
+async def test_a_connection_is_kept_for_the_next_request(connect: Connect) -> None:
+    reader, writer = await connect()
     writer.write(HEAD + b"\r\n")
     first = await reader.readuntil(b'{"status":"alive"}')
 
@@ -83,8 +97,8 @@ async def test_a_connection_is_kept_for_the_next_request(address: tuple[str, int
     writer.close()
 
 
-async def test_a_client_that_is_refused_while_it_sends_reads_why(address: tuple[str, int]) -> None:
-    reader, writer = await asyncio.open_connection(*address)
+async def test_a_client_that_is_refused_while_it_sends_reads_why(connect: Connect) -> None:
+    reader, writer = await connect()
     writer.write(BODY + b"Content-Length: 4000000\r\n\r\n" + b" " * 4_000_000)
 
     answer = await asyncio.wait_for(reader.read(), GRACE)
@@ -102,11 +116,11 @@ async def send_on(writer: asyncio.StreamWriter) -> None:
 
 @pytest.mark.parametrize(("seconds", "size"), [(TIMEOUT, 1 << 30), (60, 1 << 20)])
 async def test_a_client_that_does_not_stop_is_cut(
-    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch, seconds: float, size: int
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, seconds: float, size: int
 ) -> None:
     monkeypatch.setattr(connections, "_LINGER_SECONDS", seconds)
     monkeypatch.setattr(connections, "_LINGER_BYTES", size)
-    reader, writer = await asyncio.open_connection(*address)
+    reader, writer = await connect()
     writer.write(BODY + b"Content-Length: 4000000000\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")
 

@@ -1,5 +1,6 @@
 """Settings: what the environment says, checked before anything starts."""
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ SERVERS = {
 VALUES: dict[str, Any] = {
     "host": "0.0.0.0",
     "port": 0,
+    "tls_cert": Path("/etc/tickbox/fullchain.pem"),
+    "tls_key": Path("/etc/tickbox/privkey.pem"),
+    "proxies": (IPv4Network("10.0.0.7/32"), IPv6Network("fd00::/8")),
+    "cors_origins": ("https://app.example", "http://localhost:3000"),
     "data_dir": Path("/var/lib/tickbox"),
     "database_url": SERVERS["TICKBOX_DATABASE_URL"],
     "database_read_url": "postgresql://replica.example/tickbox",
@@ -65,6 +70,12 @@ def plain(value: Any) -> Any:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
+def written(name: str) -> str:
+    """As it stands in the environment: a list has commas and any spaces."""
+    value = VALUES[name]
+    return " , ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 def refusal(**environment: str) -> str:
     """What is said about a start that the settings do not allow."""
     with pytest.MonkeyPatch.context() as patch:
@@ -89,7 +100,10 @@ class TestEnvironment:
         for variable, value in SERVERS.items():
             monkeypatch.setenv(variable, value)
         default = getattr(Settings(), name)
-        monkeypatch.setenv(f"TICKBOX_{name.upper()}", str(VALUES[name]))
+        if name.startswith("tls_"):  # they are set together
+            for other in ("tls_cert", "tls_key"):
+                monkeypatch.setenv(f"TICKBOX_{other.upper()}", written(other))
+        monkeypatch.setenv(f"TICKBOX_{name.upper()}", written(name))
 
         value = getattr(Settings(), name)
         assert plain(value) == VALUES[name]

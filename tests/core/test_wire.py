@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -10,7 +11,11 @@ import uvicorn
 from fastapi import FastAPI
 from httpx import Request, Response
 
-from tests.core.answers import faults
+from app.core import connections
+from app.core.connections import protocol
+from app.core.tls import Certificate
+from tests.certificates import Authority
+from tests.core.answers import SECURITY_HEADERS, faults
 from tests.core.operations import DOCUMENT
 from tests.people import Person
 
@@ -26,13 +31,17 @@ def _short(value: object) -> str:
 class Wire:
     """A port on which Tickbox listens."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, context: ssl.SSLContext | None) -> None:
+        self._port = port
+        self._context = context
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self._port, ssl=self._context)
 
     async def send(self, *parts: bytes) -> bytes:
         """All that comes back until the server closes the connection."""
         async with asyncio.timeout(10):
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            reader, writer = await self.connect()
             writer.writelines(parts)
             answer = await reader.read()
             writer.close()
@@ -52,18 +61,27 @@ class Wire:
         )
 
 
-@pytest.fixture(scope="module")
-async def wire(app: FastAPI) -> AsyncIterator[Wire]:
+@pytest.fixture(scope="module", params=["http", "https"])
+async def wire(
+    app: FastAPI, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Wire]:
     # As `app.core.serving` has it; the app's own lifespan has begun already.
     config = uvicorn.Config(
-        app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False
+        app, http=protocol(10), ws="none", lifespan="off", log_config=None, access_log=False
     )
+    context = None
+    if request.param == "https":
+        authority = Authority()
+        files = authority.issue(tmp_path_factory.mktemp("tls"))
+        certificate = Certificate(files.certificate, files.key)
+        config.ssl_context_factory = lambda *_: certificate.context
+        context = authority.client_context()
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         await server.startup(sockets=[listener])
-        yield Wire(listener.getsockname()[1])
+        yield Wire(listener.getsockname()[1], context)
         await server.shutdown(sockets=[listener])
 
 
@@ -121,6 +139,9 @@ async def test_connection_serves_on_after_head(wire: Wire) -> None:
 async def test_what_is_no_request_is_refused(wire: Wire, request_line: bytes) -> None:
     answer = await wire.send(request_line + b"\r\n" + CLOSE + b"\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b"\r\n\r\nInvalid HTTP request received.")
+    for name, value in SECURITY_HEADERS.items():
+        assert f"\r\n{name}: {value}\r\n".encode() in answer
     assert b"connection: close\r\n" in answer
 
 
@@ -151,7 +172,11 @@ async def test_headers_that_are_none_are_refused(wire: Wire, headers: bytes) -> 
 
 
 @pytest.mark.parametrize("path", ["/v1/users", "/v1/oauth/token"])
-async def test_connection_ends_after_a_body_too_large(wire: Wire, path: str) -> None:
+async def test_connection_ends_after_a_body_too_large(
+    wire: Wire, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By HTTPS that is when it ends, for a client that waits for the end and not for the answer's.
+    monkeypatch.setattr(connections, "_LINGER_SECONDS", 0.5)
     request_line = f"POST {path} HTTP/1.1\r\n".encode()
     chunk = b"10000\r\n" + b" " * 65_536 + b"\r\n"
     for rest in (
@@ -177,7 +202,7 @@ async def test_answer_comes_when_the_body_is_complete(wire: Wire, ada: Person) -
 
 async def test_client_that_goes_away_is_no_error(wire: Wire) -> None:
     for path in (b"/v1/users", b"/v1/oauth/token"):
-        _, writer = await asyncio.open_connection("127.0.0.1", wire.port)
+        _, writer = await wire.connect()
         writer.write(b"POST " + path + b" HTTP/1.1\r\n" + JSON + b"Content-Length: 10\r\n\r\n{")
         await writer.drain()
         writer.close()

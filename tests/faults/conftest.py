@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from tests import servers
+from tests.certificates import Authority
 from tests.faults import wire
 from tests.faults.processes import Stores, Tickbox, serving
 
@@ -56,11 +57,16 @@ def stores() -> Iterator[Stores]:
 
 @pytest.fixture
 def serve(stores: Stores, tmp_path: Path) -> Iterator[Serve]:
-    """Start `tickbox serve` on the stores, with these settings."""
+    """Start `tickbox serve` on the stores, with these settings, by HTTP or HTTPS."""
     with ExitStack() as stack:
 
-        def start(**settings: str) -> Tickbox:
-            return stack.enter_context(serving(stores, tmp_path, **settings))
+        def start(scheme: str = "http", **settings: str) -> Tickbox:
+            context = None
+            if scheme == "https":
+                authority = Authority()
+                settings |= authority.issue(tmp_path).settings
+                context = authority.client_context()
+            return stack.enter_context(serving(stores, tmp_path, context, **settings))
 
         yield start
 

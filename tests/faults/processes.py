@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -31,7 +32,7 @@ _UNLIMITED = {
         "SIGN_INS_PER_MINUTE",
     )
 }
-_READY = re.compile(r"Tickbox is ready: http://(127\.0\.0\.1):(\d+)/docs\n")
+_READY = re.compile(r"Tickbox is ready: https?://(127\.0\.0\.1):(\d+)/docs\n")
 
 
 class Store:
@@ -139,9 +140,12 @@ class Stores:
 class Tickbox:
     """One run of `tickbox serve`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], log: Path, context: ssl.SSLContext | None
+    ) -> None:
         self.process = process
         self.log = log
+        self._context = context
         self.address = self._wait_until_ready()
 
     def terminate(self) -> None:
@@ -159,15 +163,20 @@ class Tickbox:
         while time.monotonic() < deadline and self.process.poll() is None:
             ready = _READY.search(self.log.read_text(errors="replace"))
             if ready is not None:
-                return ready[1], int(ready[2])
+                return Address(ready[1], int(ready[2]), self._context)
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(0.02)
         raise AssertionError(f"it did not start: {self.last_words()}")
 
 
 @contextmanager
-def serving(stores: Stores, folder: Path, **settings: str) -> Iterator[Tickbox]:
-    """Serve for the length of the block; what is still there at its end is ended."""
+def serving(
+    stores: Stores, folder: Path, context: ssl.SSLContext | None = None, **settings: str
+) -> Iterator[Tickbox]:
+    """Serve for the length of the block; what is still there at its end is ended.
+
+    By HTTPS, its clients need a `context`.
+    """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TICKBOX_")}
     environment |= stores.environment
     environment |= _UNLIMITED
@@ -187,6 +196,6 @@ def serving(stores: Stores, folder: Path, **settings: str) -> Iterator[Tickbox]:
         ) as process,
     ):
         try:
-            yield Tickbox(process, log)
+            yield Tickbox(process, log, context)
         finally:
             process.kill()

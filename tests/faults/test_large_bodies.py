@@ -53,8 +53,11 @@ async def peak(tickbox: Tickbox, uploads: asyncio.Future[list[int]]) -> int:
 
 
 @pytest.mark.parametrize("at_once", [1, 8])
-async def test_a_gigabyte_is_cut_at_1_mib(serve: Serve, report: Report, at_once: int) -> None:
-    tickbox = serve()
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_gigabyte_is_cut_at_1_mib(
+    serve: Serve, report: Report, scheme: str, at_once: int
+) -> None:
+    tickbox = serve(scheme)
     (ada,) = await several(tickbox.address, 1, todos=20)
     client = ada.connect()
     assert (await client.list_todos()).status == 200

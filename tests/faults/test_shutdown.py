@@ -13,10 +13,13 @@ import time
 from dataclasses import dataclass, field
 
 import asyncpg
+import pytest
 
 from tests.faults.conftest import Report, Serve
 from tests.faults.people import Client, lost_writes, several
 from tests.faults.wire import Answer, Broken
+
+each_scheme = pytest.mark.parametrize("scheme", ["http", "https"])
 
 KEPT = 24
 NEW = 4
@@ -54,10 +57,11 @@ async def send_until_refused(client: Client, traffic: Traffic, *, new: bool) -> 
             traffic.broken.append(broken)
 
 
+@each_scheme
 async def test_no_request_is_dropped_under_load(
-    serve: Serve, report: Report, database: asyncpg.Connection
+    serve: Serve, report: Report, database: asyncpg.Connection, scheme: str
 ) -> None:
-    tickbox = serve()
+    tickbox = serve(scheme)
     people = await several(tickbox.address, 4, todos=20)
     traffic, fresh = Traffic(), Traffic()
     async with asyncio.TaskGroup() as senders:
@@ -96,7 +100,10 @@ async def test_no_request_is_dropped_under_load(
 
 
 async def test_what_was_sent_before_the_close_is_answered(serve: Serve, report: Report) -> None:
-    """Frozen, the service has seen none of it when it is told to end: each is there before."""
+    """Frozen, the service has seen none of it when it is told to end: each is there before.
+
+    By HTTPS nothing can be sent to one that is frozen: the handshake comes first.
+    """
     tickbox = serve()
     (ada,) = await several(tickbox.address, 1)
     kept = [ada.connect() for _ in range(32)]

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 from statistics import median
 
+import pytest
+
 from tests.faults.conftest import Report, Serve
 from tests.faults.load import Load, load, percentile, quantiles
 from tests.faults.people import Person, several
@@ -60,9 +62,9 @@ async def send_slowly(person: Person, number: int) -> float:
     )
     # They come and send evenly: in bursts the work of this process would be what is measured.
     await asyncio.sleep(COME_WITHIN * number / SLOW)
-    loop = asyncio.get_running_loop()
-    _, client = await loop.create_connection(
-        lambda: SlowClient(body if number % 2 else head), *person.address
+    host, port, context = person.address
+    _, client = await asyncio.get_running_loop().create_connection(
+        lambda: SlowClient(body if number % 2 else head), host, port, ssl=context
     )
     return await client.ended
 
@@ -74,8 +76,11 @@ def windows(reads: Load, since: float, until: float) -> Iterator[float]:
         since += WINDOW
 
 
-async def test_slow_clients_are_cut_and_others_served(serve: Serve, report: Report) -> None:
-    tickbox = serve()
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_slow_clients_are_cut_and_others_served(
+    serve: Serve, report: Report, scheme: str
+) -> None:
+    tickbox = serve(scheme)
     ada, mallory = await several(tickbox.address, 2, todos=20)
     readers = [ada.connect() for _ in range(6)]
 

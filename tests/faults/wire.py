@@ -6,17 +6,25 @@ would be what is measured.
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-Address = tuple[str, int]
 PATIENCE = 15.0  # seconds; whatever takes longer hangs
 
 _opened: set[asyncio.StreamWriter] = set()
+
+
+class Address(NamedTuple):
+    """Where a service is; by HTTPS, with what its clients know."""
+
+    host: str
+    port: int
+    context: ssl.SSLContext | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,8 @@ class Connection:
 
 async def open_streams(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection that ends with the test, if not before. Raises `OSError`."""
-    reader, writer = await asyncio.open_connection(*address)
+    host, port, context = address
+    reader, writer = await asyncio.open_connection(host, port, ssl=context)
     _opened.add(writer)
     return reader, writer
 

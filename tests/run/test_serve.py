@@ -202,6 +202,14 @@ def test_ended_while_it_starts_leaves_nothing(start: Start, folder: Path) -> Non
         ("TICKBOX_PORT: ", {"TICKBOX_PORT": PASSWORD}),
         ("TICKBOX_HOST is no address", {"TICKBOX_HOST": "no such host"}),
         ("is not a folder", {"TICKBOX_DATA_DIR": f"{__file__}/data"}),
+        ("TICKBOX_TLS_KEY are set together", {"TICKBOX_TLS_CERT": __file__}),
+        ("TICKBOX_TLS_CERT cannot be read", {"TICKBOX_TLS_CERT": "x", "TICKBOX_TLS_KEY": "x"}),
+        (
+            "TICKBOX_TLS_CERT is no certificate",
+            {"TICKBOX_TLS_CERT": __file__, "TICKBOX_TLS_KEY": __file__},
+        ),
+        ("TICKBOX_PROXIES holds", {"TICKBOX_PROXIES": "10.0.0.7, *"}),
+        ("TICKBOX_CORS_ORIGINS holds", {"TICKBOX_CORS_ORIGINS": "*"}),
     ],
 )
 def test_wrong_setting_is_one_sentence(

@@ -1,0 +1,150 @@
+"""HTTPS: a certificate and its key, checked before anything starts, and renewed while serving."""
+
+import logging
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from app.core.config import Settings, SettingsError
+
+logger = logging.getLogger(__name__)
+
+# What tells whether a file is another one than it was: None if there is none.
+_Stamp = tuple[int, int, int] | None
+
+
+def check(settings: Settings) -> None:
+    """Log what is wrong with the certificate's dates. Raises `SettingsError` for all else."""
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        _check_dates(_load(settings.tls_cert, settings.tls_key)[0])
+
+
+class Certificate:
+    """What new connections are encrypted by. Raises `SettingsError`."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self._files = (certificate, key)
+        self._loaded = self._seen = self._stamps()
+        _, self._current = _load(*self._files)
+        # The server keeps this one. What is served by it each connection asks for, so that chain
+        # and key change at once: loaded into a context in use, they would one after the other.
+        _, self.context = _load(*self._files)
+        self.context.sni_callback = self._choose
+
+    def refresh(self) -> None:
+        """Take the files again if they have changed; to be called every second or so.
+
+        They have to be unchanged since the last call: both are written, and wholly. If they are
+        no good, the ones before stay in use.
+        """
+        stamps, seen = self._stamps(), self._seen
+        self._seen = stamps
+        if stamps == self._loaded or stamps != seen:
+            return
+        self._loaded = stamps
+        try:
+            leaf, self._current = _load(*self._files)
+        except SettingsError as error:
+            logger.error("the certificate in use stays, the new one is not taken: %s", error)
+        else:
+            logger.info(
+                "the certificate was renewed; it is good until %s", leaf.not_valid_after_utc
+            )
+            _check_dates(leaf)
+
+    def _choose(
+        self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext
+    ) -> None:
+        connection.context = self._current
+
+    def _stamps(self) -> tuple[_Stamp, ...]:
+        return tuple(_stamp(path) for path in self._files)
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _load(certificate: Path, key: Path) -> tuple[x509.Certificate, ssl.SSLContext]:
+    """The certificate itself, and a context that proves it by its key."""
+    leaf = _read_certificate(certificate)
+    _check_key(key, leaf)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION  # each costs us more than the client
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        # It would ask the terminal for a password, if the file had just got one.
+        context.load_cert_chain(certificate, key, password="")
+    except OSError as error:  # ssl.SSLError is one
+        raise SettingsError(
+            "TICKBOX_TLS_CERT and TICKBOX_TLS_KEY cannot be used for TLS "
+            f"({getattr(error, 'reason', None) or error.strerror}): get another certificate, of a "
+            "key that is strong enough"
+        ) from None
+    return leaf, context
+
+
+def _read_certificate(path: Path) -> x509.Certificate:
+    pem = _read(path, "CERT")
+    try:
+        return x509.load_pem_x509_certificates(pem)[0]
+    except ValueError:
+        raise SettingsError(
+            f"TICKBOX_TLS_CERT is no certificate in PEM: {path} has to hold the server's own, then "
+            "those that lead to its CA"
+        ) from None
+
+
+def _check_key(path: Path, leaf: x509.Certificate) -> None:
+    pem = _read(path, "KEY")
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except TypeError:
+        raise SettingsError(
+            f"TICKBOX_TLS_KEY is encrypted, and nobody is here to say its password: give {path} "
+            "without one, as `openssl pkey -in … -out …` writes it, readable by this user only"
+        ) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise SettingsError(
+            f"TICKBOX_TLS_KEY is no private key in PEM: {path} has to hold the certificate's"
+        ) from None
+    if key.public_key() != leaf.public_key():
+        raise SettingsError(
+            "TICKBOX_TLS_KEY is the key of another certificate than the first one in "
+            "TICKBOX_TLS_CERT: give those that were made together, the server's own certificate "
+            "before those of its CA"
+        )
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"TICKBOX_TLS_{name} cannot be read ({error.strerror}): {path} has to be a file that "
+            "this user may read"
+        ) from None
+
+
+def _check_dates(leaf: x509.Certificate) -> None:
+    now = datetime.now(UTC)
+    if now > leaf.not_valid_after_utc:
+        logger.warning(
+            "the certificate of TICKBOX_TLS_CERT ended on %s, and clients refuse it: renew it",
+            leaf.not_valid_after_utc,
+        )
+    elif now < leaf.not_valid_before_utc:
+        logger.warning(
+            "the certificate of TICKBOX_TLS_CERT begins on %s, and clients refuse it until then: "
+            "check this machine's clock",
+            leaf.not_valid_before_utc,
+        )

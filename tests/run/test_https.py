@@ -1,0 +1,282 @@
+"""HTTPS as it is served: to clients that know a root only, and to those that mean no good."""
+
+import asyncio
+import http.client
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.core.config import Settings
+from app.core.connections import LAST_HANDSHAKE_SECONDS
+from tests.certificates import Authority, Files, pem
+from tests.people import PASSWORD
+from tests.run.service import Service, serving
+
+REQUEST_TIMEOUT = 0.5
+# What a machine that is busy with other tests may add.
+GRACE = 10
+REQUEST = b"GET /draining HTTP/1.1\r\nHost: tickbox\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture
+def files(authority: Authority, tmp_path: Path) -> Files:
+    return authority.issue(tmp_path)
+
+
+@pytest.fixture
+def service(authority: Authority, files: Files) -> Iterator[Service]:
+    context = authority.client_context()
+    with serving(context, **files.settings, request_timeout=str(REQUEST_TIMEOUT)) as service:
+        yield service
+
+
+def connect(service: Service) -> socket.socket:
+    connection = socket.create_connection((service.url.host, service.url.port), timeout=GRACE)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def encrypt(service: Service, connection: socket.socket) -> ssl.SSLSocket:
+    assert service.context is not None
+    return service.context.wrap_socket(connection, server_hostname=service.url.host)
+
+
+def first_flight() -> bytes:
+    """What a client sends first."""
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(to_client, to_server, server_hostname="localhost").do_handshake()
+    return to_server.read()
+
+
+def is_ended(connection: socket.socket) -> bool:
+    """Whether the server has ended it; what it says before does not matter."""
+    try:
+        while connection.recv(1 << 16):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
+def shown(service: Service) -> bytes | None:
+    """The certificate that a new connection gets."""
+    with encrypt(service, connect(service)) as connection:
+        return connection.getpeercert(binary_form=True)
+
+
+def ask(connection: ssl.SSLSocket) -> http.client.HTTPResponse:
+    """The answer, when it is whole; its body was read."""
+    connection.sendall(REQUEST)
+    answer = http.client.HTTPResponse(connection)
+    answer.begin()
+    assert answer.read() in (b"true", b"false")
+    return answer
+
+
+def send_a_byte(connection: socket.socket, byte: int) -> bool:
+    """Whether it could be sent, and the server did not end the connection then."""
+    try:
+        connection.send(bytes([byte]))
+        return bool(connection.recv(1))
+    except TimeoutError:
+        return True
+    except ConnectionError:
+        return False
+
+
+class TestHandshake:
+    @pytest.mark.parametrize("part", [0, 1, 100], ids=["nothing", "a byte", "half a hello"])
+    def test_that_does_not_get_on_is_given_up(self, service: Service, part: int) -> None:
+        with connect(service) as connection:
+            since = time.monotonic()
+            connection.sendall(first_flight()[:part])
+            assert is_ended(connection)
+            assert time.monotonic() - since > REQUEST_TIMEOUT - 0.1
+        assert service.is_draining() is False
+
+    def test_that_comes_by_the_byte_is_given_up(self, service: Service) -> None:
+        with connect(service) as connection:
+            # Longer than the server waits for the whole.
+            connection.settimeout(REQUEST_TIMEOUT / 20)
+            sent = [byte for byte in first_flight() if send_a_byte(connection, byte)]
+        assert 10 < len(sent) < 100
+        assert service.is_draining() is False
+
+    @pytest.mark.parametrize(
+        "sent",
+        [REQUEST, b"\x16\x03\x01\x00\x05hello", b"\x00" * 1000, b"\x16\x03\x03\xff\xff"],
+        ids=["http", "garbage", "zeros", "a long record"],
+    )
+    def test_that_is_none_does_no_harm(self, service: Service, sent: bytes) -> None:
+        with connect(service) as connection:
+            connection.sendall(sent)
+            assert is_ended(connection)
+        assert service.is_draining() is False
+        service.process.terminate()
+        # Nothing was logged of it.
+        assert service.end() == (0, ["closed", "ended"])
+
+    def test_that_a_client_breaks_off_does_no_harm(self, service: Service) -> None:
+        for part in (0, 1, 100, -1):
+            with connect(service) as connection:
+                connection.sendall(first_flight()[:part])
+        assert service.is_draining() is False
+        service.process.terminate()
+        assert service.end() == (0, ["closed", "ended"])
+
+    def test_of_a_client_that_does_not_know_the_root_is_its_own_affair(
+        self, service: Service
+    ) -> None:
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            httpx.get(service.url.join("/draining"))
+        assert service.is_draining() is False
+
+
+class TestShutdown:
+    def test_open_request_is_finished(self, authority: Authority, files: Files) -> None:
+        with serving(authority.client_context(), **files.settings) as service:
+            upload = service.open_upload()
+            service.process.terminate()
+            while not service.refuses():
+                pass
+            upload.send(b"2")
+            response = upload.getresponse()
+            assert (response.status, response.read()) == (200, b"2")
+            upload.close()
+            assert service.end() == (0, ["closed", "ended"])
+
+    def test_open_handshakes_are_finished_and_what_they_are_for_is_answered(
+        self, authority: Authority, files: Files
+    ) -> None:
+        """Connected before it, known to the process or to the kernel only, and not encrypted."""
+        with serving(authority.client_context(), **files.settings) as service:
+            accepted = [connect(service) for _ in range(4)]
+            assert service.is_draining() is False  # so the process has seen those
+            service.process.send_signal(signal.SIGSTOP)
+            waiting = [connect(service) for _ in range(4)]
+            service.process.terminate()
+            service.process.send_signal(signal.SIGCONT)
+            while not service.refuses():
+                pass
+            for connection in accepted + waiting:
+                with encrypt(service, connection) as encrypted:
+                    answer = ask(encrypted)
+                    assert answer.status == 200
+                    assert answer.headers["connection"] == "close"
+            assert service.end() == (0, ["closed", "ended"])
+
+    def test_does_not_wait_for_long_for_who_never_speaks(
+        self, authority: Authority, files: Files
+    ) -> None:
+        with serving(authority.client_context(), **files.settings) as service:
+            silent = [connect(service) for _ in range(4)]
+            with connect(service) as broken:
+                broken.sendall(REQUEST)
+                assert is_ended(broken)
+            assert service.is_draining() is False
+            service.process.send_signal(signal.SIGSTOP)
+            silent += [connect(service) for _ in range(4)]
+            since = time.monotonic()
+            service.process.terminate()
+            service.process.send_signal(signal.SIGCONT)
+            assert service.end() == (0, ["closed", "ended"])
+            assert time.monotonic() - since < 2 * LAST_HANDSHAKE_SECONDS + GRACE / 2
+            for connection in silent:
+                connection.close()
+
+
+class TestRenewal:
+    def test_is_taken_while_serving(
+        self, authority: Authority, files: Files, tmp_path: Path
+    ) -> None:
+        with serving(authority.client_context(), **files.settings) as service:
+            old = shown(service)
+            with encrypt(service, connect(service)) as kept:
+                assert ask(kept).status == 200
+                authority.issue(tmp_path)
+                deadline = time.monotonic() + GRACE
+                while shown(service) == old:
+                    assert time.monotonic() < deadline
+                assert ask(kept).status == 200
+            files.key.write_bytes(b"half of it")
+            line = service.output.readline()
+            assert "the certificate in use stays" in line
+            assert "TICKBOX_TLS_KEY" in line
+            assert service.is_draining() is False
+
+
+@pytest.fixture
+def environment(settings: Settings) -> dict[str, str]:
+    """That of `tickbox serve` on the tests' own servers."""
+    names = ("database_url", "redis_url", "secret_key", "signing_keys")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKBOX_")}
+    return clean | {
+        f"TICKBOX_{name.upper()}": getattr(settings, name).get_secret_value() for name in names
+    }
+
+
+class TestCommand:
+    async def test_serves_by_its_options(
+        self, environment: dict[str, str], authority: Authority, files: Files, tmp_path: Path
+    ) -> None:
+        """From sign-up to a list, as a stranger would, through a proxy on this machine too."""
+        options = ["--port", "0", "--proxy", "fd00::/8", "--proxy", "127.0.0.1"]
+        options += ["--tls-cert", str(files.certificate), "--tls-key", str(files.key)]
+        root = tmp_path / "root.pem"
+        root.write_bytes(pem(authority.root))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "app.cli",
+            "serve",
+            *options,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            assert process.stdout is not None
+            line = await asyncio.wait_for(process.stdout.readline(), 60)
+            url = line.decode().removeprefix("Tickbox is ready: ").removesuffix("/docs\n")
+            assert url.startswith("https://127.0.0.1:")
+            context = ssl.create_default_context(cafile=root)
+            async with httpx.AsyncClient(base_url=url, verify=context) as client:
+                email = f"ada-{os.getpid()}-{time.monotonic_ns()}@example.com"
+                account = {"email": email, "password": PASSWORD}
+                assert (await client.post("/v1/users", json=account)).status_code == 201
+                signed_in = await client.post(
+                    "/v1/oauth/token",
+                    data={"grant_type": "password", "username": email, "password": PASSWORD},
+                    headers={"X-Forwarded-For": "198.51.100.66, 203.0.113.7"},
+                )
+                token = signed_in.json()["access_token"]
+                client.headers["Authorization"] = f"Bearer {token}"
+                [session] = (await client.get("/v1/sessions")).json()["items"]
+                assert session["network"] == "203.0.113.7"
+                listed = await client.get("/v1/todos")
+                assert listed.json()["items"] == []
+                assert listed.headers["strict-transport-security"] == "max-age=31536000"
+                plain = await client.get("/livez", headers={"X-Forwarded-Proto": "http"})
+                assert "strict-transport-security" not in plain.headers
+            process.terminate()
+            assert await asyncio.wait_for(process.wait(), 30) == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
