@@ -36,6 +36,22 @@ test-faults: $(VENV)/.dev  ## load real processes, kill and freeze their stores,
 test-contract: $(VENV)/.dev  ## hold a running server against its document, in 4 minutes (ARGS=--seed=7)
 	@$(BIN)/python -m tests.contract $(ARGS)
 
+.PHONY: test-browser
+test-browser: $(VENV)/.dev chromium  ## use /docs in a headless Chromium, in 1 minute
+	@$(BIN)/pytest -n 0 tests/browser
+
+.PHONY: screenshot
+screenshot: $(VENV)/.dev chromium  ## take the README's picture of /docs anew
+	@$(BIN)/python -m tests.browser.screenshot
+
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+			chromium chromium-driver >/dev/null; } || \
+		{ echo "This needs chromium and chromedriver: install them (on Debian, as root: apt-get install chromium chromium-driver)." >&2; exit 1; }
+
 .PHONY: lint
 lint: $(VENV)/.dev  ## check format, style, types and who may know whom
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""`tickbox serve` on embedded servers of its own, as a process, for tools that need an address."""
+"""`tickbox serve` as a process, on embedded servers or given ones, for what needs an address."""
 
 import os
 import re
@@ -30,10 +30,14 @@ _UNLIMITED = {
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """Serve for the length of the block; gives the URL. What it kept is gone afterwards."""
+def served(**settings: str) -> Iterator[str]:
+    """Serve for the length of the block, with these settings; gives the URL.
+
+    What embedded servers kept is gone afterwards.
+    """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TICKBOX_")}
     environment |= _UNLIMITED
+    environment |= {f"TICKBOX_{name.upper()}": value for name, value in settings.items()}
     # Not below a folder of the caller's: as root, PostgreSQL's own user has to pass.
     with tempfile.TemporaryDirectory(prefix="tickbox-test-") as folder:
         log = Path(folder) / "tickbox.log"
