@@ -18,14 +18,14 @@ READY := $(VENV)/$(if $(wildcard $(VENV)/.dev),.dev,.run)
 
 .PHONY: help
 help:  ## list the commands
-	@grep -hE '^[a-z][a-z-]*:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z-]*:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: $(READY)  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL and Redis
 	@exec $(BIN)/tickbox serve
 
 .PHONY: test
-test: $(VENV)/.dev  ## run all tests but those of faults, in parallel, on embedded servers
+test: $(VENV)/.dev  ## run all tests but faults, contract and browser, in parallel, on embedded servers
 	@$(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: test-faults
