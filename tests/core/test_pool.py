@@ -31,8 +31,7 @@ def scratch() -> Iterator[Settings]:
 @pytest.fixture
 async def behind(scratch: Settings) -> AsyncIterator[asyncpg.Connection]:
     """Somebody else in that database."""
-    assert scratch.database_url is not None
-    connection = await servers.connect(scratch.database_url.get_secret_value())
+    connection = await servers.connect(scratch.migration_url)
     yield connection
     await connection.close()
 
@@ -154,6 +153,7 @@ class TestBroken:
             assert_problem(first, "database_unavailable")
         assert second.is_success
 
+    @pytest.mark.keeps_session(reason="PgBouncer has fewer connections than it counts on")
     async def test_all_at_once_are_replaced(
         self, scratch: Settings, behind: asyncpg.Connection
     ) -> None:
@@ -177,6 +177,7 @@ class TestBroken:
         assert await made_by(eve, behind) == (method == "POST")
 
 
+@pytest.mark.keeps_session(reason="PgBouncer is who connects, and always as the same")
 class TestRefused:
     """The database answers, but takes no more connections, or not ours."""
 
