@@ -44,7 +44,9 @@ test-pgbouncer: $(VENV)/.dev  ## run the tests of the features through PgBouncer
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends pgbouncer >/dev/null; \
 	} || { echo "Install PgBouncer first (Debian's package is pgbouncer)." >&2; exit 1; }
 	@TICKBOX_TEST_PGBOUNCER=1 $(BIN)/pytest -n 2 --dist worksteal -m "not keeps_session" \
-		tests/auth tests/core tests/projects tests/sessions tests/todos tests/users
+		tests/auth tests/projects tests/sessions tests/todos tests/users \
+		$(patsubst %,tests/core/test_%.py,cache commit database health idempotency outdating pool \
+			pooler repository)
 
 .PHONY: test-faults
 test-faults: $(VENV)/.dev  ## load real processes, kill and freeze their stores, in 4 minutes

@@ -1,7 +1,6 @@
 """Migrations: up, down and up again, one at a time, and in one sentence when they cannot."""
 
 import asyncio
-import os
 import re
 import subprocess
 import sys
@@ -208,9 +207,7 @@ class TestNames:
 
 class TestAtOnce:
     def test_two_processes_wait_for_each_other(self, settings: Settings, empty: str) -> None:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("TICKBOX_")}
-        for name in ("redis_url", "secret_key", "signing_keys"):
-            environment[f"TICKBOX_{name.upper()}"] = getattr(settings, name).get_secret_value()
+        environment = servers.environment(settings)
         with holding(empty, f"SELECT pg_advisory_lock({the_lock()})"):
             processes = [
                 subprocess.Popen(

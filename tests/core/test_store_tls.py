@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import ssl
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from app.core import migrations
 from app.core.config import Settings
 from app.core.migrations import MigrationError
 from app.core.redis import Redis, RedisAway
+from tests import servers
 from tests.apps import client_of, running
 from tests.certificates import Authority, Files, pem
 from tests.faults.processes import Valkey
@@ -178,9 +178,7 @@ class TestPostgres:
         self, settings: Settings, proxy: Proxy, stranger: Company
     ) -> None:
         query = f"sslmode=verify-full&sslrootcert={stranger.certificate}"
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("TICKBOX_")}
-        for name in ("redis_url", "secret_key", "signing_keys"):
-            environment[f"TICKBOX_{name.upper()}"] = getattr(settings, name).get_secret_value()
+        environment = servers.environment(settings, "database_direct_url", "database_pool_mode")
         environment["TICKBOX_DATABASE_URL"] = through(settings.migration_url, proxy, query)
         serve = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "app.cli", "serve", "--port", "0"),
