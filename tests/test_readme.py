@@ -57,8 +57,6 @@ def test_what_it_says_is_somewhere_is_there() -> None:
         path = ROOT / name if not line.startswith(" ") else folder / name
         assert path.exists(), name
         folder = path if not line.startswith(" ") else folder
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert [link for link in links if not (ROOT / link).exists()] == []
 
 
 def test_the_commands_are_those_of_the_makefile() -> None:

@@ -1,7 +1,8 @@
 """The `changes` table: activity log, outbox and sync feed in one, written with each change.
 
 Writers insert rows in the change's own transaction and leave `sequence` empty: neither xids nor
-sequences are in the order of commits, so the one relay numbers the rows that it can see.
+sequences are in the order of commits, so the one relay numbers the rows that it can see. Why this
+is no outbox: `docs/decisions/changes-before-outbox.md`.
 """
 
 from typing import Any

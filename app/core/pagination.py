@@ -2,7 +2,7 @@
 
 A cursor holds the last row's sort key and id. Its MAC covers these, who asks and what was asked
 (sort and filters), so that a cursor is of no use to another user or query; none of that needs to
-be in the cursor itself.
+be in the cursor itself. Why by key, and signed: `docs/decisions/cursors.md`.
 """
 
 import base64

@@ -2,7 +2,8 @@
 
 An access token is good until it expires, so a session that ended must be remembered for as long.
 Each process asks the database twice a second for new ones; where it cannot, it asks about each
-session as it comes. Redis decides nothing about security.
+session as it comes. Redis decides nothing about security:
+`docs/decisions/es256-and-ended-sessions.md`.
 """
 
 import asyncio

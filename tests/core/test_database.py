@@ -250,3 +250,20 @@ async def test_reads_see_what_others_kept_meanwhile(settings: Settings, ada: Per
     async with running(settings) as other, client_of(other, ada.tokens["access_token"]) as client:
         todo = await ada.make_todo()
         assert (await client.get(f"/v1/todos/{todo['id']}")).json() == todo
+
+
+async def test_a_replica_that_is_away_is_missed_only_by_reads_that_nobody_keeps(
+    settings: Settings, ada: Person
+) -> None:
+    dead, token = "postgresql://postgres@127.0.0.1:1/tickbox", ada.tokens["access_token"]
+    async with (
+        running(settings, database_read_url=dead) as app,
+        client_of(app, token) as client,
+    ):
+        written = await client.post("/v1/todos", json={"title": "Book the train"})
+        kept = await client.get("/v1/todos")
+        account = await client.get("/v1/users/me")
+
+    assert written.status_code == 201
+    assert kept.json()["items"] == [written.json()]
+    assert (account.status_code, account.json()["code"]) == (503, "database_unavailable")
