@@ -19,7 +19,6 @@ from app.core.cors import Cors, PreflightMiddleware
 from app.core.database import Database
 from app.core.health import Lifecycle
 from app.core.idempotency import Idempotency
-from app.core.idempotency_keys import sweep_hourly
 from app.core.metrics import Metrics, Scraped
 from app.core.metrics import install as install_metrics
 from app.core.middleware import RequestMiddleware
@@ -30,6 +29,7 @@ from app.core.security import AccessTokens, Signer
 from app.projects.permissions import audience_of_all, may_edit_all, seen_by
 from app.sessions.ended import EndedSessions
 from app.sessions.repository import SessionRepository
+from app.sweeps import sweep_hourly
 
 _DESCRIPTION = """
 Todos and projects for HTTP clients, Swagger UI and generated SDKs.
@@ -143,7 +143,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await state.redis.start()
     going_on = [asyncio.create_task(state.ended_sessions.watch())]
     if state.sweeps:
-        going_on.append(asyncio.create_task(sweep_hourly(state.database, state.now)))
+        sweeping = sweep_hourly(state.database, state.settings, state.now)
+        going_on.append(asyncio.create_task(sweeping))
     try:
         yield
     finally:

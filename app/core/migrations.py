@@ -1,21 +1,25 @@
 """The schema's revisions: where it should be, and how it gets there."""
 
+import ssl
 from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.core.driver import driver_url
+from app.core import urls
 
 _REASONS = {
     "InvalidCatalogNameError": "it has no database of that name",
     "InvalidAuthorizationSpecificationError": "it does not know the user",
     "InvalidPasswordError": "the user or the password is wrong",
     "InsufficientPrivilegeError": "the user may not change its schema",
+    "ProtocolViolationError": "a pooler is between, and migrations need the database itself: set "
+    "TICKBOX_DATABASE_DIRECT_URL",
     "LockNotAvailableError": "somebody else holds a lock on a table; try again",
 }
 _ROOT = Path(__file__).parents[2]
@@ -41,6 +45,15 @@ def head() -> str:
     return revision
 
 
+def behind(revision: str) -> int | None:
+    """How many steps a schema at this revision is from head; None if this code knows none such."""
+    script = ScriptDirectory.from_config(config())
+    try:
+        return len(list(script.iterate_revisions("head", revision)))
+    except (CommandError, RevisionError):
+        return None
+
+
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Bring the schema to a revision; several at once wait for each other.
 
@@ -56,16 +69,27 @@ def downgrade(database_url: str, revision: str) -> None:
 
 def _run(action: object, database_url: str, revision: str) -> None:
     assert callable(action)
-    host = driver_url(database_url).host or "its socket"
+    host = ", ".join(urls.postgres(database_url).hosts)
     try:
         action(config(database_url), revision)
     except CommandError as error:
         raise MigrationError(f"the database's schema is not of this Tickbox: {error}") from error
+    except ssl.SSLError as error:
+        raise MigrationError(
+            f"the database at {host} cannot be trusted: {urls.distrust(error)}"
+        ) from error
     except (OSError, TimeoutError) as error:
-        raise MigrationError(f"the database at {host} cannot be reached") from error
+        reason = ": it speaks no TLS" if "rejected SSL upgrade" in str(error) else ""
+        raise MigrationError(f"the database at {host} cannot be reached{reason}") from error
     except SQLAlchemyError as error:
-        # SQLAlchemy's error holds its own copy of the driver's, whose class says what it is.
-        cause: BaseException = getattr(error, "orig", None) or error
-        name = type(cause.__cause__ or cause).__name__
-        reason = _REASONS.get(name, name)
-        raise MigrationError(f"the database at {host} cannot be migrated: {reason}") from error
+        raise MigrationError(
+            f"the database at {host} cannot be migrated: {reason(error)}"
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """What PostgreSQL says no to: in a few words, or by the name of the driver's error."""
+    # SQLAlchemy's error holds its own copy of the driver's, whose class says what it is.
+    cause: BaseException = getattr(error, "orig", None) or error
+    name = type(cause.__cause__ or cause).__name__
+    return _REASONS.get(name, name)
