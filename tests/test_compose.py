@@ -13,8 +13,8 @@ from dotenv import dotenv_values
 
 from app.cli import cli
 from app.core.config import Settings
-from app.core.driver import driver_url
 from app.core.keys import new_secret_key, new_signing_key
+from app.core.urls import postgres
 from app.main import create_app
 from tests import compose
 
@@ -46,9 +46,9 @@ def test_the_settings_are_accepted(environment: None, service: str) -> None:
     settings = Settings()
     assert not settings.is_embedded
     assert settings.database_url is not None
-    url = driver_url(settings.database_url.get_secret_value())
-    assert url.host == "postgres"
-    assert url.password == VARIABLES["POSTGRES_PASSWORD"]
+    address = postgres(settings.database_url.get_secret_value())
+    assert address.hosts == ["postgres"]
+    assert address.arguments["password"] == VARIABLES["POSTGRES_PASSWORD"]
 
 
 @pytest.mark.parametrize("service", OURS)
