@@ -6,6 +6,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -41,6 +42,15 @@ def head() -> str:
     return revision
 
 
+def behind(revision: str) -> int | None:
+    """How many steps a schema at this revision is from head; None if this code knows none such."""
+    script = ScriptDirectory.from_config(config())
+    try:
+        return len(list(script.iterate_revisions("head", revision)))
+    except (CommandError, RevisionError):
+        return None
+
+
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Bring the schema to a revision; several at once wait for each other.
 
@@ -64,8 +74,14 @@ def _run(action: object, database_url: str, revision: str) -> None:
     except (OSError, TimeoutError) as error:
         raise MigrationError(f"the database at {host} cannot be reached") from error
     except SQLAlchemyError as error:
-        # SQLAlchemy's error holds its own copy of the driver's, whose class says what it is.
-        cause: BaseException = getattr(error, "orig", None) or error
-        name = type(cause.__cause__ or cause).__name__
-        reason = _REASONS.get(name, name)
-        raise MigrationError(f"the database at {host} cannot be migrated: {reason}") from error
+        raise MigrationError(
+            f"the database at {host} cannot be migrated: {reason(error)}"
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """What PostgreSQL says no to: in a few words, or by the name of the driver's error."""
+    # SQLAlchemy's error holds its own copy of the driver's, whose class says what it is.
+    cause: BaseException = getattr(error, "orig", None) or error
+    name = type(cause.__cause__ or cause).__name__
+    return _REASONS.get(name, name)
