@@ -9,9 +9,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := .tools/bin/uv
 UV_PIP := $(UV) pip
+# Programs that check what is not Python; they are large, and tests need none of them.
+LINT := .tools/lint/bin
 LINTERS := tests/contract/openapi
 COMPILE := $(UV_PIP) compile --universal --python-version 3.11 --generate-hashes --quiet \
-	--no-emit-index-url --no-header --no-annotate
+	--no-emit-index-url --no-header --no-annotate $(ARGS)
 
 # `run` needs the few packages that serve; a checkout that has those of `dev` keeps them.
 READY := $(VENV)/$(if $(wildcard $(VENV)/.dev),.dev,.run)
@@ -27,6 +29,24 @@ run: $(READY)  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL and Redis
 .PHONY: test
 test: $(VENV)/.dev  ## run all tests but faults, contract and browser, in parallel, on embedded servers
 	@$(BIN)/pytest -n 2 --dist worksteal
+
+.PHONY: test-services
+test-services: $(VENV)/.dev  ## run the same tests on your PostgreSQL and Redis (TICKBOX_TEST_*_URL)
+	@test -n "$$TICKBOX_TEST_DATABASE_URL" && test -n "$$TICKBOX_TEST_REDIS_URL" || { \
+		echo "Set TICKBOX_TEST_DATABASE_URL and TICKBOX_TEST_REDIS_URL: the tests make databases in" \
+			"the one, and flush databases of the other, from the number in its URL on." >&2; exit 1; }
+	@$(BIN)/pytest -n 2 --dist worksteal
+
+.PHONY: test-pgbouncer
+test-pgbouncer: $(VENV)/.dev  ## run the tests of the features through PgBouncer in transaction mode
+	@PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends pgbouncer >/dev/null; \
+	} || { echo "Install PgBouncer first (Debian's package is pgbouncer)." >&2; exit 1; }
+	@TICKBOX_TEST_PGBOUNCER=1 $(BIN)/pytest -n 2 --dist worksteal -m "not keeps_session" \
+		tests/auth tests/projects tests/sessions tests/todos tests/users \
+		$(patsubst %,tests/core/test_%.py,cache commit database health idempotency outdating pool \
+			pooler repository)
 
 .PHONY: test-faults
 test-faults: $(VENV)/.dev  ## load real processes, kill and freeze their stores, in 4 minutes
@@ -59,6 +79,28 @@ lint: $(VENV)/.dev  ## check format, style, types and who may know whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: lint-image
+lint-image: $(LINT)/.ready  ## check Dockerfile and docker-compose.yml
+	$(LINT)/hadolint Dockerfile
+	@$(LINT)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+.PHONY: lint-workflows
+lint-workflows: $(LINT)/.ready  ## check what is in .github, and what it would let others do
+	$(LINT)/zizmor --offline --quiet --persona pedantic --strict-collection .
+	@$(LINT)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(LINT)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout \
+		.github/workflows/*.yml
+	@$(LINT)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(LINT)/check-jsonschema --builtin-schema vendor.github-issue-config \
+		.github/ISSUE_TEMPLATE/config.yml
+	@$(LINT)/check-jsonschema --builtin-schema vendor.github-issue-forms \
+		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+
+.PHONY: image-test
+image-test: $(VENV)/.dev  ## build the image, look what is in it, run it; needs root on Debian
+	@sh tests/image/tools
+	@$(BIN)/pytest -n 0 tests/image
+
 .PHONY: lint-openapi
 lint-openapi: $(VENV)/.dev $(LINTERS)/node_modules/.ready  ## lint the OpenAPI document, and compile a client of it
 	@$(BIN)/tickbox openapi > $(LINTERS)/node_modules/openapi.json
@@ -69,7 +111,7 @@ check-migrations: $(VENV)/.dev  ## fail if the models and the migrations differ
 	$(BIN)/python -m tests.alembic_check
 
 .PHONY: check
-check: lint check-migrations test test-faults  ## all that CI asks for
+check: lint lint-image lint-workflows check-migrations test test-faults  ## all that CI asks for
 
 .PHONY: bench
 bench: $(VENV)/.dev  ## measure against the floor and the usual way, in 8 minutes (ARGS=--quick: 1)
@@ -89,21 +131,28 @@ format: $(VENV)/.dev  ## format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 .PHONY: lock
-lock: $(UV)  ## compile requirements/*.txt anew from pyproject.toml
+lock: $(UV)  ## compile requirements/*.txt anew from pyproject.toml (ARGS=--upgrade: newer versions)
 	$(COMPILE) pyproject.toml -o requirements/app.txt
 	$(COMPILE) pyproject.toml --extra embedded --group build -o requirements/run.txt
 	$(COMPILE) pyproject.toml --extra embedded --group build --group dev -o requirements/dev.txt
+	$(COMPILE) --group build -o requirements/build.txt
 	$(COMPILE) requirements/tools.in -o requirements/tools.txt
+	$(COMPILE) requirements/lint.in -o requirements/lint.txt
 
 .PHONY: clean
 clean:  ## remove what make installed (the data in .tickbox/ stays)
-	rm -rf $(VENV) .tools $(LINTERS)/node_modules
+	rm -rf $(VENV) .tools .image $(LINTERS)/node_modules
 
 $(UV): requirements/tools.txt
 	@test -n "$(PYTHON)" || { echo "Tickbox needs Python 3.11 or later, and found none." >&2; exit 1; }
 	@$(PYTHON) -m venv .tools
 	@.tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
 	@touch $(UV)
+
+$(LINT)/.ready: requirements/lint.txt | $(UV)
+	@test -x $(LINT)/python || $(UV) venv --quiet --python $(PYTHON) .tools/lint
+	@$(UV_PIP) sync --quiet --python $(LINT)/python --require-hashes requirements/lint.txt
+	@touch $@
 
 $(BIN)/python: $(UV)
 	@test -x $@ || $(UV) venv --quiet --python $(PYTHON) $(VENV)

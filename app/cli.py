@@ -133,6 +133,20 @@ def purge() -> None:
 
 
 @cli.command()
+def health(
+    *,
+    ready: Annotated[
+        bool, typer.Option("--ready", help="Whether it should get requests, stores and all.")
+    ] = False,
+) -> None:
+    """Ask the service that runs here, by the same settings, whether it lives; if not, exit 1."""
+    with command.explained():
+        from app.core.probe import probe
+
+        typer.echo(probe(Settings(), "/readyz" if ready else "/livez"))
+
+
+@cli.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
@@ -166,8 +180,8 @@ def openapi(
 
     # Nothing of the environment: the document is the same wherever it is printed.
     settings = Settings.model_construct(
-        database_url=SecretStr("postgresql://"),
-        redis_url=SecretStr("redis://"),
+        database_url=SecretStr("postgresql://nowhere/nothing"),
+        redis_url=SecretStr("redis://nowhere"),
         secret_key=SecretStr(new_secret_key()),
         signing_keys=SecretStr(new_signing_key()),
     )
@@ -205,9 +219,9 @@ def _upgrade(settings: Settings) -> None:
     """Migrate, and complete what the version before wrote, which may still run beside this one."""
     from app.core.migrations import MigrationError, upgrade
 
-    assert settings.database_url is not None
+    command.worked(settings, lambda database: database.check())
     try:
-        upgrade(settings.database_url.get_secret_value())
+        upgrade(settings.migration_url)
     except MigrationError as error:
         raise StartError(str(error)) from error
     from app.todos.unsplit import split

@@ -15,12 +15,12 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.security import OAuth2PasswordBearer
 from jose import JWTError, jwt
 from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.core import serving
 from app.core.clock import new_id
 from app.core.config import Settings
-from app.core.driver import driver_url
+from app.core.driver import make_engine
 from app.core.health import Lifecycle
 from app.core.positions import last_position
 from app.core.schemas import text_key
@@ -147,8 +147,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.lifecycle = Lifecycle()  # Tickbox's server asks for it
     # The defaults would be 5 connections and 10 more that are opened for a request each: that is
     # the usual way too, and slower still.
-    app.state.engine = create_async_engine(
-        driver_url(settings.database_url.get_secret_value()),
+    app.state.engine = make_engine(
+        settings.database_url.get_secret_value(),
+        server_settings={},
+        timeout=settings.statement_timeout,
         pool_size=settings.database_pool_size,
         max_overflow=0,
     )

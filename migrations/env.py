@@ -5,10 +5,10 @@ import os
 
 from alembic import context
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import NullPool
 
-from app.core.driver import driver_url
+from app.core.driver import make_engine
 from app.models import Base
 
 # Any number that nothing else locks in this database.
@@ -50,11 +50,7 @@ async def _run() -> None:
     url = context.config.attributes.get("database_url") or os.environ["TICKBOX_DATABASE_URL"]
     # A migration that waits for a lock stops everybody behind it: it gives up soon instead.
     settings = {"application_name": "tickbox-migrate", "timezone": "UTC", "lock_timeout": "2s"}
-    engine = create_async_engine(
-        driver_url(url),
-        poolclass=NullPool,
-        connect_args={"timeout": 5, "server_settings": settings},
-    )
+    engine = make_engine(url, poolclass=NullPool, timeout=5, server_settings=settings)
     try:
         async with engine.connect() as guard, engine.connect() as connection:
             await _wait_for_others(guard)

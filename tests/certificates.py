@@ -43,18 +43,20 @@ class Authority:
         self.root = _signed("Root", root_key, "Root", root_key, ca=True)
         self._intermediate = _signed("Intermediate", self._key, "Root", root_key, ca=True)
 
-    def certificate(self, key: Key, *, days: float = 30) -> x509.Certificate:
-        """One for this machine; `days` from now it ends, or has ended."""
-        return _signed(HOST, key, "Intermediate", self._key, days=days)
+    def certificate(self, key: Key, *, days: float = 30, host: str = HOST) -> x509.Certificate:
+        """One for this machine by default; `days` from now it ends, or has ended."""
+        return _signed(host, key, "Intermediate", self._key, days=days)
 
-    def chain(self, key: Key, *, days: float = 30) -> bytes:
-        return pem(self.certificate(key, days=days), self._intermediate)
+    def chain(self, key: Key, *, days: float = 30, host: str = HOST) -> bytes:
+        return pem(self.certificate(key, days=days, host=host), self._intermediate)
 
-    def issue(self, folder: Path, key: Key | None = None, *, days: float = 30) -> "Files":
+    def issue(
+        self, folder: Path, key: Key | None = None, *, days: float = 30, host: str = HOST
+    ) -> "Files":
         """Write a new certificate and its key, in place of what is there."""
         key = key or new_key()
         files = Files(folder)
-        files.certificate.write_bytes(self.chain(key, days=days))
+        files.certificate.write_bytes(self.chain(key, days=days, host=host))
         files.key.write_bytes(pem_of_key(key))
         return files
 
@@ -92,13 +94,13 @@ def _signed(  # what a certificate says, which is much
         .not_valid_before(end - 60 * DAY)
         .not_valid_after(end)
     )
-    for extension, is_critical in _extensions(key, issuer_key, ca=ca):
+    for extension, is_critical in _extensions(subject, key, issuer_key, ca=ca):
         builder = builder.add_extension(extension, critical=is_critical)
     return builder.sign(issuer_key, hashes.SHA256())
 
 
 def _extensions(
-    key: Key, issuer_key: Key, *, ca: bool
+    subject: str, key: Key, issuer_key: Key, *, ca: bool
 ) -> Iterator[tuple[x509.ExtensionType, bool]]:
     yield x509.BasicConstraints(ca=ca, path_length=None), True
     yield x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False
@@ -119,7 +121,8 @@ def _extensions(
         True,
     )
     if not ca:
-        names = [x509.DNSName("localhost"), x509.IPAddress(ip_address(HOST))]
+        here = [x509.DNSName("localhost"), x509.IPAddress(ip_address(HOST))]
+        names = here if subject == HOST else [x509.DNSName(subject)]
         yield x509.SubjectAlternativeName(names), False
 
 

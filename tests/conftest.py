@@ -27,9 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def settings(worker_id: str) -> Iterator[Settings]:
     with servers.cloned_database(f"tickbox_test_{worker_id}_{os.getpid()}") as database:
-        # Redis has 16 databases; each worker has one, which it may flush.
         number = int(worker_id.removeprefix("gw")) if worker_id != "master" else 0
-        yield servers.settings_for(database, number % 16)
+        yield servers.settings_for(database, number)
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +64,6 @@ async def bob(app: FastAPI) -> AsyncIterator[Person]:
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
     """The database behind the app, to look what is really there."""
-    assert settings.database_url is not None
-    connection = await servers.connect(settings.database_url.get_secret_value())
+    connection = await servers.connect(settings.migration_url)
     yield connection
     await connection.close()

@@ -10,7 +10,8 @@ from asyncpg.connection import LoggedQuery
 from fastapi import FastAPI
 from sqlalchemy import event
 
-from app.core.redis import HEARTBEAT, Command
+from app.core.redis import HEARTBEAT
+from app.core.redis_address import Command
 
 _sent: ContextVar[list[str] | None] = ContextVar("sent", default=None)
 

@@ -1,7 +1,8 @@
 """The servers that the tests run on, and a database for each worker.
 
-The controller starts PostgreSQL and Redis once (embedded, unless `TICKBOX_TEST_DATABASE_URL` and
-`TICKBOX_TEST_REDIS_URL` name others) and migrates a template; each worker clones it.
+The controller starts PostgreSQL and Redis once, unless `TICKBOX_TEST_DATABASE_URL` and
+`TICKBOX_TEST_REDIS_URL` name others, and migrates a template; each worker clones it. With
+`TICKBOX_TEST_PGBOUNCER` the apps under test go to PostgreSQL through a PgBouncer.
 """
 
 import asyncio
@@ -11,15 +12,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import asyncpg
+import pytest
+from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from app.core import migrations
+from app.core import migrations, urls
 from app.core.config import Settings
 from app.core.embedded import embedded
+from app.core.keys import new_secret_key, new_signing_key
+from tests.pgbouncer import pgbouncer
 
-_TEMPLATE = "tickbox_test_template"
+# As Redis has them, unless it is told otherwise; each worker flushes its own.
+_REDIS_DATABASES = 16
+
 # The tests ask more than one person and one address ever would.
 _UNLIMITED = dict.fromkeys(
     (
@@ -32,54 +40,98 @@ _UNLIMITED = dict.fromkeys(
     ),
     10_000_000,
 )
-_NAMES = {
-    "database_url": "TICKBOX_TEST_DATABASE_URL",
-    "redis_url": "TICKBOX_TEST_REDIS_URL",
+_DATABASE_URL = "TICKBOX_TEST_DATABASE_URL"
+_REDIS_URL = "TICKBOX_TEST_REDIS_URL"
+_KEYS = {
     "secret_key": "TICKBOX_TEST_SECRET_KEY",
     "signing_keys": "TICKBOX_TEST_SIGNING_KEYS",
 }
+_STORES = ("database_url", "database_direct_url", "database_pool_mode", "redis_url")
+_WANTS_PGBOUNCER = "TICKBOX_TEST_PGBOUNCER"
+# What the controller tells its workers.
+_POOLED_URL = "TICKBOX_TEST_POOLED_URL"
+_TEMPLATE = "TICKBOX_TEST_TEMPLATE"
+_GIVEN = {_DATABASE_URL, _REDIS_URL, *_KEYS.values(), _WANTS_PGBOUNCER}
 
 
 def start() -> ExitStack:
     """Start what the tests need, and leave word of it in the environment; closing stops it."""
+    if (_DATABASE_URL in os.environ) != (_REDIS_URL in os.environ):
+        raise pytest.UsageError(f"{_DATABASE_URL} and {_REDIS_URL} are set together.")
     stack = ExitStack()
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tickbox-test-")))
     for name in [name for name in os.environ if name.startswith("TICKBOX_")]:
-        if name not in _NAMES.values():
+        if name not in _GIVEN:
             del os.environ[name]
-    settings = stack.enter_context(embedded(Settings(data_dir=folder), durable=False))
-    for field, name in _NAMES.items():
-        os.environ.setdefault(name, getattr(settings, field).get_secret_value())
-    url = os.environ[_NAMES["database_url"]]
-    asyncio.run(make_database(url, _TEMPLATE, template="template0"))
-    migrations.upgrade(sibling(url, _TEMPLATE))
+    os.environ.setdefault(_KEYS["secret_key"], new_secret_key())
+    os.environ.setdefault(_KEYS["signing_keys"], new_signing_key())
+    if _DATABASE_URL not in os.environ:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tickbox-test-"))
+        settings = stack.enter_context(embedded(Settings(data_dir=Path(folder)), durable=False))
+        assert settings.redis_url is not None
+        os.environ[_DATABASE_URL] = settings.migration_url
+        os.environ[_REDIS_URL] = settings.redis_url.get_secret_value()
+    url = os.environ[_DATABASE_URL]
+    # Others may run these tests on the same server.
+    template = f"tickbox_template_{uuid4().hex}"
+    os.environ[_TEMPLATE] = template
+    asyncio.run(make_database(url, template, template="template0"))
+    stack.callback(drop_database, template)
+    migrations.upgrade(sibling(url, template))
+    if os.environ.get(_WANTS_PGBOUNCER):
+        os.environ[_POOLED_URL] = stack.enter_context(pgbouncer(url))
     return stack
 
 
 def settings_for(database: str, redis_database: int = 0) -> Settings:
     """Settings that name the test servers, and one of their databases."""
-    values = {field: os.environ[name] for field, name in _NAMES.items()}
-    values["redis_url"] = _numbered(values["redis_url"], redis_database)
-    values["database_url"] = sibling(values["database_url"], database)
+    values: dict[str, object] = {field: os.environ[name] for field, name in _KEYS.items()}
+    values["redis_url"] = _numbered(os.environ[_REDIS_URL], redis_database)
+    values["database_url"] = sibling(os.environ[_DATABASE_URL], database)
+    if _POOLED_URL in os.environ:
+        values["database_direct_url"] = values["database_url"]
+        values["database_url"] = sibling(os.environ[_POOLED_URL], database)
+        values["database_pool_mode"] = "transaction"
     return Settings.model_validate({**values, "database_pool_size": 10, **_UNLIMITED})
 
 
-def _numbered(url: str, database: int) -> str:
-    """The URL of a database of a Redis."""
+def environment(settings: Settings, *without: str) -> dict[str, str]:
+    """What tells another process of the same servers, and nothing else of Tickbox."""
+    told = {key: value for key, value in os.environ.items() if not key.startswith("TICKBOX_")}
+    for name in (*_STORES, *_KEYS):
+        value = getattr(settings, name)
+        if value is not None and name not in without:
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+            told[f"TICKBOX_{name.upper()}"] = plain
+    return told
+
+
+def _numbered(url: str, number: int) -> str:
+    """The URL of a database of a Redis, counted from the one that is given."""
     if url.startswith("unix:"):
-        return f"{url}?db={database}"
-    return urlsplit(url)._replace(path=f"/{database}").geturl()
+        return f"{url}?db={number % _REDIS_DATABASES}"
+    parts = urlsplit(url)
+    first = int(parts.path.strip("/") or 0)
+    return parts._replace(path=f"/{first + number % (_REDIS_DATABASES - first)}").geturl()
 
 
 @contextmanager
-def cloned_database(name: str) -> Iterator[str]:
-    """A database as the migrations leave it, for the length of the block."""
-    url = os.environ[_NAMES["database_url"]]
-    asyncio.run(make_database(url, name, template=_TEMPLATE))
+def cloned_database(name: str, template: str | None = None) -> Iterator[str]:
+    """A database as the migrations leave it, for the length of the block; or an empty one.
+
+    Empty is what the template `template0` makes.
+    """
+    template = template or os.environ[_TEMPLATE]
+    asyncio.run(make_database(os.environ[_DATABASE_URL], name, template=template))
     try:
         yield name
     finally:
-        asyncio.run(run_sql(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        drop_database(name)
+
+
+def drop_database(name: str) -> None:
+    """Drop a database, whoever is in it. Not to be called in an event loop."""
+    url = os.environ[_DATABASE_URL]
+    asyncio.run(run_sql(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
 
 async def make_database(url: str, name: str, *, template: str) -> None:
@@ -100,9 +152,7 @@ async def run_sql(url: str, sql: str) -> None:
 
 async def connect(url: str) -> asyncpg.Connection:
     """The driver's own connection, to look behind the service."""
-    return await asyncpg.connect(
-        make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    )
+    return await asyncpg.connect(**urls.postgres(url).arguments)
 
 
 def sibling(url: str, database: str) -> str:

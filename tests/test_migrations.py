@@ -1,7 +1,6 @@
 """Migrations: up, down and up again, one at a time, and in one sentence when they cannot."""
 
 import asyncio
-import os
 import re
 import subprocess
 import sys
@@ -15,11 +14,10 @@ from uuid import uuid4
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.core import migrations
 from app.core.config import Settings
-from app.core.driver import driver_url
+from app.core.driver import make_engine
 from app.core.migrations import MigrationError
 from app.models import Base
 from tests import servers
@@ -158,7 +156,7 @@ class TestSchema:
 
         # Alembic does not see everything: checks, predicates and expressions, for some.
         async def create() -> None:
-            engine = create_async_engine(driver_url(empty))
+            engine = make_engine(empty, server_settings={}, timeout=5)
             async with engine.begin() as connection:
                 await connection.run_sync(Base.metadata.create_all)
             await engine.dispose()
@@ -209,9 +207,7 @@ class TestNames:
 
 class TestAtOnce:
     def test_two_processes_wait_for_each_other(self, settings: Settings, empty: str) -> None:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("TICKBOX_")}
-        for name in ("redis_url", "secret_key", "signing_keys"):
-            environment[f"TICKBOX_{name.upper()}"] = getattr(settings, name).get_secret_value()
+        environment = servers.environment(settings)
         with holding(empty, f"SELECT pg_advisory_lock({the_lock()})"):
             processes = [
                 subprocess.Popen(

@@ -18,7 +18,8 @@ from uuid import UUID
 
 from app.core import migrations
 from app.core.authentication import Principal
-from app.core.redis import Command, Redis
+from app.core.redis import Redis
+from app.core.redis_address import Command
 
 _EPOCH = b"tickbox:epoch"
 _VERSION = b"tickbox:version:"

@@ -7,11 +7,11 @@ the README's table is made from them.
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.core import urls
 from app.core.addresses import Network, network_of
 
 SECRET_KEY_LENGTH = 32
@@ -31,34 +31,13 @@ def _is_strong(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def _parts(url: SecretStr, *schemes: str) -> tuple[SplitResult, dict[str, str]]:
-    """A URL's parts and its query. Raises `ValueError` where it is none, or of another scheme."""
-    try:
-        parts = urlsplit(url.get_secret_value())
-        is_url = parts.scheme in schemes and (parts.port or 1) > 0
-    except ValueError:
-        is_url = False
-    if not is_url:
-        raise ValueError(f"is no URL that begins with {schemes[0]}://")
-    return parts, dict(parse_qsl(parts.query, keep_blank_values=True))
-
-
 def _is_postgres(url: SecretStr) -> SecretStr:
-    parts, query = _parts(url, "postgresql", "postgres", "postgresql+asyncpg")
-    if not (parts.hostname or query.get("host")) or not parts.path.strip("/"):
-        # The driver would take whatever it finds on this machine.
-        raise ValueError("names no host, or no database")
+    urls.postgres(url.get_secret_value())
     return url
 
 
 def _is_redis(url: SecretStr) -> SecretStr:
-    parts, query = _parts(url, "redis", "rediss", "unix")
-    database = query.get("db", "0") if parts.scheme == "unix" else parts.path.strip("/") or "0"
-    if not database.isdecimal():
-        raise ValueError("names a database that is no number")
-    if query.keys() - {"db"}:
-        # Not which: it may be part of a password that was not escaped.
-        raise ValueError("has a parameter other than db")
+    urls.check_redis(url.get_secret_value())
     return url
 
 
@@ -151,6 +130,16 @@ class Settings(BaseSettings):
     )
     database_read_url: PostgresUrl | None = Field(
         None, description="A replica for reads, if there is one."
+    )
+    database_direct_url: PostgresUrl | None = Field(
+        None,
+        description="The same database without a pooler between, for migrations; required with a "
+        "`TICKBOX_DATABASE_POOL_MODE` of `transaction`.",
+    )
+    database_pool_mode: Literal["session", "transaction"] = Field(
+        "session",
+        description="`transaction` where the URLs are of PgBouncer in transaction mode; a read "
+        "then takes four round trips instead of one.",
     )
     redis_url: RedisUrl | None = Field(
         None,
@@ -257,10 +246,19 @@ class Settings(BaseSettings):
         """Whether Tickbox starts its own PostgreSQL and Redis."""
         return self.database_url is None
 
+    @property
+    def migration_url(self) -> str:
+        """The database without a pooler between: what a session holds is held there."""
+        url = self.database_direct_url or self.database_url
+        assert url is not None
+        return url.get_secret_value()
+
     @model_validator(mode="after")
     def _servers_and_secrets(self) -> Self:
         if (self.database_url is None) != (self.redis_url is None):
             raise ValueError("TICKBOX_DATABASE_URL and TICKBOX_REDIS_URL are set together")
+        if self.is_embedded and self.database_direct_url is not None:
+            raise ValueError("TICKBOX_DATABASE_DIRECT_URL is set, and TICKBOX_DATABASE_URL is not")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("TICKBOX_TLS_CERT and TICKBOX_TLS_KEY are set together")
         if not self.is_embedded:
@@ -270,4 +268,22 @@ class Settings(BaseSettings):
                         f"TICKBOX_{name.upper()} is missing, and with TICKBOX_DATABASE_URL it is "
                         "required"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _pooler(self) -> Self:
+        direct = [self.database_direct_url]
+        if self.database_pool_mode == "session":
+            direct += [self.database_url, self.database_read_url]
+        elif self.database_direct_url is None:
+            raise ValueError(
+                "TICKBOX_DATABASE_DIRECT_URL is missing, and with TICKBOX_DATABASE_POOL_MODE="
+                "transaction it is required"
+            )
+        for url in filter(None, direct):
+            if urls.postgres(url.get_secret_value()).is_pooled:
+                raise ValueError(
+                    "pgbouncer=true in a URL is for a TICKBOX_DATABASE_POOL_MODE of transaction, "
+                    "and never for TICKBOX_DATABASE_DIRECT_URL"
+                )
         return self

@@ -9,7 +9,7 @@ request. The pool is in AUTOCOMMIT, so that a read is one round trip, without BE
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any, Protocol
 from uuid import UUID
 
@@ -77,7 +77,7 @@ class Session(Connection):
         """See `Connection.fetch_all`."""
         if self._lease is None:
             self._lease = await self._pool.lease()
-            await run(self._lease, "BEGIN")
+            await self._pool.first(self._lease, "BEGIN")
             if self._opening is not None:
                 await self._opening.begin(self)
         rows = await run(self._lease, statement.sql, statement.arguments(params))
@@ -130,6 +130,32 @@ class Session(Connection):
                 await run(lease, command, release=True)
 
 
+class _ReadTransactions(ReadConnection):
+    """For reads where only a transaction keeps a server: each statement is in one of its own."""
+
+    async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
+        """See `Connection.fetch_all`."""
+        async with _transaction(Session(self._pool, _nobody_looks)) as session:
+            return await session.fetch_all(statement, **params)
+
+
+@asynccontextmanager
+async def _transaction(session: Session) -> AsyncIterator[Session]:
+    try:
+        yield session
+    except AppError as error:
+        if error.keeps_transaction:
+            await session._commit()
+        else:
+            await session._rollback()
+        raise
+    except BaseException:
+        await session._rollback()
+        raise
+    else:
+        await session._commit()
+
+
 class Opening(Protocol):
     """What is done first in a transaction, before the statement that begins it."""
 
@@ -155,33 +181,25 @@ class Database:
         self._reader = (
             Pool(replica.get_secret_value(), settings) if replica is not None else self._writer
         )
-        self.reader = ReadConnection(self._reader)
+        connection = ReadConnection if self._writer.keeps_session else _ReadTransactions
+        self.reader = connection(self._reader)
         # What must see its own writes, or decides about security, does not read from a replica.
-        self.primary = ReadConnection(self._writer)
+        self.primary = connection(self._writer)
 
-    @asynccontextmanager
-    async def unit_of_work(self, opening: Opening | None = None) -> AsyncIterator[Session]:
+    def unit_of_work(self, opening: Opening | None = None) -> AbstractAsyncContextManager[Session]:
         """One transaction: kept if the block ends well, else rolled back."""
-        session = Session(self._writer, self._outdate, opening)
-        try:
-            yield session
-        except AppError as error:
-            if error.keeps_transaction:
-                await session._commit()
-            else:
-                await session._rollback()
-            raise
-        except BaseException:
-            await session._rollback()
-            raise
-        else:
-            await session._commit()
+        return _transaction(Session(self._writer, self._outdate, opening))
 
     @property
     def pools(self) -> dict[str, Pool]:
         """Each pool that there is: `primary`, and `replica` for reads if they have their own."""
         pools = {"primary": self._writer}
         return pools if self._reader is self._writer else pools | {"replica": self._reader}
+
+    async def check(self) -> None:
+        """Raise `SettingsError` where a database is behind a pooler that the settings ignore."""
+        for pool in self.pools.values():
+            await pool.check()
 
     async def close(self) -> None:
         """Close all connections."""

@@ -1,37 +1,90 @@
 """The driver: SQLAlchemy's pool of asyncpg's connections, and what asyncpg's failures mean."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
-from sqlalchemy import event, exc, make_url
-from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import event, exc
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 from sqlalchemy.util import greenlet_spawn
 
+from app.core import urls
 from app.core.config import Settings, SettingsError
-from app.core.errors import DatabaseBusy, DatabaseUnavailable, ValidationFailed
-
-# What both libpq and asyncpg know; asyncpg takes the rest from PG* variables (PGSSLROOTCERT).
-_URL_PARAMETERS = {"host", "port", "ssl"}
+from app.core.errors import AppError, DatabaseBusy, DatabaseUnavailable, ValidationFailed
 
 
-def driver_url(url: str) -> URL:
-    """The URL as platforms give it (`postgres://`, `?sslmode=`), for SQLAlchemy and asyncpg.
+def make_engine(
+    url: str, *, server_settings: Mapping[str, str], timeout: float, **options: Any
+) -> AsyncEngine:
+    """SQLAlchemy's engine for a URL as platforms give it.
 
-    Raises `SettingsError` for a parameter that would be the end of every connection.
+    What the URL says wins: over `server_settings`, of the session, and over the `timeout` of a new
+    connection, in seconds. Raises `ValueError` for a URL that is not understood.
     """
-    parsed = make_url(url).set(drivername="postgresql+asyncpg")
-    query = dict(parsed.query)
-    if "sslmode" in query:
-        query["ssl"] = query.pop("sslmode")
-    if not query.keys() <= _URL_PARAMETERS:
-        # Which one is not said: behind an unescaped "?" it may be part of the password.
-        raise SettingsError("a database URL has no parameters here but host, port and sslmode")
-    return parsed.set(query=query)
+    given = urls.postgres(url).arguments
+    connect_args = {"timeout": timeout, **options.pop("connect_args", {}), **given}
+    connect_args["server_settings"] = {**server_settings, **given["server_settings"]}
+    return create_async_engine("postgresql+asyncpg://", connect_args=connect_args, **options)
+
+
+class _Mode(NamedTuple):
+    """How long a connection means the same server, and what follows from it."""
+
+    server_settings: dict[str, str]
+    connect_args: dict[str, Any]
+    options: dict[str, Any]
+    local: str = ""
+    first_seconds: float | None = None
+
+
+_SERVER_SETTINGS = {"application_name": "tickbox", "timezone": "UTC"}
+
+
+def _session_settings(settings: Settings) -> dict[str, str]:
+    milliseconds = str(int(settings.statement_timeout * 1000))
+    return {
+        "jit": "off",
+        # One plan a statement, made once a connection, however unlike the parameters are:
+        # statements are written for the index that serves them.
+        "plan_cache_mode": "force_generic_plan",
+        "statement_timeout": milliseconds,
+        "idle_in_transaction_session_timeout": milliseconds,
+    }
+
+
+def _session_mode(settings: Settings) -> _Mode:
+    """For as long as it is open: what is set or prepared once, stays."""
+    return _Mode(
+        {**_SERVER_SETTINGS, **_session_settings(settings)},
+        {
+            "statement_cache_size": 256,
+            # The driver prepares longer ones anew each time.
+            "max_cacheable_statement_size": 32 * 1024,
+        },
+        {"isolation_level": "AUTOCOMMIT"},
+    )
+
+
+def _transaction_mode(settings: Settings) -> _Mode:
+    """For a transaction: nothing outlasts it, and what SQLAlchemy asks at first is in one too."""
+    local = "".join(
+        f"; SET LOCAL {name} = '{value}'" for name, value in _session_settings(settings).items()
+    )
+    return _Mode(
+        _SERVER_SETTINGS,
+        {
+            "statement_cache_size": 0,
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": str,  # none has a name
+        },
+        {},
+        local,
+        # It is then that the pooler may have no server to give.
+        settings.database_pool_timeout,
+    )
 
 
 class Pool:
@@ -41,10 +94,11 @@ class Pool:
     """
 
     def __init__(self, url: str, settings: Settings) -> None:
-        milliseconds = str(int(settings.statement_timeout * 1000))
-        self.engine = create_async_engine(
-            driver_url(url),
-            isolation_level="AUTOCOMMIT",
+        mode = _session_mode if settings.database_pool_mode == "session" else _transaction_mode
+        self._mode = mode(settings)
+        self.keeps_session = mode is _session_mode
+        self.engine = make_engine(
+            url,
             pool_reset_on_return=None,
             pool_size=settings.database_pool_size,
             max_overflow=0,
@@ -52,24 +106,14 @@ class Pool:
             pool_use_lifo=True,
             pool_timeout=settings.database_pool_timeout,
             hide_parameters=True,
+            timeout=settings.statement_timeout,
+            server_settings=self._mode.server_settings,
             connect_args={
-                "timeout": settings.statement_timeout,
                 # Longer than PostgreSQL's own limit: for a server that does not answer at all.
                 "command_timeout": settings.statement_timeout + 1,
-                "statement_cache_size": 256,
-                # The driver prepares longer ones anew each time.
-                "max_cacheable_statement_size": 32 * 1024,
-                "server_settings": {
-                    "application_name": "tickbox",
-                    "timezone": "UTC",
-                    "jit": "off",
-                    # One plan a statement, made once a connection, however unlike the parameters
-                    # are: statements are written for the index that serves them.
-                    "plan_cache_mode": "force_generic_plan",
-                    "statement_timeout": milliseconds,
-                    "idle_in_transaction_session_timeout": milliseconds,
-                },
+                **self._mode.connect_args,
             },
+            **self._mode.options,
         )
         self._pool: QueuePool = self.engine.sync_engine.pool  # type: ignore[assignment]
         # Places in the pool whose connection broke: whoever takes one opens it anew.
@@ -101,6 +145,45 @@ class Pool:
         """How many connections somebody has."""
         return self._pool.checkedout()
 
+    async def check(self) -> None:
+        """Raise `SettingsError` where a pooler is between that does not keep a session, unasked.
+
+        What else may be wrong is for whoever needs the database next.
+        """
+        wanted = self._mode.server_settings.get("plan_cache_mode")
+        if wanted is None:
+            return
+        try:
+            lease = await self.lease()
+            [[found]] = await run(
+                lease, "SELECT current_setting('plan_cache_mode')", [], release=True
+            )
+        except AppError as error:
+            reason = error.__cause__
+            is_refused = isinstance(reason, asyncpg.ProtocolViolationError)
+            if not is_refused or "startup parameter" not in str(reason):
+                return
+            found = None
+        if found != wanted:
+            raise SettingsError(
+                "a database's URL is of a pooler, such as PgBouncer: set "
+                "TICKBOX_DATABASE_POOL_MODE to transaction, and TICKBOX_DATABASE_DIRECT_URL to the "
+                "database behind it"
+            )
+
+    async def first(self, lease: PoolProxiedConnection, command: str) -> None:
+        """Run the command that begins a transaction, and set what holds for it.
+
+        Raises `DatabaseBusy` if a pooler has no server to give, and as `run` does.
+        """
+        mode = self._mode
+        try:
+            await run(lease, command + mode.local, seconds=mode.first_seconds)
+        except DatabaseUnavailable as error:
+            if mode.first_seconds is None or not isinstance(error.__cause__, TimeoutError):
+                raise
+            raise DatabaseBusy from error
+
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
@@ -127,8 +210,9 @@ async def run(
     arguments: list[Any] | None = None,
     *,
     release: bool = False,
+    seconds: float | None = None,
 ) -> list[asyncpg.Record]:
-    """A statement's rows; without `arguments` a command that gives none.
+    """A statement's rows; without `arguments` a command that gives none, and may take `seconds`.
 
     Raises `DatabaseUnavailable`, `DatabaseBusy`, `ValidationFailed`, or what a constraint says.
     """
@@ -136,8 +220,8 @@ async def run(
     try:
         with _translated():
             if arguments is None:
-                status = await driver.execute(sql)
-                if status != sql:
+                status = await driver.execute(sql, timeout=seconds)
+                if status not in sql:
                     # PostgreSQL answers COMMIT with ROLLBACK after an error that was swallowed.
                     raise DatabaseUnavailable
                 return []

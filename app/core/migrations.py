@@ -1,5 +1,6 @@
 """The schema's revisions: where it should be, and how it gets there."""
 
+import ssl
 from functools import cache
 from pathlib import Path
 
@@ -10,13 +11,15 @@ from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.core.driver import driver_url
+from app.core import urls
 
 _REASONS = {
     "InvalidCatalogNameError": "it has no database of that name",
     "InvalidAuthorizationSpecificationError": "it does not know the user",
     "InvalidPasswordError": "the user or the password is wrong",
     "InsufficientPrivilegeError": "the user may not change its schema",
+    "ProtocolViolationError": "a pooler is between, and migrations need the database itself: set "
+    "TICKBOX_DATABASE_DIRECT_URL",
     "LockNotAvailableError": "somebody else holds a lock on a table; try again",
 }
 _ROOT = Path(__file__).parents[2]
@@ -66,13 +69,18 @@ def downgrade(database_url: str, revision: str) -> None:
 
 def _run(action: object, database_url: str, revision: str) -> None:
     assert callable(action)
-    host = driver_url(database_url).host or "its socket"
+    host = ", ".join(urls.postgres(database_url).hosts)
     try:
         action(config(database_url), revision)
     except CommandError as error:
         raise MigrationError(f"the database's schema is not of this Tickbox: {error}") from error
+    except ssl.SSLError as error:
+        raise MigrationError(
+            f"the database at {host} cannot be trusted: {urls.distrust(error)}"
+        ) from error
     except (OSError, TimeoutError) as error:
-        raise MigrationError(f"the database at {host} cannot be reached") from error
+        why = ": it speaks no TLS" if "rejected SSL upgrade" in str(error) else ""
+        raise MigrationError(f"the database at {host} cannot be reached{why}") from error
     except SQLAlchemyError as error:
         raise MigrationError(
             f"the database at {host} cannot be migrated: {reason(error)}"

@@ -16,7 +16,7 @@ from math import ceil
 from typing import Any
 
 from app.core.errors import AppError
-from app.core.redis import Command
+from app.core.redis_address import Command
 
 _SECOND = 1_000_000  # in Redis's microseconds
 _MAX_REMEMBERED = 100_000

@@ -8,14 +8,14 @@ within `PATIENCE` goes on without it, the connection is given up, and until ther
 
 import asyncio
 import logging
-import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import hiredis
-from redis.asyncio.connection import SSLConnection, parse_url
+
+from app.core.redis_address import Command, RedisAddress, why
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +27,6 @@ INTERVAL = 0.025
 # trust nothing that it held: each looks every INTERVAL, and waits PATIENCE. Half is for late ones.
 NOTICED = 0.05
 _MOMENT = 0.005
-
-Command = tuple[bytes | str | int, ...]
 
 # A write: one that is refused tells that Redis cannot be told of anything any more.
 HEARTBEAT: Command = ("SET", "tickbox:alive", "", "EX", 60)
@@ -136,7 +134,7 @@ class Redis:
     """Redis, as far as it is there."""
 
     def __init__(self, url: str) -> None:
-        self._options: dict[str, Any] = dict(parse_url(url))
+        self._address = RedisAddress(url)
         self._greetings: list[Callable[[], Sequence[Command]]] = []
         self._connection: _Connection | None = None
         self._connecting: asyncio.Task[None] | None = None
@@ -224,8 +222,8 @@ class Redis:
         connection: _Connection | None = None
         try:
             async with asyncio.timeout(CONNECT_PATIENCE):
-                connection = await self._open()
-                greeting = [*self._introduction()]
+                connection = await self._address.connect(self._new)
+                greeting = [*self._address.introduction(), HEARTBEAT]
                 for commands in self._greetings:
                     greeting += commands()
                 replies = await connection.ask(greeting)
@@ -233,7 +231,7 @@ class Redis:
                 if _is_error(reply):
                     raise reply
         except (OSError, TimeoutError, RedisAway, hiredis.HiredisError) as error:
-            self._miss(type(error).__name__, isinstance(error, TimeoutError | RedisAway))
+            self._miss(why(error), isinstance(error, TimeoutError | RedisAway))
             if connection is not None:
                 connection.give_up()
             return
@@ -243,33 +241,9 @@ class Redis:
                 logger.info("Redis answers again")
             self._is_missed = False
 
-    async def _open(self) -> _Connection:
-        loop = asyncio.get_running_loop()
-        options = self._options
-        if "path" in options:
-            _, connection = await loop.create_unix_connection(self._new, options["path"])
-        else:
-            is_tls = options.get("connection_class") is SSLConnection
-            _, connection = await loop.create_connection(
-                self._new,
-                options.get("host", "localhost"),
-                options.get("port", 6379),
-                ssl=ssl.create_default_context() if is_tls else None,
-            )
-        return connection
-
     def _new(self) -> _Connection:
         connection = _Connection(lambda: self._lost(connection))
         return connection
-
-    def _introduction(self) -> list[Command]:
-        options = self._options
-        commands: list[Command] = []
-        if "password" in options:
-            commands.append(("AUTH", options.get("username") or "default", options["password"]))
-        if options.get("db"):
-            commands.append(("SELECT", options["db"]))
-        return [*commands, HEARTBEAT]
 
     def _lost(self, connection: _Connection) -> None:
         if connection is self._connection:

@@ -1,7 +1,6 @@
 """A session that ended is over in every process within a second, whatever becomes of Redis."""
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +16,7 @@ from app.core.config import Settings
 from app.core.routing import Route
 from app.sessions.ended import MAX_AGE, EndedSessions
 from app.sessions.repository import SessionRepository
+from tests import servers
 from tests.apps import client_of, running
 from tests.auth.tokens import refresh, renewed, revoke
 from tests.people import PASSWORD, Person, sign_in
@@ -70,12 +70,9 @@ async def test_that_ended_before_a_process_began_is_over_there_from_its_first_re
 @asynccontextmanager
 async def another_process(settings: Settings) -> AsyncIterator[str]:
     """The address of a Tickbox that is really another one."""
-    environment = {key: os.environ[key] for key in os.environ if not key.startswith("TICKBOX_")}
-    for name in ("database_url", "redis_url", "secret_key", "signing_keys"):
-        environment[f"TICKBOX_{name.upper()}"] = getattr(settings, name).get_secret_value()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "app.cli", "serve"),
-        env=environment | {"TICKBOX_PORT": "0"},
+        env=servers.environment(settings) | {"TICKBOX_PORT": "0"},
         stdout=asyncio.subprocess.PIPE,
     )
     try:

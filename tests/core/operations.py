@@ -16,8 +16,8 @@ Json = dict[str, Any]
 # It is never served: it is for what must be known before the tests run.
 APP = create_app(
     Settings.model_construct(
-        database_url=SecretStr("postgresql://"),
-        redis_url=SecretStr("redis://"),
+        database_url=SecretStr("postgresql://nowhere/nothing"),
+        redis_url=SecretStr("redis://nowhere"),
         secret_key=SecretStr(new_secret_key()),
         signing_keys=SecretStr(new_signing_key()),
     )

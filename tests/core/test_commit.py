@@ -44,7 +44,7 @@ async def test_that_fails_is_no_201(
     scratch: Settings, small_app: FastAPI, failure: str, status: int, code: str
 ) -> None:
     assert scratch.database_url is not None
-    behind = await servers.connect(scratch.database_url.get_secret_value())
+    behind = await servers.connect(scratch.migration_url)
     async with sign_up(small_app) as person:
         await behind.execute(
             "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql "

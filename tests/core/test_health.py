@@ -89,7 +89,7 @@ class TestPatience:
 
     async def test_with_a_database_that_says_nothing_ends(self, scratch: Settings) -> None:
         assert scratch.database_url is not None
-        behind = await servers.connect(scratch.database_url.get_secret_value())
+        behind = await servers.connect(scratch.migration_url)
         async with running(scratch) as app:
             async with behind.transaction():
                 await behind.execute("LOCK TABLE alembic_version")

@@ -14,6 +14,7 @@ from app.cli import cli
 from app.core.clock import utc_now
 from app.core.config import Settings
 from app.core.idempotency_keys import RETENTION, sweep
+from tests import servers
 from tests.apps import Clock, client_of, running
 from tests.core.operations import OPERATIONS
 from tests.locks import somebody_waits
@@ -261,18 +262,11 @@ class TestSweep:
         assert await sweep(app.state.database, lambda: tomorrow) == 0
 
     def test_is_a_command(self, settings: Settings) -> None:
-        names = ("database_url", "redis_url", "secret_key", "signing_keys")
-        environment = {
-            f"TICKBOX_{name.upper()}": getattr(settings, name).get_secret_value() for name in names
-        }
-        done = CliRunner().invoke(cli, ["purge"], env=environment)
+        done = CliRunner().invoke(cli, ["purge"], env=servers.environment(settings))
         assert (done.exit_code, done.output[:26]) == (0, "Idempotency keys deleted: ")
 
     def test_that_cannot_be_says_why(self, settings: Settings) -> None:
-        names = ("redis_url", "secret_key", "signing_keys")
-        environment = {
-            f"TICKBOX_{name.upper()}": getattr(settings, name).get_secret_value() for name in names
-        }
+        environment = servers.environment(settings)
         environment["TICKBOX_DATABASE_URL"] = "postgresql://127.0.0.1:1/tickbox"
         done = CliRunner().invoke(cli, ["purge"], env=environment)
         assert done.exit_code == 1

@@ -17,6 +17,8 @@ from tests.apps import running
 from tests.people import PASSWORD, Person, sign_up, until_cached
 from tests.roundtrips import redis_calls, statements
 
+pytestmark = pytest.mark.keeps_session(reason="that costs more of them: see test_pooler.py")
+
 Json = dict[str, Any]
 READ = [ANY]
 WRITE = ["BEGIN", ANY, "COMMIT"]

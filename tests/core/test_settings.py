@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.core.config import Settings, SettingsError
-from app.core.driver import driver_url
+from app.core.config import Settings
 
 SECRET = "q8ZrT2vX9mLw4KpYs7NbHd3FgJc6RtVa"
 SERVERS = {
     "TICKBOX_DATABASE_URL": "postgresql://ada:geheim-4711@db.example/tickbox",
+    "TICKBOX_DATABASE_DIRECT_URL": "postgresql://ada:geheim-4711@db.example:5433/tickbox",
     "TICKBOX_REDIS_URL": "redis://:geheim-4711@cache.example",
     "TICKBOX_SECRET_KEY": SECRET,
     "TICKBOX_SIGNING_KEYS": "-----BEGIN PRIVATE KEY----- geheim-4711",
@@ -28,6 +28,8 @@ VALUES: dict[str, Any] = {
     "data_dir": Path("/var/lib/tickbox"),
     "database_url": SERVERS["TICKBOX_DATABASE_URL"],
     "database_read_url": "postgresql://replica.example/tickbox",
+    "database_direct_url": SERVERS["TICKBOX_DATABASE_DIRECT_URL"],
+    "database_pool_mode": "transaction",
     "redis_url": SERVERS["TICKBOX_REDIS_URL"],
     "secret_key": SECRET,
     "signing_keys": SERVERS["TICKBOX_SIGNING_KEYS"],
@@ -224,64 +226,41 @@ class TestSecrets:
             assert SECRET not in shown
 
 
-class TestDriverUrl:
+class TestPooler:
+    """`pool_mode = transaction` of PgBouncer: said by a setting, and migrations go around it."""
+
+    POOLED = "postgresql://ada:geheim-4711@pooler.example:6543/tickbox?pgbouncer=true"
+
+    def settings(self, **changes: Any) -> Settings:
+        values = {name.removeprefix("TICKBOX_").lower(): value for name, value in SERVERS.items()}
+        del values["database_direct_url"]
+        return Settings.model_validate(values | changes)
+
+    def test_that_keeps_no_session_needs_a_way_around_it(self) -> None:
+        with pytest.raises(ValidationError, match="TICKBOX_DATABASE_DIRECT_URL is missing"):
+            self.settings(database_pool_mode="transaction")
+
+    def test_is_not_where_migrations_go(self) -> None:
+        direct = "postgresql://ada:x@db.example/tickbox"
+        settings = self.settings(
+            database_url=self.POOLED, database_direct_url=direct, database_pool_mode="transaction"
+        )
+        assert settings.migration_url == direct
+        assert self.settings().migration_url == SERVERS["TICKBOX_DATABASE_URL"]
+
     @pytest.mark.parametrize(
-        "url",
+        ("name", "mode"),
         [
-            "postgres://ada:x%40y@db.example:5433/tickbox",
-            "postgresql://ada:x%40y@db.example:5433/tickbox",
-            "postgresql+asyncpg://ada:x%40y@db.example:5433/tickbox",
-            "postgresql+psycopg://ada:x%40y@db.example:5433/tickbox",
+            ("database_url", "session"),
+            ("database_read_url", "session"),
+            ("database_direct_url", "transaction"),
         ],
     )
-    def test_is_for_asyncpg(self, url: str) -> None:
-        parsed = driver_url(url)
-        assert parsed.drivername == "postgresql+asyncpg"
-        assert (parsed.username, parsed.password) == ("ada", "x@y")
-        assert (parsed.host, parsed.port, parsed.database) == ("db.example", 5433, "tickbox")
+    def test_that_a_url_tells_of_is_not_taken_for_the_database(self, name: str, mode: str) -> None:
+        with pytest.raises(ValidationError, match="pgbouncer=true in a URL") as error:
+            self.settings(**{name: self.POOLED, "database_pool_mode": mode})
+        assert "geheim" not in str(error.value.errors(include_url=False, include_input=False))
 
-    def test_says_how_to_encrypt_as_asyncpg_does(self) -> None:
-        parsed = driver_url("postgres://db.example/tickbox?sslmode=require")
-        assert parsed.query == {"ssl": "require"}
-
-    def test_keeps_the_folder_of_a_socket(self) -> None:
-        parsed = driver_url("postgresql://postgres@/tickbox?host=/run/postgres&port=5432")
-        assert parsed.query == {"host": "/run/postgres", "port": "5432"}
-
-    @pytest.mark.parametrize("name", ["channel_binding", "sslrootcert", "application_name"])
-    def test_has_no_parameter_that_asyncpg_does_not_know(self, name: str) -> None:
-        with pytest.raises(SettingsError, match=r"but host, port and sslmode$") as error:
-            driver_url(f"postgresql://ada:geheim@db.example/tickbox?sslmode=require&{name}=geheim")
-        assert "geheim" not in str(error.value)
-
-
-class TestUrls:
-    @pytest.mark.parametrize(
-        "url",
-        [
-            "mysql://h/db",
-            "postgresql://",
-            "postgresql://u:geheim-4711@h",
-            "postgresql:///db",
-            "postgresql://u:geheim-4711@h:x/db",
-            "postgresql://u:geheim-4711@[h/db",
-        ],
-    )
-    def test_names_a_host_and_a_database_or_is_refused(self, url: str) -> None:
-        with pytest.raises(ValidationError) as caught:
-            Settings.model_validate({"database_url": url, "redis_url": "redis://h"})
-
-        [error] = caught.value.errors()
-        assert error["loc"] == ("database_url",)
-        assert "geheim" not in error["msg"]
-
-    @pytest.mark.parametrize(
-        "url", ["http://h", "redis://h/x", "unix:///s?db=x", "redis://h?geheim-4711=1"]
-    )
-    def test_of_redis_has_a_numbered_database_or_none(self, url: str) -> None:
-        with pytest.raises(ValidationError) as caught:
-            Settings.model_validate({"database_url": "postgresql://h/db", "redis_url": url})
-
-        [error] = caught.value.errors()
-        assert error["loc"] == ("redis_url",)
-        assert "geheim" not in error["msg"]
+    def test_is_of_no_use_to_the_embedded_database(self) -> None:
+        with pytest.raises(ValidationError, match="TICKBOX_DATABASE_URL is not"):
+            Settings.model_validate({"database_direct_url": "postgresql://db.example/tickbox"})

@@ -157,9 +157,8 @@ def large(worker_id: str) -> Iterator[Settings]:
 
 @pytest.fixture(scope="module")
 async def house(large: Settings) -> AsyncIterator[House]:
-    assert large.database_url is not None
     async with AsyncExitStack() as stack:
-        database = await servers.connect(large.database_url.get_secret_value())
+        database = await servers.connect(large.migration_url)
         stack.push_async_callback(database.close)
         changes = {"database_pool_size": 1, "statement_timeout": 60, "cache_seconds": 0}
         app = await stack.enter_async_context(running(large, now=Clock(), **changes))
@@ -206,6 +205,7 @@ async def _slow(house: House, person: Person, query: str) -> Response:
     return response
 
 
+@pytest.mark.keeps_session(reason="it sets a limit for the connection, and reads under it")
 async def test_a_supported_list_touches_few_todos_and_another_one_ends(house: House) -> None:
     """One test, since what it needs takes long to be made."""
     owner, member = house.people["Owner"], house.people["Member"]

@@ -15,7 +15,7 @@ INSERT INTO todos (id, project_id, depth, created_by, title, title_key, title_wo
 SELECT gen_random_uuid(), $1, 1, $2, $3, $3, $3, 0, false, 'a' || lpad(n::text, 8, '0'), 0, 0, 1,
     at, at, CASE WHEN $5 THEN at END
 FROM (SELECT n, '2020-01-01Z'::timestamptz + n * interval '1 ms' AS at
-    FROM generate_series(1, $4::int) AS n)
+    FROM generate_series(1, $4::int) AS n) AS made
 """
 MANY = 10_050
 

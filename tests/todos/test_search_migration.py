@@ -54,9 +54,7 @@ AND wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX CONCURRENTLY%'
 @pytest.fixture
 def scratch() -> Iterator[str]:
     with servers.cloned_database(f"tickbox_words_{uuid4().hex}") as name:
-        url = servers.settings_for(name).database_url
-        assert url is not None
-        yield url.get_secret_value()
+        yield servers.settings_for(name).migration_url
 
 
 def _split(name: str) -> int:

@@ -173,7 +173,7 @@ class TestFailure:
     async def test_leaves_nothing(self, scratch: Settings) -> None:
         assert scratch.database_url is not None
         email = address()
-        database = await servers.connect(scratch.database_url.get_secret_value())
+        database = await servers.connect(scratch.migration_url)
         await database.execute(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql "
             "AS $$ BEGIN RAISE 'no inbox today'; END $$;"

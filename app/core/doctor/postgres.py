@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import NullPool
 
+from app.core import urls
 from app.core.command import variable
-from app.core.config import SettingsError
 from app.core.doctor.case import Case
 from app.core.doctor.finding import Finding, Findings, failed, ok, skipped, warning
-from app.core.driver import driver_url
+from app.core.driver import make_engine
 from app.core.migrations import reason
 
 OLDEST = 15
@@ -88,7 +88,7 @@ async def _check(case: Case, name: str) -> Findings:
         host, engine = _engine(url)
         connection = await case.reached.enter_async_context(engine.connect())
         facts = (await connection.execute(_FACTS)).one()
-    except (SettingsError, OSError, TimeoutError, SQLAlchemyError) as error:
+    except (OSError, TimeoutError, SQLAlchemyError) as error:
         yield failed(f"{_why(error, host or 'its socket')}: mend that, or {variable(name)}")
         return
     is_primary = name == "database_url"
@@ -115,20 +115,18 @@ async def _check(case: Case, name: str) -> Findings:
 
 
 def _engine(url: str) -> tuple[str, AsyncEngine]:
-    """Where it is, and how to get there. Raises `SettingsError`."""
-    parsed = driver_url(url)
-    engine = create_async_engine(
-        parsed,
+    """Where it is (nothing said for a socket), and how to get there."""
+    engine = make_engine(
+        url,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,
-        connect_args={
-            "timeout": _PATIENCE,
-            "command_timeout": _PATIENCE,
-            "server_settings": {"application_name": "tickbox-doctor", "timezone": "UTC"},
-        },
+        timeout=_PATIENCE,
+        connect_args={"command_timeout": _PATIENCE},
+        server_settings={"application_name": "tickbox-doctor", "timezone": "UTC"},
     )
-    return parsed.host or "", engine
+    hosts = urls.postgres(url).hosts
+    return "" if hosts[0].startswith("/") else ", ".join(hosts), engine
 
 
 def _fitness(facts: Row[Any]) -> list[Finding]:
@@ -218,8 +216,6 @@ def _is_here(host: str) -> bool:
 
 
 def _why(error: Exception, host: str) -> str:
-    if isinstance(error, SettingsError):
-        return str(error)
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate of {host} is not trusted ({error.verify_message})"
     for kind, problem in _PROBLEMS.items():

@@ -1,0 +1,241 @@
+"""Through PgBouncer in transaction mode, where the next transaction may be on another server."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import func, select
+from typer.testing import CliRunner
+
+from app.cli import cli
+from app.core.config import Settings
+from app.core.database import Database
+from app.core.statement import Statement
+from tests import servers
+from tests.apps import running
+from tests.locks import somebody_waits
+from tests.people import Person, sign_up
+from tests.pgbouncer import BINARY, pgbouncer
+from tests.roundtrips import statements
+
+PID = Statement(select(func.pg_backend_pid()))
+SETTINGS = {
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "statement_timeout": "2500ms",
+    "idle_in_transaction_session_timeout": "2500ms",
+    "TimeZone": "UTC",
+    "application_name": "tickbox",
+}
+IGNORED = (
+    "ignore_startup_parameters = jit,plan_cache_mode,statement_timeout,lock_timeout,"
+    "idle_in_transaction_session_timeout"
+)
+SENTENCE = (
+    "tickbox: A database's URL is of a pooler, such as PgBouncer: set TICKBOX_DATABASE_POOL_MODE "
+    "to transaction, and TICKBOX_DATABASE_DIRECT_URL to the database behind it.\n"
+)
+needs_pgbouncer = pytest.mark.skipif(
+    BINARY is None, reason="PgBouncer is not installed; `make test-pgbouncer` does that"
+)
+
+
+@pytest.fixture(scope="module")
+def scratch() -> Iterator[Settings]:
+    """A database of its own, reached directly."""
+    with servers.cloned_database(f"tickbox_pooler_{uuid4().hex}") as name:
+        settings = servers.settings_for(name)
+        changes = {"database_url": settings.migration_url, "database_direct_url": None}
+        yield changed(settings, **changes, database_pool_mode="session", statement_timeout=2.5)
+
+
+@pytest.fixture
+async def behind(scratch: Settings) -> AsyncIterator[asyncpg.Connection]:
+    connection = await servers.connect(scratch.migration_url)
+    yield connection
+    await connection.close()
+
+
+def changed(settings: Settings, **changes: Any) -> Settings:
+    return Settings.model_validate({**settings.model_dump(), **changes})
+
+
+def pooled(settings: Settings, url: str, **changes: Any) -> Settings:
+    """The same database by way of a pooler at this URL."""
+    return changed(
+        settings,
+        database_url=url,
+        database_direct_url=settings.migration_url,
+        database_pool_mode="transaction",
+        **changes,
+    )
+
+
+class TestTransaction:
+    """What is said to the database, whoever is between."""
+
+    @pytest.fixture
+    async def app(self, scratch: Settings) -> AsyncIterator[FastAPI]:
+        async with running(pooled(scratch, scratch.migration_url, database_pool_size=1)) as app:
+            yield app
+
+    @pytest.fixture
+    async def ada(self, app: FastAPI) -> AsyncIterator[Person]:
+        async with sign_up(app) as person:
+            yield person
+
+    async def test_is_around_each_statement_and_settings_are_its_own(
+        self, app: FastAPI, ada: Person
+    ) -> None:
+        todo = await ada.make_todo()
+        async with statements(app) as sent:
+            await ada.get(f"/v1/todos/{todo['id']}")
+            await ada.make_todo()
+        begin, read, commit, *write = sent
+        assert begin.startswith("BEGIN; SET LOCAL jit")
+        assert "todos" in read
+        assert commit == "COMMIT"
+        assert (write[0], write[-1], len(write)) == (begin, "COMMIT", 3)
+
+    @pytest.mark.parametrize(("name", "value"), SETTINGS.items())
+    async def test_runs_under_the_same_settings_as_ever(
+        self, app: FastAPI, name: str, value: str
+    ) -> None:
+        ask = Statement(select(func.current_setting(name)))
+        assert await app.state.database.reader.fetch_value(ask) == value
+        async with app.state.database.unit_of_work() as session:
+            assert await session.fetch_value(ask) == value
+
+    async def test_leaves_nothing_behind(self, app: FastAPI, ada: Person) -> None:
+        await ada.make_todo()
+        lease = await app.state.database._writer.lease()
+        driver: Any = lease.driver_connection
+        left = await driver.fetchrow(
+            "SELECT current_setting('statement_timeout'), current_setting('plan_cache_mode'), "
+            "(SELECT count(*) FROM pg_prepared_statements WHERE name <> ''), "
+            "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())"
+        )
+        lease.close()
+        assert tuple(left) == ("0", "auto", 0, 0)
+
+    async def test_of_a_read_that_fails_is_over(self, app: FastAPI, ada: Person) -> None:
+        with pytest.raises(asyncpg.UndefinedFunctionError):
+            await app.state.database.reader.fetch_value(Statement(select(func.no_such_function())))
+        assert (await ada.get("/v1/todos")).status_code == 200
+
+
+@needs_pgbouncer
+class TestPgBouncer:
+    @staticmethod
+    @asynccontextmanager
+    async def through(
+        scratch: Settings, servers: int, **changes: Any
+    ) -> AsyncIterator[tuple[FastAPI, Person]]:
+        with pgbouncer(scratch.migration_url, servers=servers) as url:
+            async with (
+                running(pooled(scratch, url, **changes)) as app,
+                sign_up(app) as person,
+            ):
+                yield app, person
+
+    async def test_has_fewer_servers_than_clients_and_nobody_notices(
+        self, scratch: Settings
+    ) -> None:
+        async with self.through(scratch, 2, database_pool_size=10) as (app, person):
+            made = await asyncio.gather(*(person.make_todo(f"Todo {n}") for n in range(30)))
+            todos = [f"/v1/todos/{todo['id']}" for todo in made]
+            read = await asyncio.gather(*map(person.get, todos))
+            database: Database = app.state.database
+            pids = await asyncio.gather(*(database.reader.fetch_value(PID) for _ in range(100)))
+            connections = database.pools["primary"].engine.sync_engine.pool.checkedin()  # type: ignore[attr-defined]
+        assert [answer.json() for answer in read] == made
+        assert len(set(pids)) == 2
+        assert connections == 10
+
+    async def test_that_has_no_server_left_is_503_within_two_seconds(
+        self, scratch: Settings, behind: asyncpg.Connection
+    ) -> None:
+        async with self.through(scratch, 1, cache_seconds=0) as (_, person):
+            async with behind.transaction():
+                await behind.execute("LOCK TABLE todos")
+                holding = asyncio.create_task(person.get("/v1/todos"))
+                await somebody_waits(behind)
+                started = time.monotonic()
+                refused = await person.client.get("/v1/projects")
+                took = time.monotonic() - started
+            assert (await holding).status_code == 200
+            after = await person.get("/v1/projects")
+        assert (refused.status_code, refused.json()["code"]) == (503, "database_busy")
+        assert refused.headers["retry-after"] == "1"
+        assert took < 2
+        assert after.status_code == 200
+
+    async def test_whose_server_dies_under_a_statement_is_503_and_has_another(
+        self, scratch: Settings, behind: asyncpg.Connection
+    ) -> None:
+        async with self.through(scratch, 2, cache_seconds=0) as (_, person):
+            async with behind.transaction():
+                await behind.execute("LOCK TABLE todos")
+                asking = asyncio.create_task(person.client.get("/v1/todos"))
+                await somebody_waits(behind)
+                await behind.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+                lost = await asking
+            after = await person.get("/v1/todos")
+        assert (lost.status_code, lost.json()["code"]) == (503, "database_unavailable")
+        assert after.status_code == 200
+
+    async def test_cancels_what_takes_too_long(
+        self, scratch: Settings, behind: asyncpg.Connection
+    ) -> None:
+        limits = {"statement_timeout": 0.5, "cache_seconds": 0}
+        async with self.through(scratch, 1, **limits) as (_, person):
+            async with behind.transaction():
+                await behind.execute("LOCK TABLE todos")
+                slow = await person.client.get("/v1/todos")
+            after = await person.get("/v1/todos")
+        assert (slow.status_code, slow.json()["code"]) == (503, "database_busy")
+        assert after.status_code == 200
+
+
+@needs_pgbouncer
+class TestStart:
+    """`tickbox migrate` and `tickbox serve` begin alike."""
+
+    @staticmethod
+    def migrated(settings: Settings) -> tuple[int, str]:
+        done = CliRunner().invoke(cli, ["migrate"], env=servers.environment(settings))
+        return done.exit_code, done.stderr
+
+    @pytest.mark.parametrize("more", ["", IGNORED])
+    def test_tells_of_a_pooler_that_the_settings_do_not_know(
+        self, scratch: Settings, more: str
+    ) -> None:
+        with pgbouncer(scratch.migration_url, more=more) as url:
+            assert self.migrated(changed(scratch, database_url=url)) == (1, SENTENCE)
+            replica = changed(scratch, database_read_url=url)
+            environment = servers.environment(replica) | {"TICKBOX_DATABASE_READ_URL": url}
+            done = CliRunner().invoke(cli, ["migrate"], env=environment)
+            assert (done.exit_code, done.stderr) == (1, SENTENCE)
+
+    def test_migrates_around_a_pooler(self, scratch: Settings) -> None:
+        with pgbouncer(scratch.migration_url) as url:
+            assert self.migrated(pooled(scratch, url)) == (0, "")
+
+    def test_does_not_take_a_pooler_for_the_database(self, scratch: Settings) -> None:
+        with pgbouncer(scratch.migration_url) as url:
+            settings = changed(pooled(scratch, url), database_direct_url=url)
+            code, said = self.migrated(settings)
+        assert code == 1
+        assert said == (
+            "tickbox: The database at 127.0.0.1 cannot be migrated: a pooler is between, and "
+            "migrations need the database itself: set TICKBOX_DATABASE_DIRECT_URL.\n"
+        )
