@@ -9,15 +9,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := .tools/bin/uv
 UV_PIP := $(UV) pip
+# Programs that check what is not Python; they are large, and tests need none of them.
+LINT := .tools/lint/bin
 COMPILE := $(UV_PIP) compile --universal --python-version 3.11 --generate-hashes --quiet \
-	--no-emit-index-url --no-header --no-annotate
+	--no-emit-index-url --no-header --no-annotate $(ARGS)
 
 # `run` needs the few packages that serve; a checkout that has those of `dev` keeps them.
 READY := $(VENV)/$(if $(wildcard $(VENV)/.dev),.dev,.run)
 
 .PHONY: help
 help:  ## list the commands
-	@grep -hE '^[a-z][a-z-]*:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z-]*:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: $(READY)  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL and Redis
@@ -56,12 +58,34 @@ lint: $(VENV)/.dev  ## check format, style, types and who may know whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: lint-image
+lint-image: $(LINT)/.ready  ## check Dockerfile and docker-compose.yml
+	$(LINT)/hadolint Dockerfile
+	@$(LINT)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+.PHONY: lint-workflows
+lint-workflows: $(LINT)/.ready  ## check what is in .github, and what it would let others do
+	$(LINT)/zizmor --offline --quiet --persona pedantic --strict-collection .
+	@$(LINT)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(LINT)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout \
+		.github/workflows/*.yml
+	@$(LINT)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(LINT)/check-jsonschema --builtin-schema vendor.github-issue-config \
+		.github/ISSUE_TEMPLATE/config.yml
+	@$(LINT)/check-jsonschema --builtin-schema vendor.github-issue-forms \
+		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+
+.PHONY: image-test
+image-test: $(VENV)/.dev  ## build the image, look what is in it, run it; needs root on Debian
+	@sh tests/image/tools
+	@$(BIN)/pytest -n 0 tests/image
+
 .PHONY: check-migrations
 check-migrations: $(VENV)/.dev  ## fail if the models and the migrations differ
 	$(BIN)/python -m tests.alembic_check
 
 .PHONY: check
-check: lint check-migrations test test-faults  ## all that CI asks for
+check: lint lint-image lint-workflows check-migrations test test-faults  ## all that CI asks for
 
 .PHONY: bench
 bench: $(VENV)/.dev  ## measure against the floor and the usual way, in 8 minutes (ARGS=--quick: 1)
@@ -81,21 +105,28 @@ format: $(VENV)/.dev  ## format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 .PHONY: lock
-lock: $(UV)  ## compile requirements/*.txt anew from pyproject.toml
+lock: $(UV)  ## compile requirements/*.txt anew from pyproject.toml (ARGS=--upgrade: newer versions)
 	$(COMPILE) pyproject.toml -o requirements/app.txt
 	$(COMPILE) pyproject.toml --extra embedded --group build -o requirements/run.txt
 	$(COMPILE) pyproject.toml --extra embedded --group build --group dev -o requirements/dev.txt
+	$(COMPILE) --group build -o requirements/build.txt
 	$(COMPILE) requirements/tools.in -o requirements/tools.txt
+	$(COMPILE) requirements/lint.in -o requirements/lint.txt
 
 .PHONY: clean
 clean:  ## remove what make installed (the data in .tickbox/ stays)
-	rm -rf $(VENV) .tools
+	rm -rf $(VENV) .tools .image
 
 $(UV): requirements/tools.txt
 	@test -n "$(PYTHON)" || { echo "Tickbox needs Python 3.11 or later, and found none." >&2; exit 1; }
 	@$(PYTHON) -m venv .tools
 	@.tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
 	@touch $(UV)
+
+$(LINT)/.ready: requirements/lint.txt | $(UV)
+	@test -x $(LINT)/python || $(UV) venv --quiet --python $(PYTHON) .tools/lint
+	@$(UV_PIP) sync --quiet --python $(LINT)/python --require-hashes requirements/lint.txt
+	@touch $@
 
 $(BIN)/python: $(UV)
 	@test -x $@ || $(UV) venv --quiet --python $(PYTHON) $(VENV)

@@ -5,23 +5,19 @@
 
 import asyncio
 import json
-import signal
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
+from app.core import command
 from app.core.config import Settings, SettingsError
 from app.core.processes import StartError
-
-if TYPE_CHECKING:
-    from app.core.database import Database
-
-T = TypeVar("T")
+from app.users.commands import user
 
 cli = typer.Typer(
     help="Tickbox, a TODO service. `tickbox settings` lists what the environment can set.",
@@ -29,6 +25,7 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # they show local variables, and so keys and URLs
 )
+cli.add_typer(user, name="user")
 
 
 def main() -> None:
@@ -36,20 +33,37 @@ def main() -> None:
     cli()
 
 
-def _variable(name: str) -> str:
-    return f"TICKBOX_{name.upper()}"
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"Tickbox {version('tickbox')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _tickbox(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Tickbox, a TODO service. `tickbox settings` lists what the environment can set."""
 
 
 def _option(name: str) -> Any:
     """What the command line says instead of a setting."""
     description = Settings.model_fields[name].description
-    return typer.Option(help=f"{description} [{_variable(name)}]", show_default=False)
+    return typer.Option(help=f"{description} [{command.variable(name)}]", show_default=False)
 
 
 @cli.command()
 def serve(
     host: Annotated[str | None, _option("host")] = None,
     port: Annotated[int | None, _option("port")] = None,
+    workers: Annotated[int | None, _option("workers")] = None,
     tls_cert: Annotated[Path | None, _option("tls_cert")] = None,
     tls_key: Annotated[Path | None, _option("tls_key")] = None,
     proxy: Annotated[list[str] | None, _option("proxies")] = None,
@@ -61,52 +75,105 @@ def serve(
     options = {
         "host": host,
         "port": port,
+        "workers": workers,
         "tls_cert": tls_cert,
         "tls_key": tls_key,
         "proxies": proxy or None,
     }
-    with _explained(), _ended_by_signals(code=0):
+    with command.explained(), command.ended_by_signals(code=0):
         given = {name: value for name, value in options.items() if value is not None}
-        settings = _logging(Settings.model_validate(given))
-        from app.core import serving, tls
-        from app.core.metrics import Metrics
+        settings = command.logging(Settings.model_validate(given))
+        from app.serve import run
 
-        tls.check(settings)
-        metrics = Metrics()
-        is_beside = settings.is_embedded and settings.metrics_port is None
+        run(settings, _prepared)
 
-        with (
-            serving.bind(settings) as listener,
-            serving.serve_metrics(settings, metrics),
-            _servers(settings) as complete,
-        ):
-            _upgrade(complete)
-            from app.main import create_app
 
-            app = create_app(complete, metrics=metrics, serves_metrics=is_beside)
-            serving.serve(app, complete, listener)
+@cli.command("serve-worker", hidden=True)
+def serve_worker() -> None:
+    """Serve as one of several: what `serve --workers` starts, and nobody else."""
+    from app.core.task import receive
+
+    task = receive()
+    command.logging(task.settings)
+    from app.serve import run_worker
+
+    try:
+        run_worker(task)
+    except (SettingsError, StartError) as error:
+        # To the parent, which says it once for all of them.
+        typer.echo(str(error))
+        raise typer.Exit(1) from error
 
 
 @cli.command()
 def migrate() -> None:
     """Bring the database's schema to the newest revision, and what it holds up to it."""
-    with _explained(), _ended_by_signals(code=1), _servers(_logging(Settings())) as complete:
-        _upgrade(complete)
+    with command.explained(), command.ended_by_signals(code=1):
+        settings = command.logging(Settings())
+        with command.servers(settings) as complete:
+            _upgrade(complete)
 
 
 @cli.command()
 def purge() -> None:
-    """Delete what is kept for a while only: answers under an Idempotency-Key, after 24 hours."""
-    with _explained(), _ended_by_signals(code=1), _servers(_logging(Settings())) as complete:
-        from app.core import idempotency_keys
-        from app.core.clock import utc_now
+    """Delete what is kept for a while only, and say how much of each there was.
 
-        count = _worked(complete, lambda database: idempotency_keys.sweep(database, utc_now))
-        typer.echo(f"Idempotency keys deleted: {count}")
+    Answers under an Idempotency-Key after 24 hours, refresh tokens once they have expired,
+    sessions 30 days after their last use. `tickbox serve` does so once an hour.
+    """
+    with command.explained(), command.ended_by_signals(code=1):
+        settings = command.logging(Settings())
+        with command.servers(settings) as complete:
+            from app import sweeps
+            from app.core.clock import utc_now
+
+            swept = command.worked(complete, lambda base: sweeps.sweep(base, complete, utc_now))
+        for name, count in swept.items():
+            typer.echo(f"{name.capitalize()} deleted: {count}")
 
 
 @cli.command()
-def openapi() -> None:
+def health(
+    *,
+    ready: Annotated[
+        bool, typer.Option("--ready", help="Whether it should get requests, stores and all.")
+    ] = False,
+) -> None:
+    """Ask the service that runs here, by the same settings, whether it lives; if not, exit 1."""
+    with command.explained():
+        from app.core.probe import probe
+
+        typer.echo(probe(Settings(), "/readyz" if ready else "/livez"))
+
+
+@cli.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+) -> None:
+    """Look whether Tickbox can run here, and say what is wrong and what to do.
+
+    A line a check: ok, warning, failed, or skipped since something else failed. Exit code 1 if one
+    failed. Changes nothing; embedded servers that do not run are started for as long as it looks.
+    """
+    from app.core import logs
+    from app.core.doctor.case import embedded_servers, read
+    from app.core.doctor.examination import report
+    from app.models import Base
+
+    logs.configure("error")
+    with command.ended_by_signals(code=1):
+        case = read(os.environ, frozenset(Base.metadata.tables))
+        with embedded_servers(case):
+            found_all_well = asyncio.run(report(case, as_json=as_json))
+    raise typer.Exit(0 if found_all_well else 1)
+
+
+@cli.command()
+def openapi(
+    output: Annotated[
+        Path | None, typer.Option(help="File to write it to, rather than standard output.")
+    ] = None,
+) -> None:
     """Print the OpenAPI document."""
     from app.core.keys import new_secret_key, new_signing_key
     from app.main import create_app
@@ -118,8 +185,17 @@ def openapi() -> None:
         secret_key=SecretStr(new_secret_key()),
         signing_keys=SecretStr(new_signing_key()),
     )
-    document = create_app(settings).openapi()
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    document = json.dumps(create_app(settings).openapi(), indent=2, ensure_ascii=False)
+    # In UTF-8, whatever the terminal's encoding is.
+    encoded = f"{document}\n".encode()
+    if output is None:
+        typer.echo(encoded, nl=False)
+        return
+    with command.explained():
+        try:
+            output.write_bytes(encoded)
+        except OSError as error:
+            raise command.Refusal(f"{output} cannot be written: {error.strerror}") from None
 
 
 @cli.command()
@@ -128,109 +204,29 @@ def settings() -> None:
     typer.echo("| Setting | Default | Meaning |\n| --- | --- | --- |")
     for name, field in Settings.model_fields.items():
         default = "" if field.default in (None, ()) else f"`{field.default}`"
-        typer.echo(f"| `{_variable(name)}` | {default} | {field.description} |")
+        typer.echo(f"| `{command.variable(name)}` | {default} | {field.description} |")
 
 
-def _logging(settings: Settings) -> Settings:
-    """The settings, once what is logged from here on goes by them."""
-    from app.core import logs
-
-    logs.configure(settings.log_level)
-    return settings
-
-
-def _servers(settings: Settings) -> AbstractContextManager[Settings]:
-    """The servers that are given, or the embedded ones for the length of the block."""
-    if not settings.is_embedded:
-        return nullcontext(settings)
-    from app.core.embedded import embedded
-
-    return embedded(settings)
+@contextmanager
+def _prepared(settings: Settings) -> Iterator[Settings]:
+    """The servers, the embedded ones for this alone, with the schema at head."""
+    with command.servers(settings, alone=True) as complete:
+        _upgrade(complete)
+        yield complete
 
 
 def _upgrade(settings: Settings) -> None:
     """Migrate, and complete what the version before wrote, which may still run beside this one."""
     from app.core.migrations import MigrationError, upgrade
 
-    _worked(settings, lambda database: database.check())
+    command.worked(settings, lambda database: database.check())
     try:
         upgrade(settings.migration_url)
     except MigrationError as error:
         raise StartError(str(error)) from error
     from app.todos.unsplit import split
 
-    _worked(settings, split)
-
-
-def _worked(settings: Settings, work: Callable[["Database"], Coroutine[Any, Any, T]]) -> T:
-    """Do this with the database, outside of serving; what it gives."""
-    import asyncpg
-
-    from app.core.database import Database
-    from app.core.errors import AppError
-
-    async def run() -> T:
-        database = Database(settings)
-        try:
-            return await work(database)
-        finally:
-            await database.close()
-
-    try:
-        return asyncio.run(run())
-    except AppError as error:
-        raise StartError(error.detail) from error
-    except asyncpg.UndefinedTableError as error:
-        raise StartError("The schema is behind: run `tickbox migrate` first") from error
-
-
-@contextmanager
-def _ended_by_signals(*, code: int) -> Iterator[None]:
-    """Outside of serving too, a signal ends in order what was started; gives the exit code."""
-    ends = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
-        ends.append(signal.SIGHUP)
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        # Once is enough: all is taken down now, and that is not to be cut off.
-        for number in ends:
-            signal.signal(number, signal.SIG_IGN)
-        # Not KeyboardInterrupt: CPython may end by SIGINT for one although it was caught.
-        raise SystemExit(code)
-
-    handlers = {number: signal.signal(number, end) for number in ends}
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """What stops a start is one sentence each on stderr, and exit code 1."""
-    try:
-        yield
-    except ValidationError as error:
-        problems = list(_sentences(error))
-    except (SettingsError, StartError) as error:
-        problems = [str(error)]
-    else:
-        return
-    for problem in problems:
-        sentence = problem[:1].upper() + problem[1:].removesuffix(".")
-        typer.echo(f"tickbox: {sentence}.", err=True)
-    raise typer.Exit(1)
-
-
-def _sentences(error: ValidationError) -> Iterator[str]:
-    """What is wrong with the settings, without their values: they may be secrets."""
-    for problem in error.errors(include_url=False, include_input=False):
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["loc"]:
-            colon = "" if problem["type"] == "value_error" else ":"
-            message = f"{_variable(str(problem['loc'][0]))}{colon} {message}"
-        yield message
+    command.worked(settings, split)
 
 
 if __name__ == "__main__":

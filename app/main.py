@@ -19,8 +19,7 @@ from app.core.cors import Cors, PreflightMiddleware
 from app.core.database import Database
 from app.core.health import Lifecycle
 from app.core.idempotency import Idempotency
-from app.core.idempotency_keys import sweep_hourly
-from app.core.metrics import Metrics
+from app.core.metrics import Metrics, Scraped
 from app.core.metrics import install as install_metrics
 from app.core.middleware import RequestMiddleware
 from app.core.passwords import PasswordHasher
@@ -30,6 +29,7 @@ from app.core.security import AccessTokens, Signer
 from app.projects.permissions import audience_of_all, may_edit_all, seen_by
 from app.sessions.ended import EndedSessions
 from app.sessions.repository import SessionRepository
+from app.sweeps import sweep_hourly
 
 _DESCRIPTION = """
 Todos and projects for HTTP clients, Swagger UI and generated SDKs.
@@ -57,11 +57,13 @@ def create_app(
     *,
     now: Now = utc_now,
     metrics: Metrics | None = None,
-    serves_metrics: bool = False,
+    scraped: Scraped | None = None,
+    sweeps: bool = True,
 ) -> FastAPI:
     """The service. `settings` name running servers and the keys; `now` is the clock.
 
-    It counts in `metrics`, and serves them itself at `/metrics` only if `serves_metrics`.
+    It counts in `metrics`, and serves at `/metrics` what is to be `scraped` there, if anything. Of
+    several processes one `sweeps`: it deletes hourly what is kept for a while only.
     """
     app = FastAPI(
         title="Tickbox",
@@ -83,6 +85,7 @@ def create_app(
     state = app.state
     state.settings = settings
     state.now = now
+    state.sweeps = sweeps
     state.lifecycle = Lifecycle()
     state.redis = Redis(settings.redis_url.get_secret_value())
     state.cache = Cache(state.redis, settings.cache_seconds)
@@ -128,8 +131,8 @@ def create_app(
         app.add_middleware(ProxyMiddleware, trusted=settings.proxies)
     include_features(app)
     pages.install(app)
-    if serves_metrics:
-        install_metrics(app, state.metrics)
+    if scraped is not None:
+        install_metrics(app, scraped.registry)
     openapi.install(app)
     return app
 
@@ -138,10 +141,10 @@ def create_app(
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     await state.redis.start()
-    going_on = [
-        asyncio.create_task(state.ended_sessions.watch()),
-        asyncio.create_task(sweep_hourly(state.database, state.now)),
-    ]
+    going_on = [asyncio.create_task(state.ended_sessions.watch())]
+    if state.sweeps:
+        sweeping = sweep_hourly(state.database, state.settings, state.now)
+        going_on.append(asyncio.create_task(sweeping))
     try:
         yield
     finally:

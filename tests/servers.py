@@ -16,7 +16,6 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from app.core import migrations, urls
@@ -46,7 +45,6 @@ _KEYS = {
     "secret_key": "TICKBOX_TEST_SECRET_KEY",
     "signing_keys": "TICKBOX_TEST_SIGNING_KEYS",
 }
-_STORES = ("database_url", "database_direct_url", "database_pool_mode", "redis_url")
 _WANTS_PGBOUNCER = "TICKBOX_TEST_PGBOUNCER"
 # What the controller tells its workers.
 _POOLED_URL = "TICKBOX_TEST_POOLED_URL"
@@ -94,17 +92,6 @@ def settings_for(database: str, redis_database: int = 0) -> Settings:
     return Settings.model_validate({**values, "database_pool_size": 10, **_UNLIMITED})
 
 
-def environment(settings: Settings, *without: str) -> dict[str, str]:
-    """What tells another process of the same servers, and nothing else of Tickbox."""
-    told = {key: value for key, value in os.environ.items() if not key.startswith("TICKBOX_")}
-    for name in (*_STORES, *_KEYS):
-        value = getattr(settings, name)
-        if value is not None and name not in without:
-            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-            told[f"TICKBOX_{name.upper()}"] = plain
-    return told
-
-
 def _numbered(url: str, number: int) -> str:
     """The URL of a database of a Redis, counted from the one that is given."""
     if url.startswith("unix:"):
@@ -115,9 +102,13 @@ def _numbered(url: str, number: int) -> str:
 
 
 @contextmanager
-def cloned_database(name: str) -> Iterator[str]:
-    """A database as the migrations leave it, for the length of the block."""
-    asyncio.run(make_database(os.environ[_DATABASE_URL], name, template=os.environ[_TEMPLATE]))
+def cloned_database(name: str, template: str | None = None) -> Iterator[str]:
+    """A database as the migrations leave it, for the length of the block; or an empty one.
+
+    Empty is what the template `template0` makes.
+    """
+    template = template or os.environ[_TEMPLATE]
+    asyncio.run(make_database(os.environ[_DATABASE_URL], name, template=template))
     try:
         yield name
     finally:

@@ -177,7 +177,8 @@ class AuthService:
 
 def _requested(scope: str | None, grantable: frozenset[str]) -> frozenset[str]:
     """RFC 6749, section 3.3. Raises `InvalidScope` for what cannot be had."""
-    requested = frozenset((scope or "").split())
+    # Spaces alone part them; anything else is no scope's name.
+    requested = frozenset((scope or "").split(" ")) - {""}
     if not requested:
         return grantable
     if not requested <= grantable:

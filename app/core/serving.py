@@ -2,7 +2,7 @@
 
 On SIGTERM or SIGINT readiness fails at once, requests are served for `shutdown_delay` seconds
 more (load balancers need that long to notice), then open ones get `shutdown_timeout` seconds to
-finish. A second signal ends that at once.
+finish. A second signal ends that at once; a worker takes that from its parent alone.
 """
 
 import asyncio
@@ -11,23 +11,24 @@ import gc
 import math
 import signal
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
 
 from app.core.config import Settings, SettingsError
 from app.core.connections import LAST_HANDSHAKE_SECONDS, protocol
-from app.core.metrics import Metrics
-from app.core.processes import StartError
+from app.core.processes import StartError, handling
+from app.core.shares import Acceptor, Shares
 from app.core.tls import Certificate
 
+READY = "Tickbox is ready"
 # Longer than load balancers keep an idle connection (60 s at most of them), so that they close it
 # first; else a request may meet a connection that is just being closed here.
 KEEP_ALIVE_SECONDS = 65
@@ -63,18 +64,18 @@ def bind(settings: Settings) -> socket.socket:
 
 
 @contextmanager
-def serve_metrics(settings: Settings, metrics: Metrics, worker: int = 0) -> Iterator[None]:
+def serve_metrics(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
     """Serve `/metrics` on its port, if it has one, for the length of the block.
 
-    It is a thread of its own, which answers also while the service is stuck. Each of several
-    workers (0, 1, …) has the port after the one before it. Raises `SettingsError`.
+    It is a thread of its own, which answers also while the service is stuck. Raises
+    `SettingsError`.
     """
-    if settings.metrics_port is None:
+    port = settings.metrics_port
+    if port is None:
         yield
         return
-    port = settings.metrics_port + worker
     try:
-        server, thread = start_http_server(port, settings.metrics_host, metrics.registry)
+        server, thread = start_http_server(port, settings.metrics_host, registry)
     except OSError as error:
         where = f"port {port} on {settings.metrics_host}"
         raise _refused(error, where, "TICKBOX_METRICS") from None
@@ -86,8 +87,19 @@ def serve_metrics(settings: Settings, metrics: Metrics, worker: int = 0) -> Iter
         thread.join()
 
 
-def serve(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
+def serve(
+    app: FastAPI,
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    forced_by: signal.Signals | None = None,
+    shares: Shares | None = None,
+) -> None:
     """Serve on the bound socket until a signal; returns when all is finished.
+
+    What is open is given up at a second signal; or, if there is a signal for that alone
+    (`forced_by`), at that one, however often the others come. Connections are shared with other
+    workers by `shares`.
 
     Raises `SettingsError` when another program took the port meanwhile, and `StartError` when
     the app's lifespan failed, which is logged.
@@ -106,14 +118,24 @@ def serve(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
     )
-    _Server(config, app, settings).run(sockets=[listener])
+    _Server(config, app, settings, forced_by, shares).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, app: FastAPI, settings: Settings) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: FastAPI,
+        settings: Settings,
+        forced_by: signal.Signals | None,
+        shares: Shares | None,
+    ) -> None:
         super().__init__(config)
         self._lifecycle = app.state.lifecycle
         self._settings = settings
+        self._forced_by = forced_by
+        self._shares = shares
+        self._acceptors: list[Acceptor] = []
         self._certificate = _certificate(settings)
         self._ends_at = math.inf
 
@@ -121,15 +143,8 @@ class _Server(uvicorn.Server):
         try:
             # The app; uvicorn's own listening would give a handshake a minute.
             await super().startup([])
-            self.servers = [
-                await asyncio.get_running_loop().create_server(
-                    self._make_protocol,
-                    sock=listener,
-                    backlog=self.config.backlog,
-                    **self._encryption(self._settings.request_timeout),
-                )
-                for listener in sockets or ()
-            ]
+            for listener in sockets or ():
+                await self._listen(listener)
         except SystemExit:
             raise StartError("The service did not start; the log says why.") from None
         except OSError as error:
@@ -143,7 +158,7 @@ class _Server(uvicorn.Server):
             host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
             host = f"[{host}]" if ":" in host else host
             scheme = "http" if self._certificate is None else "https"
-            print(f"Tickbox is ready: {scheme}://{host}:{port}/docs", flush=True)
+            print(f"{READY}: {scheme}://{host}:{port}/docs", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._accept_the_last(sockets or [])
@@ -162,15 +177,38 @@ class _Server(uvicorn.Server):
         The event loop has not seen them yet; a listener that is closed before resets them,
         although their requests may have been sent already.
         """
+        for acceptor in self._acceptors:
+            await acceptor.stop(LAST_HANDSHAKE_SECONDS)
         last = [connection for listener in listeners for connection in _waiting(listener)]
         for server in self.servers:
             server.close()
-        await asyncio.gather(*map(self._take, last))
+        taking = (self._take(connection, LAST_HANDSHAKE_SECONDS) for connection in last)
+        await asyncio.gather(*taking)
+        if self._shares is not None and not self.force_exit:
+            for listener in listeners:
+                listener.close()
+            await self._shares.leave()
 
-    async def _take(self, connection: socket.socket) -> None:
+    async def _listen(self, listener: socket.socket) -> None:
+        seconds = self._settings.request_timeout
+        if self._shares is None:
+            server = await asyncio.get_running_loop().create_server(
+                self._make_protocol,
+                sock=listener,
+                backlog=self.config.backlog,
+                **self._encryption(seconds),
+            )
+            self.servers.append(server)
+        else:
+            take = partial(self._take, seconds=seconds)
+            acceptor = Acceptor(listener, take, self.server_state.connections, self._shares)
+            acceptor.start(self.config.backlog)
+            self._acceptors.append(acceptor)
+
+    async def _take(self, connection: socket.socket, seconds: float) -> None:
         with suppress(OSError):  # gone already, or it does not get through its handshake
             await asyncio.get_running_loop().connect_accepted_socket(
-                self._make_protocol, connection, **self._encryption(LAST_HANDSHAKE_SECONDS)
+                self._make_protocol, connection, **self._encryption(seconds)
             )
 
     def _make_protocol(self) -> asyncio.Protocol:
@@ -188,37 +226,27 @@ class _Server(uvicorn.Server):
         return {"ssl": self._certificate.context, "ssl_handshake_timeout": seconds}
 
     async def on_tick(self, counter: int) -> bool:
+        for acceptor in self._acceptors:
+            acceptor.tell()
         if self._certificate is not None and counter % _TICKS_A_SECOND == 0:
             self._certificate.refresh()
         return await super().on_tick(counter) or time.monotonic() >= self._ends_at
 
     # uvicorn's signature.
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if self._lifecycle.draining:
+        is_draining = self._lifecycle.draining
+        if sig == self._forced_by or (is_draining and self._forced_by is None):
             self.should_exit = self.force_exit = True
-        else:
+        elif not is_draining:
             self._lifecycle.draining = True
             self._ends_at = time.monotonic() + self._settings.shutdown_delay
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Unlike uvicorn's, does not raise them again: the end that they ask for is an orderly one.
-
-        A hangup counts too (the terminal was closed), unless whoever started Tickbox has it
-        ignored (nohup).
-        """
-        if threading.current_thread() is not threading.main_thread():
+        """Unlike uvicorn's, does not raise them again: they ask for an orderly end."""
+        more = () if self._forced_by is None else (self._forced_by,)
+        with handling(self.handle_exit, *more):
             yield
-            return
-        ends = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            ends.append(signal.SIGHUP)
-        handlers = {number: signal.signal(number, self.handle_exit) for number in ends}
-        try:
-            yield
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
 
 
 def _certificate(settings: Settings) -> Certificate | None:

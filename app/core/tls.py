@@ -19,8 +19,16 @@ _Stamp = tuple[int, int, int] | None
 
 def check(settings: Settings) -> None:
     """Log what is wrong with the certificate's dates. Raises `SettingsError` for all else."""
-    if settings.tls_cert is not None and settings.tls_key is not None:
-        _check_dates(_load(settings.tls_cert, settings.tls_key)[0])
+    leaf = certificate_of(settings)
+    if leaf is not None:
+        _check_dates(leaf)
+
+
+def certificate_of(settings: Settings) -> x509.Certificate | None:
+    """The one that is served by, if there is one. Raises `SettingsError`."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return _load(settings.tls_cert, settings.tls_key)[0]
 
 
 class Certificate:

@@ -1,18 +1,22 @@
 """Lines for a stream that may be slow: nobody who writes one waits for whoever reads it.
 
-A thread writes what has gathered. When the stream takes nothing (a full pipe, a stopped terminal),
-what is more than `MAX_LINES` is dropped and counted, and the count is the first thing said once it
-takes lines again: a service that stands still for its log serves nobody.
+A thread writes what has gathered, in pieces that a pipe takes at once: several processes may write
+to one, and none of them is to put a line into the middle of another's. When the stream takes
+nothing (a full pipe, a stopped terminal), what is more than `MAX_LINES` is dropped and counted, and
+the count is the first thing said once it takes lines again: a service that stands still for its log
+serves nobody.
 """
 
 import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TextIO
 
 MAX_LINES = 20_000
+# POSIX's PIPE_BUF, as it is on Linux; a longer line is a piece of its own.
+PIECE_BYTES = 4096
 # Seconds in which lines gather, so that many are one write; a process that is killed loses these.
 _GATHERING = 0.02
 # Seconds that the end of the process waits for the last lines.
@@ -88,14 +92,28 @@ class Writer:
         if unsaid:
             lines.append(self._say_dropped(unsaid))
             self._said += unsaid
-        if lines:
+        for piece in _pieces(lines):
             try:
-                self._stream.write("".join(lines))
+                self._stream.write("".join(piece))
                 self._stream.flush()
             except (OSError, ValueError):  # nobody is there to read, or it was closed
-                self.dropped += len(lines)
+                self.dropped += len(piece)
         for flush in flushes:
             flush.set()
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[list[str]]:
+    piece: list[str] = []
+    room = PIECE_BYTES
+    for line in lines:
+        size = len(line.encode(errors="surrogatepass"))
+        if piece and size > room:
+            yield piece
+            piece, room = [], PIECE_BYTES
+        piece.append(line)
+        room -= size
+    if piece:
+        yield piece
 
 
 _writers: "weakref.WeakSet[Writer]" = weakref.WeakSet()

@@ -18,7 +18,7 @@ def _service(
 ) -> TodoService:
     return TodoService(
         TodoRepository(connection, seen_by(principal)),
-        project_service(connection, principal, context, request),
+        project_service(connection, principal, context, request.app.state.cursor_signer),
         principal,
         context,
         request.app.state.cursor_signer,

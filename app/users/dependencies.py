@@ -20,7 +20,7 @@ def user_service(connection: Connection, context: Context, request: Request) -> 
         UserRepository(connection),
         state.password_hasher,
         context,
-        lambda principal: project_service(connection, principal, context, request),
+        lambda principal: project_service(connection, principal, context, state.cursor_signer),
         state.settings.password_min_length,
     )
 
@@ -56,7 +56,7 @@ async def _account(
         session_service(session, context, request),
         state.password_hasher,
         context,
-        lambda principal: project_service(session, principal, context, request),
+        lambda principal: project_service(session, principal, context, state.cursor_signer),
         state.settings.password_min_length,
     )
 

@@ -86,10 +86,10 @@ def _is_forbidden(character: str) -> bool:
 def _is_common(password: str, context: Iterable[str]) -> bool:
     known = {variant for word in (_SERVICE, *context) for variant in _known_words(word)}
     return any(
-        len(unit) == 1 or unit in known or f"\n{unit}\n" in _common_passwords()
+        len(unit) == 1 or unit in known or f"\n{unit}\n" in _common_passwords() or _is_run(unit)
         for spelling in _spellings(password)
         for unit in _repeated_units(spelling)
-    ) or any(_is_run(spelling) for spelling in _spellings(password))
+    )
 
 
 def _known_words(text: str) -> Iterator[str]:

@@ -207,7 +207,10 @@ class TestScope:
         tokens = await sign_in(client, ada.user["email"], scope=asked)
         assert tokens["scope"] == granted
 
-    @pytest.mark.parametrize("scope", ["admin", "todos:read admin", "Todos:Read", "todos:*", "\0"])
+    @pytest.mark.parametrize(
+        "scope",
+        ["admin", "todos:read admin", "Todos:Read", "todos:*", "\0", "todos:read\ttodos:write"],
+    )
     async def test_that_is_unknown_is_refused_whoever_asks(
         self, client: AsyncClient, ada: Person, scope: str
     ) -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -49,6 +50,7 @@ def logged(level: str = "info", stream: io.StringIO | None = None) -> Iterator[L
     before = [(logger, logger.level) for logger in (root, logging.getLogger("app"))]
     handlers = root.handlers
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    showwarning = warnings.showwarning
     stream = io.StringIO() if stream is None else stream
     logs.configure(level, stream)
     try:
@@ -59,5 +61,6 @@ def logged(level: str = "info", stream: io.StringIO | None = None) -> Iterator[L
         for logger, severity in before:
             logger.setLevel(severity)
         sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+        warnings.showwarning = showwarning
         logs.requests.off()
         structlog.reset_defaults()

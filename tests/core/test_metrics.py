@@ -44,7 +44,8 @@ async def own(settings: Settings) -> AsyncIterator[FastAPI]:
 @asynccontextmanager
 async def observed(settings: Settings, **changes: Any) -> AsyncIterator[FastAPI]:
     changed = Settings.model_validate({**settings.model_dump(), **changes})
-    app = create_app(changed, serves_metrics=True)
+    metrics = Metrics()
+    app = create_app(changed, metrics=metrics, scraped=metrics)
     async with app.router.lifespan_context(app):
         yield app
 
@@ -260,19 +261,19 @@ class TestPort:
         async with client_of(app) as client:
             assert (await client.get("/metrics")).status_code == 404
 
-    async def test_is_its_own_one_a_worker(self) -> None:
+    async def test_is_its_own(self) -> None:
         metrics = Metrics()
         metrics.sign_ins.counts["password", "succeeded"] = 7
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        settings = Settings(metrics_port=port - 1)
-        with serve_metrics(settings, metrics, worker=1):
+        settings = Settings(metrics_port=port)
+        with serve_metrics(settings, metrics.registry):
             async with httpx.AsyncClient() as client:
                 response = await client.get(f"http://127.0.0.1:{port}/metrics")
                 samples = read(response.text)
             with (
                 pytest.raises(SettingsError, match=r"in use: .* TICKBOX_METRICS_PORT"),
-                serve_metrics(settings, metrics, worker=1),
+                serve_metrics(settings, metrics.registry),
             ):
                 pass
         assert value(samples, "sign_ins_total", grant="password", outcome="succeeded") == 7
@@ -280,13 +281,13 @@ class TestPort:
             pass  # it is given back
 
     async def test_is_nowhere_unless_it_is_set(self) -> None:
-        with serve_metrics(Settings(), Metrics()):
+        with serve_metrics(Settings(), Metrics().registry):
             pass
 
     async def test_needs_an_address_of_this_machine(self) -> None:
         settings = Settings(metrics_port=9100, metrics_host="192.0.2.1")
         with (
             pytest.raises(SettingsError, match="TICKBOX_METRICS_HOST"),
-            serve_metrics(settings, Metrics()),
+            serve_metrics(settings, Metrics().registry),
         ):
             pass

@@ -1,9 +1,11 @@
 """Lines for a slow stream: who writes them never waits."""
 
 import io
+import os
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -105,3 +107,33 @@ def test_a_fork_writes_its_own_lines_only() -> None:
         [sys.executable, "-c", FORK], capture_output=True, text=True, check=False, timeout=30
     )
     assert (run.returncode, run.stdout) == (0, "parent\nchild\n")
+
+
+SHARED = """
+import sys
+from app.core.writer import Writer
+log = Writer(sys.stdout, str)
+for _ in range(4000):
+    log.write(sys.argv[1] * 300 + "\\n")
+print(file=sys.stderr, flush=True)
+sys.exit(0 if log.flush(60) else 1)
+"""
+
+
+def test_processes_that_share_a_pipe_keep_their_lines_whole() -> None:
+    reading, writing = os.pipe()
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", SHARED, name], stdout=writing, stderr=subprocess.PIPE, text=True
+        )
+        for name in "ab"
+    ]
+    os.close(writing)
+    for process in writers:  # the pipe is full before anybody reads
+        assert process.stderr is not None
+        assert process.stderr.readline() == "\n"
+        process.stderr.close()
+    with os.fdopen(reading) as stream:
+        lines = Counter(line.rstrip("\n") for line in stream)
+    assert [process.wait(timeout=60) for process in writers] == [0, 0]
+    assert lines == {"a" * 300: 4000, "b" * 300: 4000}

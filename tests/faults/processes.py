@@ -151,6 +151,11 @@ class Tickbox:
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
+    def serving(self) -> list[psutil.Process]:
+        """The processes that take connections: its workers, or itself."""
+        itself = psutil.Process(self.process.pid)
+        return itself.children() or [itself]
+
     def resident_bytes(self) -> int:
         size: int = psutil.Process(self.process.pid).memory_info().rss
         return size

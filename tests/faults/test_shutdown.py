@@ -8,7 +8,6 @@ these all must be answered that were accepted, which is known by what they wrote
 """
 
 import asyncio
-import signal
 import time
 from dataclasses import dataclass, field
 
@@ -19,6 +18,7 @@ from tests.faults.conftest import Report, Serve
 from tests.faults.people import Client, lost_writes, several
 from tests.faults.wire import Answer, Broken
 
+each_number = pytest.mark.parametrize("workers", ["1", "2"])
 each_scheme = pytest.mark.parametrize("scheme", ["http", "https"])
 
 KEPT = 24
@@ -57,11 +57,12 @@ async def send_until_refused(client: Client, traffic: Traffic, *, new: bool) -> 
             traffic.broken.append(broken)
 
 
+@each_number
 @each_scheme
 async def test_no_request_is_dropped_under_load(
-    serve: Serve, report: Report, database: asyncpg.Connection, scheme: str
+    serve: Serve, report: Report, database: asyncpg.Connection, scheme: str, workers: str
 ) -> None:
-    tickbox = serve(scheme)
+    tickbox = serve(scheme, workers=workers)
     people = await several(tickbox.address, 4, todos=20)
     traffic, fresh = Traffic(), Traffic()
     async with asyncio.TaskGroup() as senders:
@@ -99,26 +100,32 @@ async def test_no_request_is_dropped_under_load(
     assert seconds < 5
 
 
-async def test_what_was_sent_before_the_close_is_answered(serve: Serve, report: Report) -> None:
+@each_number
+async def test_what_was_sent_before_the_close_is_answered(
+    serve: Serve, report: Report, workers: str
+) -> None:
     """Frozen, the service has seen none of it when it is told to end: each is there before.
 
     By HTTPS nothing can be sent to one that is frozen: the handshake comes first.
     """
-    tickbox = serve()
+    tickbox = serve(workers=workers)
     (ada,) = await several(tickbox.address, 1)
     kept = [ada.connect() for _ in range(32)]
     for client in kept:
         assert (await client.list_todos()).status == 200
     new = [ada.connect() for _ in range(32)]
 
-    tickbox.process.send_signal(signal.SIGSTOP)
+    frozen = tickbox.serving()
+    for process in frozen:
+        process.suspend()
     tickbox.terminate()
     for client in new:
         await client.connection.open()
     answers = [asyncio.create_task(client.create()) for client in kept + new]
     await asyncio.sleep(0)
     begin = time.perf_counter()
-    tickbox.process.send_signal(signal.SIGCONT)
+    for process in frozen:
+        process.resume()
 
     statuses = [answer.status for answer in await asyncio.gather(*answers)]
     code = await asyncio.to_thread(tickbox.process.wait, 20)

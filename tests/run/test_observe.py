@@ -5,22 +5,11 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
-from app.core.processes import end_leftovers
-from tests.run.test_serve import NO_SERVERS, PASSWORD, Tickbox
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="tickbox-test-") as folder:
-        yield Path(folder)
-        end_leftovers({"postgres", "initdb", "valkey-server"}, [Path(folder)], "")
+from tests.run.processes import NO_SERVERS, PASSWORD, Tickbox
 
 
 def test_the_embedded_default_tells_all_where_it_listens(folder: Path) -> None:

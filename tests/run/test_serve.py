@@ -1,15 +1,8 @@
 """`tickbox serve` as its users meet it: a process, its output, its exit code."""
 
 import asyncio
-import os
-import re
-import select
-import signal
 import socket
 import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -19,77 +12,8 @@ import psutil
 import pytest
 
 from app.core.keys import kept_secret_key, kept_signing_key
-from app.core.processes import end_leftovers
-
-READY = re.compile(r"Tickbox is ready: (http://127\.0\.0\.1:\d+)/docs\n")
-PASSWORD = "geheim-4711"
-NO_SERVERS = {
-    "TICKBOX_DATABASE_URL": f"postgresql+asyncpg://tickbox:{PASSWORD}@127.0.0.1:1/tickbox",
-    "TICKBOX_REDIS_URL": f"redis://:{PASSWORD}@127.0.0.1:1",
-}
-
-
-class Tickbox:
-    """One run of the command."""
-
-    def __init__(self, data_dir: Path, **environment: str) -> None:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("TICKBOX_")}
-        defaults = {"TICKBOX_DATA_DIR": str(data_dir), "TICKBOX_PORT": "0"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "serve"],
-            env=clean | defaults | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # a terminal of its own, so to say
-        )
-
-    def wait_until_ready(self) -> str:
-        """The address, as printed."""
-        assert self.process.stdout is not None
-        readable, _, _ = select.select([self.process.stdout], [], [], 30)
-        line = self.process.stdout.readline() if readable else ""
-        match = READY.fullmatch(line)
-        if match is None:
-            self.process.kill()
-            pytest.fail(f"{line!r}: {self.process.communicate()[1]}")
-        return match[1]
-
-    def press_ctrl_c(self) -> None:
-        """A terminal sends it to all processes of its session that did not leave it."""
-        os.killpg(self.process.pid, signal.SIGINT)
-
-    def end(self) -> tuple[int, str]:
-        """The exit code, and what it said on stderr."""
-        _, errors = self.process.communicate(timeout=20)
-        return self.process.returncode, errors
-
-
-Start = Callable[..., Tickbox]
-
-
-@pytest.fixture(scope="module")
-def start() -> Iterator[Start]:
-    """Start `tickbox serve` in a data folder; what is still there after the tests is killed."""
-    runs: list[tuple[Tickbox, Path]] = []
-
-    def start(data_dir: Path, **environment: str) -> Tickbox:
-        run = Tickbox(data_dir, **environment)
-        runs.append((run, data_dir))
-        return run
-
-    yield start
-    for run, data_dir in runs:
-        run.process.kill()
-        run.process.communicate()
-        end_leftovers({"postgres", "initdb", "valkey-server"}, [data_dir], "")
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    # Not below pytest's folder: as root another user has to pass, and pytest closes it again.
-    with tempfile.TemporaryDirectory(prefix="tickbox-test-") as folder:
-        yield Path(folder)
+from tests.run.conftest import Start
+from tests.run.processes import NO_SERVERS, PASSWORD, assert_refused, still_there
 
 
 @pytest.fixture(scope="module")
@@ -112,24 +36,6 @@ def execute(data_dir: Path, sql: str) -> str | None:
             await connection.close()
 
     return asyncio.run(ask())
-
-
-def still_there(processes: list[psutil.Process]) -> list[psutil.Process]:
-    def is_there(process: psutil.Process) -> bool:
-        try:
-            return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-        except psutil.NoSuchProcess:
-            return False
-
-    return [process for process in processes if is_there(process)]
-
-
-def assert_refused(run: Tickbox, reason: str) -> None:
-    code, errors = run.end()
-    assert code == 1
-    assert re.fullmatch(rf"tickbox: [^\n]*{reason}[^\n]*\.\n", errors), errors
-    assert PASSWORD not in errors
-    assert "Traceback" not in errors
 
 
 def test_one_folder_through_starts_and_ends(start: Start, folder: Path) -> None:
@@ -156,7 +62,8 @@ def test_one_folder_through_starts_and_ends(start: Start, folder: Path) -> None:
     assert {"postgres", "valkey-server"} <= {process.name() for process in left}
     first.process.kill()
     first.end()
-    second = start(data_dir)
+    quiet = {"TICKBOX_LOG_LEVEL": "error"}  # Redis is slow on a busy machine, which is said
+    second = start(data_dir, **quiet)
     address = second.wait_until_ready()
     assert still_there(left) == []
     assert execute(data_dir, "SELECT mark FROM marks") == "kept"
@@ -166,7 +73,8 @@ def test_one_folder_through_starts_and_ends(start: Start, folder: Path) -> None:
     assert still_there(servers) == []
 
     # Ended in order, it starts again as well, here on the same port at once.
-    third = start(data_dir, TICKBOX_PORT=str(httpx.URL(address).port), TICKBOX_SHUTDOWN_DELAY="0.5")
+    quiet |= {"TICKBOX_PORT": str(httpx.URL(address).port)}
+    third = start(data_dir, TICKBOX_SHUTDOWN_DELAY="0.5", **quiet)
     address = third.wait_until_ready()
     with httpx.Client(base_url=address) as client:
         assert client.get("/readyz").status_code == 200

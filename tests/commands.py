@@ -1,0 +1,80 @@
+"""Commands of `tickbox`, each in a process of its own, as whoever runs the service meets them."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from app.core.config import Settings
+
+SECONDS = 60
+_SERVERS = ("database_url", "database_direct_url", "redis_url")
+# A terminal in a process of its own: what is written to the process is typed, and all that the
+# command says comes back, on stdout.
+_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A command that has ended."""
+
+    code: int
+    output: str
+    errors: str
+
+    @property
+    def refusals(self) -> list[str]:
+        """The sentences on stderr, if there is nothing else there."""
+        assert self.code == 1
+        assert self.output == ""
+        lines = self.errors.splitlines()
+        assert all(line.startswith("tickbox: ") and line.endswith(".") for line in lines), lines
+        return [line.removeprefix("tickbox: ") for line in lines]
+
+
+def environment(settings: Settings | None = None, **variables: str) -> dict[str, str]:
+    """This process's, with nothing of Tickbox's but what the settings and the variables say."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("TICKBOX_")}
+    if settings is not None:
+        clean["TICKBOX_DATABASE_POOL_MODE"] = settings.database_pool_mode
+        for name in (*_SERVERS, "secret_key", "signing_keys"):
+            value = getattr(settings, name)
+            if value is not None:
+                clean[f"TICKBOX_{name.upper()}"] = value.get_secret_value()
+    return clean | variables
+
+
+def run(*arguments: str, env: dict[str, str], typed: str | bytes = "") -> Run:
+    """Run `tickbox` to its end, with this as its standard input."""
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", *arguments],
+        env=env,
+        input=typed.encode() if isinstance(typed, str) else typed,
+        capture_output=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def on_a_terminal(*arguments: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start `tickbox` on a terminal: its stdin is the keyboard, its stdout the screen."""
+    return subprocess.Popen(
+        [sys.executable, "-c", _TERMINAL, sys.executable, "-m", "app.cli", *arguments],
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def read_until(process: subprocess.Popen[bytes], text: bytes) -> bytes:
+    """What is on the screen until this appears; all of it if it never does."""
+    assert process.stdout is not None
+    seen = b""
+    while not seen.endswith(text):
+        part = process.stdout.read(1)
+        if not part:
+            break
+        seen += part
+    return seen

@@ -1,0 +1,135 @@
+"""Who of several workers takes a connection."""
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.core import shares
+from app.core.shares import Acceptor, Shares
+
+
+class Full(socket.socket):
+    """A listener for which no more files may be opened, until it is `relieved`."""
+
+    relieved = False
+    refused: asyncio.Event
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if not self.relieved:
+            self.refused.set()
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+TAKEN = asyncio.Event()
+
+
+class Worker:
+    """One end of a shared listener; it keeps what it takes."""
+
+    def __init__(self, listener: socket.socket, shared: Shares) -> None:
+        self.taken: list[socket.socket] = []
+        self.acceptor = Acceptor(listener, self._take, self.taken, shared)
+        self.acceptor.start(100)
+
+    async def _take(self, connection: socket.socket) -> None:
+        self.taken.append(connection)
+        TAKEN.set()
+
+    async def stop(self) -> None:
+        await self.acceptor.stop(20)
+        for connection in self.taken:
+            connection.close()
+
+
+async def have_taken(count: int, *workers: Worker) -> None:
+    while sum(len(worker.taken) for worker in workers) < count:
+        TAKEN.clear()
+        await asyncio.wait_for(TAKEN.wait(), 20)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with Full() as listener:
+        listener.relieved = True
+        listener.bind(("127.0.0.1", 0))
+        yield listener
+
+
+@pytest.fixture
+async def clients(listener: socket.socket) -> AsyncIterator[list[socket.socket]]:
+    clients: list[socket.socket] = []
+    yield clients
+    for client in clients:
+        client.close()
+
+
+def test_one_sees_what_the_other_tells(tmp_path: Path) -> None:
+    first, second = (Shares(tmp_path / "shares", number, 2) for number in range(2))
+    assert not first.is_ahead()
+    first.tell(3)
+    assert first.is_ahead()
+    assert not second.is_ahead()
+    second.tell(3)
+    assert not first.is_ahead()
+    # One that follows another begins anew, and changes nothing of the others.
+    Shares(tmp_path / "shares", 1, 2)
+    assert first.is_ahead()
+
+
+async def test_one_that_leaves_waits_for_the_others_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares, "LEAVING_SECONDS", 20)
+    first, second = (Shares(tmp_path / "shares", number, 2) for number in range(2))
+    second.tell(1)
+    leaving = asyncio.create_task(first.leave())
+    await asyncio.wait([leaving], timeout=0.05)
+    assert not leaving.done()
+    assert not second.is_ahead()  # nobody gives way to one that has gone
+    await second.leave()
+    await leaving
+
+    monkeypatch.setattr(shares, "LEAVING_SECONDS", 0)
+    Shares(tmp_path / "shares", 1, 2)
+    await first.leave()
+
+
+async def test_who_is_ahead_gives_way_and_is_not_for_ever_alone(
+    listener: socket.socket, clients: list[socket.socket], tmp_path: Path
+) -> None:
+    first, second = (Shares(tmp_path / "shares", number, 2) for number in range(2))
+    worker = Worker(listener, first)
+    for count in range(1, 4):  # the other one takes none, as if it were stuck
+        clients.append(socket.create_connection(listener.getsockname()))
+        await have_taken(count, worker)
+    other = Worker(listener, second)
+    clients += [socket.create_connection(listener.getsockname()) for _ in range(3)]
+    await have_taken(6, worker, other)
+    assert len(other.taken) > 0
+    await worker.stop()
+    await other.stop()
+
+
+async def test_too_many_files_are_said_and_waited_for(
+    clients: list[socket.socket],
+    listener: Full,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(shares, "RETRY_SECONDS", 0.001)
+    listener.relieved, listener.refused = False, asyncio.Event()
+    worker = Worker(listener, Shares(tmp_path / "shares", 0, 1))
+    clients.append(socket.create_connection(listener.getsockname()))
+    with caplog.at_level(logging.ERROR, "app.core.shares"):
+        await asyncio.wait_for(listener.refused.wait(), 20)
+    assert "Too many open files" in caplog.text
+    listener.relieved = True
+    await have_taken(1, worker)
+    await worker.stop()

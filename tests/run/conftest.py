@@ -1,0 +1,36 @@
+"""What the tests of runs share: a folder, and runs of the command in it."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.core.processes import end_leftovers
+from tests.run.processes import Tickbox
+
+Start = Callable[..., Tickbox]
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Start]:
+    """Start `tickbox serve` in a data folder; what is still there after the tests is killed."""
+    runs: list[Tickbox] = []
+
+    def start(data_dir: Path, **environment: str) -> Tickbox:
+        run = Tickbox(data_dir, **environment)
+        runs.append(run)
+        return run
+
+    yield start
+    for run in runs:
+        run.process.kill()
+        run.process.communicate()
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    # Not below pytest's folder: as root another user has to pass, and pytest closes it again.
+    with tempfile.TemporaryDirectory(prefix="tickbox-test-") as folder:
+        yield Path(folder)
+        end_leftovers({"postgres", "initdb", "valkey-server"}, [Path(folder)], "")
