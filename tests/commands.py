@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.core.config import Settings
 
 SECONDS = 60
+_SERVERS = ("database_url", "database_direct_url", "redis_url")
 # A terminal in a process of its own: what is written to the process is typed, and all that the
 # command says comes back, on stdout.
 _TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
@@ -35,8 +36,11 @@ def environment(settings: Settings | None = None, **variables: str) -> dict[str,
     """This process's, with nothing of Tickbox's but what the settings and the variables say."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("TICKBOX_")}
     if settings is not None:
-        for name in ("database_url", "redis_url", "secret_key", "signing_keys"):
-            clean[f"TICKBOX_{name.upper()}"] = getattr(settings, name).get_secret_value()
+        clean["TICKBOX_DATABASE_POOL_MODE"] = settings.database_pool_mode
+        for name in (*_SERVERS, "secret_key", "signing_keys"):
+            value = getattr(settings, name)
+            if value is not None:
+                clean[f"TICKBOX_{name.upper()}"] = value.get_secret_value()
     return clean | variables
 
 

@@ -16,7 +16,6 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from app.core import migrations, urls
@@ -46,7 +45,6 @@ _KEYS = {
     "secret_key": "TICKBOX_TEST_SECRET_KEY",
     "signing_keys": "TICKBOX_TEST_SIGNING_KEYS",
 }
-_STORES = ("database_url", "database_direct_url", "database_pool_mode", "redis_url")
 _WANTS_PGBOUNCER = "TICKBOX_TEST_PGBOUNCER"
 # What the controller tells its workers.
 _POOLED_URL = "TICKBOX_TEST_POOLED_URL"
@@ -92,17 +90,6 @@ def settings_for(database: str, redis_database: int = 0) -> Settings:
         values["database_url"] = sibling(os.environ[_POOLED_URL], database)
         values["database_pool_mode"] = "transaction"
     return Settings.model_validate({**values, "database_pool_size": 10, **_UNLIMITED})
-
-
-def environment(settings: Settings, *without: str) -> dict[str, str]:
-    """What tells another process of the same servers, and nothing else of Tickbox."""
-    told = {key: value for key, value in os.environ.items() if not key.startswith("TICKBOX_")}
-    for name in (*_STORES, *_KEYS):
-        value = getattr(settings, name)
-        if value is not None and name not in without:
-            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-            told[f"TICKBOX_{name.upper()}"] = plain
-    return told
 
 
 def _numbered(url: str, number: int) -> str:

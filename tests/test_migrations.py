@@ -22,6 +22,7 @@ from app.core.migrations import MigrationError
 from app.models import Base
 from tests import servers
 from tests.alembic_check import difference
+from tests.commands import environment as environment_of
 
 VERSIONS = Path(__file__).parents[1] / "migrations" / "versions"
 Rows = list[tuple[Any, ...]]
@@ -207,7 +208,7 @@ class TestNames:
 
 class TestAtOnce:
     def test_two_processes_wait_for_each_other(self, settings: Settings, empty: str) -> None:
-        environment = servers.environment(settings)
+        environment = environment_of(settings)
         with holding(empty, f"SELECT pg_advisory_lock({the_lock()})"):
             processes = [
                 subprocess.Popen(

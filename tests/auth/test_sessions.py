@@ -16,9 +16,9 @@ from app.core.config import Settings
 from app.core.routing import Route
 from app.sessions.ended import MAX_AGE, EndedSessions
 from app.sessions.repository import SessionRepository
-from tests import servers
 from tests.apps import client_of, running
 from tests.auth.tokens import refresh, renewed, revoke
+from tests.commands import environment as environment_of
 from tests.people import PASSWORD, Person, sign_in
 
 ME = "/v1/users/me"
@@ -72,7 +72,7 @@ async def another_process(settings: Settings) -> AsyncIterator[str]:
     """The address of a Tickbox that is really another one."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "app.cli", "serve"),
-        env=servers.environment(settings) | {"TICKBOX_PORT": "0"},
+        env=environment_of(settings) | {"TICKBOX_PORT": "0"},
         stdout=asyncio.subprocess.PIPE,
     )
     try:

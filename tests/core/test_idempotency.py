@@ -14,8 +14,8 @@ from app.cli import cli
 from app.core.clock import utc_now
 from app.core.config import Settings
 from app.core.idempotency_keys import RETENTION, sweep
-from tests import servers
 from tests.apps import Clock, client_of, running
+from tests.commands import environment as environment_of
 from tests.core.operations import OPERATIONS
 from tests.locks import somebody_waits
 from tests.people import PASSWORD, Json, Person, share, sign_in, sign_up
@@ -262,11 +262,11 @@ class TestSweep:
         assert await sweep(app.state.database, lambda: tomorrow) == 0
 
     def test_is_a_command(self, settings: Settings) -> None:
-        done = CliRunner().invoke(cli, ["purge"], env=servers.environment(settings))
+        done = CliRunner().invoke(cli, ["purge"], env=environment_of(settings))
         assert (done.exit_code, done.output[:26]) == (0, "Idempotency keys deleted: ")
 
     def test_that_cannot_be_says_why(self, settings: Settings) -> None:
-        environment = servers.environment(settings)
+        environment = environment_of(settings)
         environment["TICKBOX_DATABASE_URL"] = "postgresql://127.0.0.1:1/tickbox"
         done = CliRunner().invoke(cli, ["purge"], env=environment)
         assert done.exit_code == 1

@@ -19,6 +19,7 @@ from app.core.database import Database
 from app.core.statement import Statement
 from tests import servers
 from tests.apps import running
+from tests.commands import environment as environment_of
 from tests.locks import somebody_waits
 from tests.people import Person, sign_up
 from tests.pgbouncer import BINARY, pgbouncer
@@ -212,7 +213,7 @@ class TestStart:
 
     @staticmethod
     def migrated(settings: Settings) -> tuple[int, str]:
-        done = CliRunner().invoke(cli, ["migrate"], env=servers.environment(settings))
+        done = CliRunner().invoke(cli, ["migrate"], env=environment_of(settings))
         return done.exit_code, done.stderr
 
     @pytest.mark.parametrize("more", ["", IGNORED])
@@ -222,7 +223,7 @@ class TestStart:
         with pgbouncer(scratch.migration_url, more=more) as url:
             assert self.migrated(changed(scratch, database_url=url)) == (1, SENTENCE)
             replica = changed(scratch, database_read_url=url)
-            environment = servers.environment(replica) | {"TICKBOX_DATABASE_READ_URL": url}
+            environment = environment_of(replica) | {"TICKBOX_DATABASE_READ_URL": url}
             done = CliRunner().invoke(cli, ["migrate"], env=environment)
             assert (done.exit_code, done.stderr) == (1, SENTENCE)
 

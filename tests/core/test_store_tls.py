@@ -17,12 +17,14 @@ from app.core import migrations
 from app.core.config import Settings
 from app.core.migrations import MigrationError
 from app.core.redis import Redis, RedisAway
-from tests import servers
 from tests.apps import client_of, running
 from tests.certificates import Authority, Files, pem
+from tests.commands import environment as environment_of
 from tests.faults.processes import Valkey
 from tests.people import sign_up
 from tests.tls import Proxy, before_postgres, before_redis, context_of, through
+
+DIRECT = {"TICKBOX_DATABASE_DIRECT_URL": "", "TICKBOX_DATABASE_POOL_MODE": "session"}
 
 
 class Company:
@@ -178,7 +180,7 @@ class TestPostgres:
         self, settings: Settings, proxy: Proxy, stranger: Company
     ) -> None:
         query = f"sslmode=verify-full&sslrootcert={stranger.certificate}"
-        environment = servers.environment(settings, "database_direct_url", "database_pool_mode")
+        environment = environment_of(settings) | DIRECT
         environment["TICKBOX_DATABASE_URL"] = through(settings.migration_url, proxy, query)
         serve = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "app.cli", "serve", "--port", "0"),

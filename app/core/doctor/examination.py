@@ -19,7 +19,7 @@ from app.core.doctor.machine import (
     check_open_files,
     check_port,
 )
-from app.core.doctor.postgres import check_postgres, check_replica
+from app.core.doctor.postgres import check_pooler, check_postgres, check_replica
 from app.core.doctor.redis import check_redis
 from app.core.doctor.schema import check_migrations
 from app.core.logs import printable
@@ -34,6 +34,7 @@ CHECKS: dict[str, Callable[[Case], Findings]] = {
     "data folder": check_data_folder,
     "PostgreSQL": check_postgres,
     "replica": check_replica,
+    "pooler": check_pooler,
     "migrations": check_migrations,
     "Redis": check_redis,
     "clock": check_clocks,
