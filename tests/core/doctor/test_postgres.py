@@ -60,7 +60,8 @@ class TestAway:
 
     async def test_a_parameter_that_nobody_knows(self, settings: Settings) -> None:
         findings = await with_database(settings, f"postgresql://u@h/d?geheim={CANARY}")
-        assert "but host, port and sslmode" in only(findings["PostgreSQL"], "failed")
+        assert only(findings["settings"], "failed").startswith("TICKBOX_DATABASE_URL ")
+        assert only(findings["PostgreSQL"], "skipped") == "TICKBOX_DATABASE_URL is not valid"
 
 
 async def test_the_password_is_wrong(cluster: Cluster) -> None:
