@@ -45,6 +45,7 @@ def head() -> str:
     return revision
 
 
+@cache
 def behind(revision: str) -> int | None:
     """How many steps a schema at this revision is from head; None if this code knows none such."""
     script = ScriptDirectory.from_config(config())
