@@ -11,6 +11,7 @@ UV := .tools/bin/uv
 UV_PIP := $(UV) pip
 # Programs that check what is not Python; they are large, and tests need none of them.
 LINT := .tools/lint/bin
+LINTERS := tests/contract/openapi
 COMPILE := $(UV_PIP) compile --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-emit-index-url --no-header --no-annotate $(ARGS)
 
@@ -19,14 +20,14 @@ READY := $(VENV)/$(if $(wildcard $(VENV)/.dev),.dev,.run)
 
 .PHONY: help
 help:  ## list the commands
-	@grep -hE '^[a-z][a-z-]*:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z-]*:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: $(READY)  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL and Redis
 	@exec $(BIN)/tickbox serve
 
 .PHONY: test
-test: $(VENV)/.dev  ## run all tests but those of faults, in parallel, on embedded servers
+test: $(VENV)/.dev  ## run all tests but faults, contract and browser, in parallel, on embedded servers
 	@$(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: test-services
@@ -50,6 +51,26 @@ test-pgbouncer: $(VENV)/.dev  ## run the tests of the features through PgBouncer
 .PHONY: test-faults
 test-faults: $(VENV)/.dev  ## load real processes, kill and freeze their stores, in 4 minutes
 	@$(BIN)/pytest -n 0 tests/faults
+
+.PHONY: test-contract
+test-contract: $(VENV)/.dev  ## hold a running server against its document, in 4 minutes (ARGS=--seed=7)
+	@$(BIN)/python -m tests.contract $(ARGS)
+
+.PHONY: test-browser
+test-browser: $(VENV)/.dev chromium  ## use /docs in a headless Chromium, in 1 minute
+	@$(BIN)/pytest -n 0 tests/browser
+
+.PHONY: screenshot
+screenshot: $(VENV)/.dev chromium  ## take the README's picture of /docs anew
+	@$(BIN)/python -m tests.browser.screenshot
+
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+			chromium chromium-driver >/dev/null; } || \
+		{ echo "This needs chromium and chromedriver: install them (on Debian, as root: apt-get install chromium chromium-driver)." >&2; exit 1; }
 
 .PHONY: lint
 lint: $(VENV)/.dev  ## check format, style, types and who may know whom
@@ -79,6 +100,11 @@ lint-workflows: $(LINT)/.ready  ## check what is in .github, and what it would l
 image-test: $(VENV)/.dev  ## build the image, look what is in it, run it; needs root on Debian
 	@sh tests/image/tools
 	@$(BIN)/pytest -n 0 tests/image
+
+.PHONY: lint-openapi
+lint-openapi: $(VENV)/.dev $(LINTERS)/node_modules/.ready  ## lint the OpenAPI document, and compile a client of it
+	@$(BIN)/tickbox openapi > $(LINTERS)/node_modules/openapi.json
+	@cd $(LINTERS) && npm run --silent lint
 
 .PHONY: check-migrations
 check-migrations: $(VENV)/.dev  ## fail if the models and the migrations differ
@@ -115,7 +141,7 @@ lock: $(UV)  ## compile requirements/*.txt anew from pyproject.toml (ARGS=--upgr
 
 .PHONY: clean
 clean:  ## remove what make installed (the data in .tickbox/ stays)
-	rm -rf $(VENV) .tools .image
+	rm -rf $(VENV) .tools .image $(LINTERS)/node_modules
 
 $(UV): requirements/tools.txt
 	@test -n "$(PYTHON)" || { echo "Tickbox needs Python 3.11 or later, and found none." >&2; exit 1; }
@@ -140,4 +166,10 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@$(UV_PIP) sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(UV_PIP) install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(LINTERS)/node_modules/.ready: $(LINTERS)/package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null || \
+		{ echo "lint-openapi needs Node.js 20 or later, with npm: install it from https://nodejs.org." >&2; exit 1; }
+	@cd $(LINTERS) && npm ci --silent --no-progress
 	@touch $@

@@ -3,13 +3,24 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    RootModel,
+    StringConstraints,
+)
 from pydantic.config import JsonDict
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from app.core.schemas import Schema
 
 _Short = Annotated[str, StringConstraints(max_length=4096)]
 _Secret = Annotated[_Short, Field(json_schema_extra={"format": "password"})]
+# One that is empty counts as left out (RFC 6749, section 3.2).
+_Token = Annotated[_Secret, Field(min_length=1, description="A refresh token or an access token.")]
 
 _SIGN_IN: JsonDict = {
     "grant_type": "password",
@@ -41,6 +52,19 @@ class OAuthInput(BaseModel):
         """Nothing of what was sent: it is all secret."""
         return []
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        # A form is all text: it has no `null`, and what is repeated is refused, known or not.
+        schema["additionalProperties"] = {"type": "string"}
+        for field in schema["properties"].values():
+            kinds = field.pop("anyOf", [])
+            field.update(next((kind for kind in kinds if kind != {"type": "null"}), {}))
+            field.pop("default", None)
+        return schema
+
 
 class TokenRequest(OAuthInput):
     """RFC 6749, sections 4.3.2 and 6."""
@@ -63,7 +87,7 @@ class RevocationRequest(OAuthInput):
 
     model_config = {"json_schema_extra": {"examples": [{"token": "tbr_RXhhbXBsZQ"}]}}
 
-    token: _Secret = Field(description="A refresh token or an access token.")
+    token: _Token
     token_type_hint: _Short | None = None
 
 
@@ -72,7 +96,7 @@ class IntrospectionRequest(OAuthInput):
 
     model_config = {"json_schema_extra": {"examples": [{"token": "tbr_RXhhbXBsZQ"}]}}
 
-    token: _Secret = Field(description="A refresh token or an access token.")
+    token: _Token
     token_type_hint: _Short | None = None
 
 

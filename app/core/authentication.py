@@ -75,7 +75,8 @@ class Bearer(SecurityBase):
                     scopes=dict(SCOPES),
                 )
             ),
-            description="Sign in with the e-mail address as `username`.",
+            description="Sign in with the e-mail address as `username`. Without a scope selected, "
+            "the token permits all that you may do.",
         )
         self.scheme_name = "OAuth2"
 

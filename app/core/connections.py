@@ -2,7 +2,10 @@
 before a client had its answer, and none is closed under a request that was sent on it.
 """
 
+import fcntl
 import select
+import struct
+import termios
 from asyncio import TimerHandle, Transport
 from typing import Any
 
@@ -31,6 +34,8 @@ _LINGER_SECONDS = 2
 _LINGER_BYTES = 16 << 20
 # At a shutdown a handshake that is not over may take so long, and what it is for is answered.
 LAST_HANDSHAKE_SECONDS = 2
+# How often a connection that is to end is asked whether all that was written has arrived.
+_ARRIVED_SECONDS = 0.5
 # At a shutdown a request may be on its way to an idle connection for as long as a round trip.
 _LAST_REQUEST_SECONDS = 0.5
 
@@ -83,17 +88,33 @@ class _Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return  # by HTTPS only: it is decrypted until the end
         if self._is_lingering():
             self._discarded += len(data)
             if self._discarded > _LINGER_BYTES:
-                self.transport.close()
+                self.close()
         else:
             super().data_received(data)
 
     # uvicorn's signature; it says the same to all.
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         self.transport.write(_NO_HTTP)
+        self.close()
+
+    def timeout_keep_alive_handler(self) -> None:
+        if not self.transport.is_closing():
+            self.close()
+
+    def close(self) -> None:
+        """End the connection once all that was written has arrived.
+
+        By HTTPS the transport would then wait for the client's word that it ends it too; one that
+        sits in a pool does not look, and would hold up a shutdown.
+        """
         self.transport.close()
+        if self.scheme == "https":
+            self._wait(self._end_if_arrived, _ARRIVED_SECONDS)
 
     def on_message_begin(self) -> None:
         self._arriving = True
@@ -141,7 +162,7 @@ class _Connection(HttpToolsProtocol):
         the answer that it had already received.
         """
         self._discarded = 1
-        self._wait(self.transport.close, _LINGER_SECONDS)
+        self._wait(self.close, _LINGER_SECONDS)
         if self.transport.can_write_eof():  # not by HTTPS: what is encrypted ends both ways
             self.transport.write_eof()
         self.flow.resume_reading()
@@ -165,14 +186,20 @@ class _Connection(HttpToolsProtocol):
         cycle: Any = self.cycle
         if cycle is None or cycle.response_complete or not cycle.response_started:
             self.transport.write(_TIMEOUT)
-        self.transport.close()
+        self.close()
 
     def _close_if_idle(self) -> None:
         # What has just come is answered first, within the time that every request has.
         if _has_unread(self.transport):
             self._wait(self._give_up, self.request_timeout)
         else:
-            self.transport.close()
+            self.close()
+
+    def _end_if_arrived(self) -> None:
+        if self.transport.get_write_buffer_size() or _has_unsent(self.transport):
+            self._wait(self._end_if_arrived, _ARRIVED_SECONDS)
+        else:
+            self.transport.abort()
 
 
 class _CyclesTransport:
@@ -182,14 +209,13 @@ class _CyclesTransport:
         self._connection = connection
         self.write = transport.write
         self.is_closing = transport.is_closing
-        self._close = transport.close
 
     def close(self) -> None:
         """Close it, in stages if a request is still arriving."""
         if self._connection.cycle.more_body and not self.is_closing():
             self._connection.linger()
         else:
-            self._close()
+            self._connection.close()
 
 
 def _has_unread(transport: Transport) -> bool:
@@ -197,3 +223,13 @@ def _has_unread(transport: Transport) -> bool:
     poll = select.poll()
     poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _has_unsent(transport: Transport) -> bool:
+    """Whether the kernel holds bytes that have not arrived, as it does while the loop has some."""
+    connection = transport.get_extra_info("socket").fileno()
+    try:
+        (count,) = struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))
+    except OSError:
+        return False  # not every system knows it of sockets
+    return bool(count)

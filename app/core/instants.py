@@ -66,7 +66,7 @@ DateOrInstantParameter = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": f"^{_DATE}({_TIME})?$",
+            "anyOf": [{"format": "date"}, {"format": "date-time"}],
             "examples": ["2026-11-30", "2026-11-30T09:00:00Z"],
         }
     ),

@@ -24,6 +24,7 @@ from app.core.errors import (
 )
 from app.core.examples import example_of, example_problem
 from app.core.idempotency import IdempotencyInProgress, IdempotencyKeyReused
+from app.core.links import add_links
 from app.core.problems import (
     PROBLEM_JSON,
     SCHEMA,
@@ -135,6 +136,7 @@ def _document(app: FastAPI) -> Json:
                 codes |= (
                     response.get("content", {}).get(PROBLEM_JSON, {}).get("examples", {}).keys()
                 )
+    add_links(document["paths"])
     document["components"] |= {
         "schemas": dict(sorted(schemas.items())),
         "examples": {
@@ -220,6 +222,7 @@ def _complete_parameter(parameter: Json) -> None:
     # None is for one that was left out; there is no way to send `null`.
     schema = parameter["schema"]
     schema.pop("title", None)
+    schema.pop("description", None)  # the parameter's own again
     if schema.get("default") == []:
         del schema["default"]
     kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]

@@ -25,6 +25,12 @@ _POLICY = (
     "form-action 'self'",
     "frame-ancestors 'none'",
 )
+# Clients are public: what Swagger UI's Authorize asks of the client is to be left empty, so nobody
+# is asked. Where a later version calls the fields otherwise, they are there again.
+_CLIENT_FIELDS = ("password_type", "client_id_password", "client_secret_password")
+_STYLE = "<style>.auth-container .wrapper:has({}) {{ display: none }}</style>".format(
+    ", ".join(f'> label[for="{name}"]' for name in _CLIENT_FIELDS)
+).encode()
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -47,6 +53,7 @@ def install(app: FastAPI) -> None:
                 "validatorUrl": None,
             },
         ),
+        style=_STYLE,
     )
     _add_page(
         app,
@@ -61,8 +68,8 @@ def install(app: FastAPI) -> None:
     )
 
 
-def _add_page(app: FastAPI, path: str, page: HTMLResponse) -> None:
-    html = bytes(page.body)
+def _add_page(app: FastAPI, path: str, page: HTMLResponse, *, style: bytes = b"") -> None:
+    html = bytes(page.body).replace(b"</head>", style + b"</head>")
     scripts = [sha256(script).digest() for script in _INLINE_SCRIPT.findall(html)]
     hashes = "".join(f" 'sha256-{base64.b64encode(digest).decode()}'" for digest in scripts)
     policy = "; ".join((*_POLICY, f"script-src 'self'{hashes}")).encode()

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
+    UUID7,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
     PlainValidator,
@@ -22,13 +23,14 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 # Begins the tags of discriminated unions, which Pydantic puts into an error's location although
 # they are no part of the input; `handlers` leaves them out of pointers.
 UNION_TAG = "\x1f"
 
-_UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+# The version is the pattern's business: Pydantic's `uuid7` is no format that tools know.
+_UUID7 = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
 
 
 class Schema(BaseModel):
@@ -55,12 +57,12 @@ class Patch(Input):
 
     @classmethod
     def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        schema = handler.resolve_ref_schema(handler(core_schema))
-        for field in schema.get("properties", {}).values():
+        shown = handler.resolve_ref_schema(handler(schema))
+        for field in shown.get("properties", {}).values():
             field.pop("default", None)
-        return schema
+        return shown
 
 
 _INTEGER = re.compile(r"-?[0-9]{1,100}", re.ASCII)
@@ -117,6 +119,9 @@ def without_default(schema: JsonDict) -> None:
     del schema["default"]
 
 
+# An id that a client chooses for what it makes.
+NewId = Annotated[UUID7, WithJsonSchema({"type": "string", "format": "uuid", "pattern": _UUID7})]
+
 Item = TypeVar("Item", bound=Schema)
 
 
@@ -155,9 +160,23 @@ def _refuse_nul(text: str) -> str:
     return text
 
 
+class _NoNul:
+    """A text without NUL, in what is taken and in the document."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(_refuse_nul, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": r"^[^\x00]*$"}
+
+
 # PostgreSQL cannot store NUL; all other characters of Unicode are welcome. It stands after the
 # constraints of a text: what comes before a function, Pydantic cannot trim first.
-NoNul = AfterValidator(_refuse_nul)
+NoNul = _NoNul()
 # One line of text, without the white space around it.
 Title = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), NoNul
@@ -202,5 +221,11 @@ IdOrNone = Annotated[
     PlainValidator(_id_or_none),
     # Pydantic's own would write the UUID twice, and warn of it the second time.
     PlainSerializer(str, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": f"^(none|{_UUID})$", "examples": ["none"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "anyOf": [{"const": "none"}, {"format": "uuid"}],
+            "examples": ["none"],
+        }
+    ),
 ]

@@ -36,6 +36,8 @@ FORCED_SHUTDOWN_SECONDS = 2
 # New objects after which the collector looks for cycles among them; Python's own 700 are fewer
 # than what 32 requests hold at once, so that it would mostly look at what is still in use.
 YOUNG_OBJECTS = 10_000
+# By HTTPS a connection that is to end is cut after that, although its client has not read all.
+_LAST_READ_SECONDS = 300
 # uvicorn's own.
 _TICKS_A_SECOND = 10
 
@@ -223,7 +225,11 @@ class _Server(uvicorn.Server):
         """How new connections are encrypted, if they are; a handshake may take so long."""
         if self._certificate is None:
             return {}
-        return {"ssl": self._certificate.context, "ssl_handshake_timeout": seconds}
+        return {
+            "ssl": self._certificate.context,
+            "ssl_handshake_timeout": seconds,
+            "ssl_shutdown_timeout": _LAST_READ_SECONDS,
+        }
 
     async def on_tick(self, counter: int) -> bool:
         for acceptor in self._acceptors:

@@ -19,4 +19,10 @@ def _known(name: str) -> str:
     return name
 
 
-TimeZone = Annotated[str, AfterValidator(_known), Field(examples=["Europe/Berlin"])]
+# The pattern is for the document; which names there are, changes with the database.
+_PATTERN = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"
+TimeZone = Annotated[
+    str,
+    AfterValidator(_known),
+    Field(examples=["Europe/Berlin"], json_schema_extra={"pattern": _PATTERN}),
+]

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import UUID7, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from app.core.schemas import (
     Flag,
@@ -11,6 +11,7 @@ from app.core.schemas import (
     Input,
     Instant,
     ListQuery,
+    NewId,
     NoNul,
     Page,
     Patch,
@@ -29,7 +30,7 @@ class ProjectCreate(Input):
 
     model_config = {"json_schema_extra": {"examples": [{"name": "Garden", "color": "#2e7d32"}]}}
 
-    id: UUID7 | None = Field(None, description="Your own UUIDv7; one is made if you send none.")
+    id: NewId | None = Field(None, description="Your own UUIDv7; one is made if you send none.")
     parent_id: UUID | None = Field(None, description="The project that it stands below.")
     name: Name
     color: Color | None = None

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import (
-    UUID7,
     AfterValidator,
     Field,
     StringConstraints,
@@ -20,6 +19,7 @@ from app.core.schemas import (
     Input,
     Instant,
     ListQuery,
+    NewId,
     NoNul,
     Page,
     Patch,
@@ -75,7 +75,7 @@ class TodoCreate(Input):
 
     model_config = {"json_schema_extra": {"examples": [_EXAMPLE]}}
 
-    id: UUID7 | None = Field(None, description="Your own UUIDv7; one is made if you send none.")
+    id: NewId | None = Field(None, description="Your own UUIDv7; one is made if you send none.")
     project_id: UUID | None = Field(
         None,
         description="Left out: the parent's project, or without a parent your Inbox.",

@@ -53,6 +53,11 @@ _WELCOME = (
 Password = Annotated[
     str, Field(max_length=4096, json_schema_extra={"format": "password", "writeOnly": True})
 ]
+# No control characters; `passwords.accept` has the other rules, which go by the text in NFC.
+NewPassword = Annotated[
+    Password,
+    Field(description=_WELCOME, json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}),
+]
 
 
 class UserCreate(Input):
@@ -61,7 +66,7 @@ class UserCreate(Input):
     model_config = {"json_schema_extra": {"examples": [_EXAMPLE]}}
 
     email: Email
-    password: Password = Field(description=_WELCOME)
+    password: NewPassword
     display_name: DisplayName | None = None
     timezone: TimeZone = "UTC"
     locale: Locale = "en"
@@ -89,7 +94,7 @@ class PasswordChange(Input):
     model_config = {"json_schema_extra": {"examples": [_CHANGE]}}
 
     current: Password = Field(description="The password so far.")
-    new: Password = Field(description=_WELCOME)
+    new: NewPassword
 
     def __repr_args__(self) -> Any:
         """Nothing of what was sent: it is all secret."""

@@ -39,6 +39,7 @@ async def connect(
         config.ssl_context_factory = lambda *_: certificate.context
         context = authority.client_context()
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 15)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([listener]))
         yield partial(asyncio.open_connection, *listener.getsockname(), ssl=context)
@@ -104,6 +105,26 @@ async def test_a_client_that_is_refused_while_it_sends_reads_why(connect: Connec
     answer = await asyncio.wait_for(reader.read(), GRACE)
 
     assert answer.startswith(b"HTTP/1.1 413 ")
+    writer.close()
+
+
+async def test_a_slow_reader_gets_all_of_an_answer_after_which_the_connection_ends(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_ARRIVED_SECONDS", 0.02)
+    reader, writer = await connect()
+    # A small window, so that most of it has to wait in the server's process.
+    window = writer.get_extra_info("socket")
+    window.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 15)
+    writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: tickbox\r\nConnection: close\r\n\r\n")
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.Event().wait(), TIMEOUT * 2)
+    window.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    body = await asyncio.wait_for(reader.read(), GRACE)
+
+    assert f"content-length: {len(body)}\r\n" in head
+    assert len(body) > 100_000
     writer.close()
 
 

@@ -195,6 +195,9 @@ class TestShutdown:
             since = time.monotonic()
             service.process.terminate()
             service.process.send_signal(signal.SIGCONT)
+            while not service.refuses():
+                pass
+            silent.append(encrypt(service, silent.pop()))
             assert service.end() == (0, ["closed", "ended"])
             assert time.monotonic() - since < 2 * LAST_HANDSHAKE_SECONDS + GRACE / 2
             for connection in silent:
