@@ -78,7 +78,7 @@ def serve(
         "workers": workers,
         "tls_cert": tls_cert,
         "tls_key": tls_key,
-        "proxies": proxy or None,
+        "proxies": ",".join(proxy) if proxy else None,
     }
     with command.explained(), command.ended_by_signals(code=0):
         given = {name: value for name, value in options.items() if value is not None}

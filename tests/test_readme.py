@@ -61,7 +61,10 @@ def test_what_it_says_is_somewhere_is_there() -> None:
 
 def test_the_commands_are_those_of_the_makefile() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"`?make ([a-z-]+)", README))
+    blocks = "".join(re.findall(r"^```.*?^```", README, re.MULTILINE | re.DOTALL))
+    # In prose the word may be another sentence's.
+    named = {*re.findall(r"`make ([a-z-]+)", README)}
+    named |= {*re.findall(r"^make ([a-z-]+)", blocks, re.MULTILINE)}
 
-    assert named - targets - {"makes"} <= {"are"}
+    assert named <= targets
     assert {"run", "test", "check"} <= named

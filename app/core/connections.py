@@ -230,6 +230,6 @@ def _has_unsent(transport: Transport) -> bool:
     connection = transport.get_extra_info("socket").fileno()
     try:
         (count,) = struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))
-    except OSError:
-        return False  # not every system knows it of sockets
+    except (OSError, ValueError):
+        return False  # not every system knows it of sockets, and closed ones hold nothing
     return bool(count)

@@ -69,21 +69,27 @@ async def get_readiness(request: Request, response: Response) -> Readiness:
     """Tell whether the process should get requests.
 
     It should when the database, with its migrations at head, and the cache answer, and no
-    shutdown has begun.
+    shutdown has begun. Migrations of a newer version do no harm: while it is rolled out, this one
+    goes on.
     """
     state = request.app.state
     revisions, cache = await asyncio.gather(
         _answer(_revisions(state.database.primary)), _answer(state.redis.run(("PING",)))
     )
     draining = state.lifecycle.draining
-    at_head = revisions == [migrations.head()]
-    is_ready = at_head and cache is not None and not draining
+    # It was at head when this process began: what it does not know has come since.
+    is_migrated = (
+        isinstance(revisions, list)
+        and len(revisions) == 1
+        and migrations.behind(revisions[0]) in {0, None}
+    )
+    is_ready = is_migrated and cache is not None and not draining
     response.status_code = 200 if is_ready else 503
     response.headers["Cache-Control"] = "no-store"
     return Readiness(
         status="ready" if is_ready else "not_ready",
         database="ok" if revisions is not None else "failed",
-        migrations="ok" if at_head else "failed",
+        migrations="ok" if is_migrated else "failed",
         cache="ok" if cache is not None else "failed",
         draining=draining,
     )

@@ -2,13 +2,13 @@
 
 import logging
 import ssl
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from app.core.clock import utc_now
 from app.core.config import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
@@ -144,7 +144,7 @@ def _read(path: Path, name: str) -> bytes:
 
 
 def _check_dates(leaf: x509.Certificate) -> None:
-    now = datetime.now(UTC)
+    now = utc_now()
     if now > leaf.not_valid_after_utc:
         logger.warning(
             "the certificate of TICKBOX_TLS_CERT ended on %s, and clients refuse it: renew it",

@@ -13,6 +13,7 @@ from httpx import AsyncClient, Response
 
 from app.core.authentication import SCOPES
 from tests.apps import client_of
+from tests.core.answers import SECURITY_HEADERS
 from tests.people import PASSWORD, Person, sign_in, sign_up
 
 TOKEN = "/v1/oauth/token"
@@ -132,6 +133,7 @@ class TestRefusal:
             "content-type": "application/json",
             "content-length": str(len(response.content)),
             "x-request-id": response.headers["x-request-id"],
+            **SECURITY_HEADERS,
         }
         assert computed == ["$argon2id$v=19$m=19456,t=2,p=1"]
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from alembic.script import ScriptDirectory
 from fastapi import FastAPI
 from httpx import AsyncClient, Response
 
@@ -23,6 +24,7 @@ READY = {
     "cache": "ok",
     "draining": False,
 }
+FIRST = ScriptDirectory.from_config(migrations.config()).get_base()
 DEAD_DATABASE = "postgresql://tickbox:geheim-4711@127.0.0.1:1/tickbox"
 DEAD_CACHE = "redis://:geheim-4711@127.0.0.1:1"
 
@@ -99,10 +101,19 @@ class TestPatience:
 
 
 class TestMigrations:
+    async def test_of_a_newer_version_are_for_this_one_too(self, scratch: Settings) -> None:
+        assert scratch.database_url is not None
+        url = scratch.database_url.get_secret_value()
+        async with running(scratch) as app:
+            await servers.run_sql(url, "UPDATE alembic_version SET version_num = 'newer'")
+            assert (await readiness(app)).json() == READY
+            head = migrations.head()
+            await servers.run_sql(url, f"UPDATE alembic_version SET version_num = '{head}'")
+
     @pytest.mark.parametrize(
         "sql",
         [
-            "UPDATE alembic_version SET version_num = 'before'",
+            f"UPDATE alembic_version SET version_num = '{FIRST}'",
             "DELETE FROM alembic_version",
             "DROP TABLE alembic_version",
         ],

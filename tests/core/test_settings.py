@@ -21,6 +21,7 @@ SERVERS = {
 VALUES: dict[str, Any] = {
     "host": "0.0.0.0",
     "port": 0,
+    "workers": 4,
     "tls_cert": Path("/etc/tickbox/fullchain.pem"),
     "tls_key": Path("/etc/tickbox/privkey.pem"),
     "proxies": (IPv4Network("10.0.0.7/32"), IPv6Network("fd00::/8")),

@@ -55,9 +55,9 @@ class Service:
         assert (self.url.scheme == "https") is (context is not None)
 
     def is_draining(self) -> bool:
-        is_draining: bool = httpx.get(
-            self.url.join("/draining"), verify=self.context or False
-        ).json()
+        # By HTTP there is nothing to verify.
+        answer = httpx.get(self.url.join("/draining"), verify=self.context or False)
+        is_draining: bool = answer.json()
         return is_draining
 
     def open_upload(self) -> HTTPConnection:

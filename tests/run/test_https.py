@@ -114,8 +114,9 @@ class TestHandshake:
         with connect(service) as connection:
             # Longer than the server waits for the whole.
             connection.settimeout(REQUEST_TIMEOUT / 20)
-            sent = [byte for byte in first_flight() if send_a_byte(connection, byte)]
-        assert 10 < len(sent) < 100
+            hello = first_flight()
+            sent = [byte for byte in hello if send_a_byte(connection, byte)]
+        assert 0 < len(sent) < len(hello)
         assert service.is_draining() is False
 
     @pytest.mark.parametrize(
@@ -239,7 +240,7 @@ class TestCommand:
         self, environment: dict[str, str], authority: Authority, files: Files, tmp_path: Path
     ) -> None:
         """From sign-up to a list, as a stranger would, through a proxy on this machine too."""
-        options = ["--port", "0", "--proxy", "fd00::/8", "--proxy", "127.0.0.1"]
+        options = ["--port", "0", "--proxy", "fd00::/8,10.0.0.7", "--proxy", "127.0.0.1"]
         options += ["--tls-cert", str(files.certificate), "--tls-key", str(files.key)]
         root = tmp_path / "root.pem"
         root.write_bytes(pem(authority.root))

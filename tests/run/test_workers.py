@@ -1,6 +1,8 @@
 """`tickbox serve --workers 2` as its users meet it."""
 
 import socket
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.core.workers import COMMAND
 from tests.people import PASSWORD
 from tests.run.conftest import Start
 from tests.run.processes import Tickbox, assert_refused, still_there
@@ -257,3 +260,14 @@ def test_more_connections_than_there_are_is_refused(start: Start, folder: Path) 
         start(folder / "unused", TICKBOX_WORKERS="7"), "TICKBOX_DATABASE_POOL_SIZE to 27 or less"
     )
     assert not (folder / "unused").exists()
+
+
+def test_a_worker_whose_parent_died_first_says_nothing() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "app.cli", COMMAND],
+        input="",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", "")
