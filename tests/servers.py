@@ -124,7 +124,7 @@ def drop_database(name: str) -> None:
 
 
 def only_as_superuser(what: str) -> None:
-    """Skip the test where the server is somebody else's, who lets these do no more than they need."""
+    """Skip the test where the tests' user may do no more than Tickbox needs."""
     if os.environ[_IS_SUPERUSER] != "on":
         pytest.skip(f"the tests' user is no superuser of this server, and so may not {what}")
 
