@@ -49,6 +49,7 @@ _WANTS_PGBOUNCER = "TICKBOX_TEST_PGBOUNCER"
 # What the controller tells its workers.
 _POOLED_URL = "TICKBOX_TEST_POOLED_URL"
 _TEMPLATE = "TICKBOX_TEST_TEMPLATE"
+_IS_SUPERUSER = "TICKBOX_TEST_IS_SUPERUSER"
 _GIVEN = {_DATABASE_URL, _REDIS_URL, *_KEYS.values(), _WANTS_PGBOUNCER}
 
 
@@ -75,6 +76,7 @@ def start() -> ExitStack:
     asyncio.run(make_database(url, template, template="template0"))
     stack.callback(drop_database, template)
     migrations.upgrade(sibling(url, template))
+    os.environ[_IS_SUPERUSER] = asyncio.run(_superuser(url))
     if os.environ.get(_WANTS_PGBOUNCER):
         os.environ[_POOLED_URL] = stack.enter_context(pgbouncer(url))
     return stack
@@ -119,6 +121,21 @@ def drop_database(name: str) -> None:
     """Drop a database, whoever is in it. Not to be called in an event loop."""
     url = os.environ[_DATABASE_URL]
     asyncio.run(run_sql(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+
+def only_as_superuser(what: str) -> None:
+    """Skip the test where the tests' user may do no more than Tickbox needs."""
+    if os.environ[_IS_SUPERUSER] != "on":
+        pytest.skip(f"the tests' user is no superuser of this server, and so may not {what}")
+
+
+async def _superuser(url: str) -> str:
+    connection = await connect(url)
+    try:
+        # It says so to every client.
+        return str(connection.get_settings().is_superuser)
+    finally:
+        await connection.close()
 
 
 async def make_database(url: str, name: str, *, template: str) -> None:

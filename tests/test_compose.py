@@ -12,9 +12,9 @@ import typer
 from dotenv import dotenv_values
 
 from app.cli import cli
-from app.core import urls
 from app.core.config import Settings
 from app.core.keys import new_secret_key, new_signing_key
+from app.core.urls import postgres
 from app.main import create_app
 from tests import compose
 
@@ -46,7 +46,7 @@ def test_the_settings_are_accepted(environment: None, service: str) -> None:
     settings = Settings()
     assert not settings.is_embedded
     assert settings.database_url is not None
-    address = urls.postgres(settings.database_url.get_secret_value())
+    address = postgres(settings.database_url.get_secret_value())
     assert address.hosts == ["postgres"]
     assert address.arguments["password"] == VARIABLES["POSTGRES_PASSWORD"]
 

@@ -45,7 +45,6 @@ def head() -> str:
     return revision
 
 
-@cache
 def behind(revision: str) -> int | None:
     """How many steps a schema at this revision is from head; None if this code knows none such."""
     script = ScriptDirectory.from_config(config())
@@ -80,8 +79,8 @@ def _run(action: object, database_url: str, revision: str) -> None:
             f"the database at {host} cannot be trusted: {urls.distrust(error)}"
         ) from error
     except (OSError, TimeoutError) as error:
-        more = ": it speaks no TLS" if "rejected SSL upgrade" in str(error) else ""
-        raise MigrationError(f"the database at {host} cannot be reached{more}") from error
+        why = ": it speaks no TLS" if "rejected SSL upgrade" in str(error) else ""
+        raise MigrationError(f"the database at {host} cannot be reached{why}") from error
     except SQLAlchemyError as error:
         raise MigrationError(
             f"the database at {host} cannot be migrated: {reason(error)}"

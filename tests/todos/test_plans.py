@@ -151,6 +151,7 @@ def _rows(node: Json) -> int:
 
 @pytest.fixture(scope="module")
 def large(worker_id: str) -> Iterator[Settings]:
+    servers.only_as_superuser("load rows without the triggers of foreign keys")
     with servers.cloned_database(f"tickbox_many_{worker_id}_{os.getpid()}") as name:
         yield servers.settings_for(name)
 

@@ -19,7 +19,8 @@ from app.core.doctor.machine import (
     check_open_files,
     check_port,
 )
-from app.core.doctor.postgres import check_pooler, check_postgres, check_replica
+from app.core.doctor.pooler import check_pooler
+from app.core.doctor.postgres import check_postgres, check_replica
 from app.core.doctor.redis import check_redis
 from app.core.doctor.schema import check_migrations
 from app.core.logs import printable

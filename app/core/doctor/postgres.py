@@ -6,24 +6,19 @@ import ssl
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Row, literal_column, select, text
+from sqlalchemy import Row, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import NullPool
 
 from app.core import urls
 from app.core.command import variable
-from app.core.config import SettingsError
-from app.core.database import Database
 from app.core.doctor.case import Case
 from app.core.doctor.finding import Finding, Findings, failed, ok, skipped, warning
 from app.core.driver import make_engine
-from app.core.errors import AppError
 from app.core.migrations import reason
-from app.core.statement import Statement
 
 OLDEST = 15
-_ONE = Statement(select(literal_column("1")))
 _PATIENCE = 5
 # Besides the pools: one that migrates (with its guard), and one for whoever looks.
 _SPARE_CONNECTIONS = 3
@@ -75,29 +70,6 @@ async def check_postgres(case: Case) -> Findings:
         yield finding
 
 
-async def check_pooler(case: Case) -> Findings:
-    """Whether what is between is what the settings say."""
-    _, problem = case.url("database_url")
-    if case.database is None or problem:
-        yield skipped(problem or "PostgreSQL was not reached")
-        return
-    database = Database(case.settings)
-    try:
-        await database.check()
-        await database.primary.fetch_value(_ONE)
-    except SettingsError as error:
-        yield failed(str(error))
-    except AppError:
-        yield failed("it does not answer: mend that, or TICKBOX_DATABASE_URL")
-    else:
-        if case.settings.database_pool_mode == "transaction":
-            yield ok("one that gives a connection for a transaction")
-        else:
-            yield ok("none is set, and none is found")
-    finally:
-        await database.close()
-
-
 async def check_replica(case: Case) -> Findings:
     """The server for reads, if there is one."""
     if case.settings.database_read_url is None and "database_read_url" not in case.broken:
@@ -117,7 +89,7 @@ async def _check(case: Case, name: str) -> Findings:
         connection = await case.reached.enter_async_context(engine.connect())
         facts = (await connection.execute(_FACTS)).one()
     except (OSError, TimeoutError, SQLAlchemyError) as error:
-        yield failed(f"{_why(error, host)}: mend that, or {variable(name)}")
+        yield failed(f"{_why(error, host or 'its socket')}: mend that, or {variable(name)}")
         return
     is_primary = name != "database_read_url"
     if is_primary:
@@ -137,13 +109,13 @@ async def _check(case: Case, name: str) -> Findings:
     if not found:
         role = "standby" if facts.is_standby else "primary"
         yield ok(
-            f"version {facts.version} at {host}, {role}, {facts.tls or 'no TLS'}, "
+            f"version {facts.version} at {host or 'its socket'}, {role}, {facts.tls or 'no TLS'}, "
             f"{facts.in_use} of {facts.places} connections in use"
         )
 
 
 def _engine(url: str) -> tuple[str, AsyncEngine]:
-    """Where it is, and how to get there."""
+    """Where it is (nothing said for a socket), and how to get there."""
     engine = make_engine(
         url,
         poolclass=NullPool,
@@ -153,7 +125,8 @@ def _engine(url: str) -> tuple[str, AsyncEngine]:
         server_settings={"application_name": "tickbox-doctor", "timezone": "UTC"},
         connect_args={"command_timeout": _PATIENCE},
     )
-    return ", ".join(urls.postgres(url).hosts), engine
+    hosts = urls.postgres(url).hosts
+    return "" if hosts[0].startswith("/") else ", ".join(hosts), engine
 
 
 def _fitness(facts: Row[Any]) -> list[Finding]:
@@ -193,6 +166,8 @@ def _role(facts: Row[Any], *, is_primary: bool) -> list[Finding]:
 
 def _connections(case: Case, facts: Row[Any]) -> list[Finding]:
     settings = case.settings
+    if settings.database_pool_mode == "transaction":
+        return []  # the pooler's, which are its own to count
     needed = settings.workers * settings.database_pool_size + _SPARE_CONNECTIONS
     if needed <= facts.places:
         return []
@@ -235,7 +210,7 @@ async def _rights(case: Case, connection: AsyncConnection, facts: Row[Any]) -> l
 
 
 def _is_here(host: str) -> bool:
-    if host.startswith("/"):
+    if not host:
         return True
     with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback

@@ -74,6 +74,7 @@ class Cluster(ExitStack):
 @pytest.fixture
 def role(own: Settings) -> Iterator[str]:
     """A user of the database who may do nothing yet."""
+    servers.only_as_superuser("make another one")
     name = f"role_{uuid4().hex}"
     asyncio.run(servers.run_sql(url_of(own), f"CREATE ROLE {name} LOGIN"))
     yield name

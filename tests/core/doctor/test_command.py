@@ -23,8 +23,8 @@ def folder() -> Iterator[Path]:
         end_leftovers({"postgres", "initdb", "valkey-server"}, [Path(folder)], "")
 
 
-def test_a_line_a_check(settings: Settings) -> None:
-    done = run("doctor", env=environment(settings, TICKBOX_PORT="0"))
+def test_a_line_a_check(valkey: Settings) -> None:
+    done = run("doctor", env=environment(valkey, TICKBOX_PORT="0"))
     assert (done.code, done.errors) == (0, "")
     lines = [line.split(maxsplit=1) for line in done.output.splitlines()]
     assert [state for state, _ in lines] == ["ok"] * len(CHECKS)

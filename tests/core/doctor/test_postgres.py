@@ -13,6 +13,7 @@ from app.core.doctor import postgres
 from tests import servers
 from tests.core.doctor.conftest import Cluster
 from tests.core.doctor.examined import CANARY, Found, examined, only, states, url_of
+from tests.tls import before_postgres, through
 
 
 async def with_database(settings: Settings, url: str) -> Found:
@@ -35,9 +36,9 @@ class TestAway:
             ("nowhere.invalid", "there is no host of the name nowhere.invalid"),
         ],
     )
-    async def test_it_is_not_there(self, settings: Settings, host: str, said: str) -> None:
+    async def test_it_is_not_there(self, valkey: Settings, host: str, said: str) -> None:
         url = f"postgresql://u:{CANARY}@{host}/{CANARY}"
-        findings = await with_database(settings, url)
+        findings = await with_database(valkey, url)
         assert only(findings["PostgreSQL"], "failed").startswith(said)
         assert only(findings["migrations"], "skipped") == "PostgreSQL was not reached"
         assert states(findings)["Redis"] == {"ok"}
@@ -168,33 +169,15 @@ class TestRights:
 
 async def test_what_goes_over_a_network_in_the_clear(settings: Settings) -> None:
     """By a name of this machine that does not say that it is this one."""
-    path = str(make_url(url_of(settings)).query["host"])
+    async with before_postgres(url_of(settings), None) as proxy:
 
-    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_unix_connection(f"{path}/.s.PGSQL.5432")
+        async def found(host: str, query: str = "") -> Found:
+            return await with_database(settings, through(url_of(settings), proxy, query, host))
 
-        async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-            while data := await source.read(65536):
-                target.write(data)
-            target.close()
-
-        await asyncio.gather(copy(reader, back), copy(there, writer))
-
-    async with await asyncio.start_server(forward, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        database = make_url(url_of(settings)).database
-        findings = await with_database(
-            settings, f"postgresql://postgres@2130706433:{port}/{database}"
-        )
-        assert "in the clear: add `?sslmode=verify-full`" in only(findings["PostgreSQL"], "warning")
-        findings = await with_database(
-            settings, f"postgresql://postgres@127.0.0.1:{port}/{database}"
-        )
-        assert states(findings)["PostgreSQL"] == {"ok"}
-        findings = await with_database(
-            settings, f"postgresql://postgres@127.0.0.1:{port}/{database}?sslmode=require"
-        )
-        assert states(findings)["PostgreSQL"] == {"failed"}
+        said = only((await found("2130706433"))["PostgreSQL"], "warning")
+        assert "in the clear: add `?sslmode=verify-full`" in said
+        assert states(await found("127.0.0.1"))["PostgreSQL"] == {"ok"}
+        assert states(await found("127.0.0.1", "sslmode=require"))["PostgreSQL"] == {"failed"}
 
 
 class TestMigrations:

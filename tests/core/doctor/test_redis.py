@@ -131,7 +131,11 @@ def low_port() -> int:
     """A free one; a cluster's nodes talk to each other on the one 10,000 above it."""
     while True:
         port = random.randrange(20_000, 50_000)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        with (
+            suppress(OSError),
+            socket.create_server(("127.0.0.1", port)),
+            socket.create_server(("127.0.0.1", port + 10_000)),
+        ):
             return port
 
 

@@ -10,8 +10,8 @@ from app.core.keys import kept_secret_key, kept_signing_key, new_signing_key
 from tests.core.doctor.examined import CANARY, examined, only, states
 
 
-async def test_all_is_well(settings: Settings) -> None:
-    findings = await examined(settings, TICKBOX_PORT="0")
+async def test_all_is_well(valkey: Settings) -> None:
+    findings = await examined(valkey, TICKBOX_PORT="0")
     assert list(findings) == list(CHECKS)
     assert states(findings) == {name: {"ok"} for name in CHECKS}
 

@@ -1,0 +1,35 @@
+"""What is between Tickbox and PostgreSQL: whether the settings know of it."""
+
+from sqlalchemy import literal_column, select
+
+from app.core.config import SettingsError
+from app.core.database import Database
+from app.core.doctor.case import Case
+from app.core.doctor.finding import Findings, failed, ok, skipped
+from app.core.errors import AppError
+from app.core.statement import Statement
+
+_ONE = Statement(select(literal_column("1")))
+
+
+async def check_pooler(case: Case) -> Findings:
+    """Whether what is between is what the settings say."""
+    _, problem = case.url("database_url")
+    if case.database is None or problem:
+        yield skipped(problem or "PostgreSQL was not reached")
+        return
+    database = Database(case.settings)
+    try:
+        await database.check()
+        await database.primary.fetch_value(_ONE)
+    except SettingsError as error:
+        yield failed(str(error))
+    except AppError:
+        yield failed("it does not answer: mend that, or TICKBOX_DATABASE_URL")
+    else:
+        if case.settings.database_pool_mode == "transaction":
+            yield ok("one that gives a connection for a transaction")
+        else:
+            yield ok("none is set, and none is found")
+    finally:
+        await database.close()
