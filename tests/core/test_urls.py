@@ -138,6 +138,30 @@ class TestPostgres:
         assert read["timeout"] == 3
         assert read["target_session_attrs"] == "read-write"
 
+    @pytest.mark.parametrize("seconds", ["0", "-1"])
+    def test_that_waits_for_ever_waits_as_long_as_without_a_word(self, seconds: str) -> None:
+        read = arguments(f"postgresql://h/db?connect_timeout={seconds}")
+        assert read == arguments("postgresql://h/db")
+
+    def test_may_say_behind_the_question_mark_who_it_is_and_where(self) -> None:
+        read = arguments("postgresql://h/?user=ad%40a&password=p+w%26&dbname=tick%20box")
+        assert (read["user"], read["password"], read["database"]) == ("ad@a", "p+w&", "tick box")
+        url = "postgresql:///?host=/run&user=ada&dbname=d"
+        assert arguments(url) == arguments("postgresql://ada@%2Frun/d")
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "keepalives=1&keepalives_idle=30&keepalives_interval=10&keepalives_count=5",
+            "gssencmode=disable",
+            "sslnegotiation=postgres",
+            "fallback_application_name=psql",
+            "load_balance_hosts=disable&tcp_user_timeout=0",
+        ],
+    )
+    def test_may_say_what_changes_nothing_here(self, query: str) -> None:
+        assert arguments(f"postgresql://h/db?{query}") == arguments("postgresql://h/db")
+
     @pytest.mark.parametrize(
         ("url", "why"),
         [
@@ -155,14 +179,21 @@ class TestPostgres:
             ("postgresql://u:geheim@h:65536/db", "port that is none"),
             ("postgresql://u:geheim@a,b,c/db?port=1,2", "not one for each host"),
             ("postgresql://u:geheim@a/db?host=geheim", "names its host twice"),
-            ("postgresql://u:x@h/db?geheim=1", "parameter other than host, port, sslmode"),
+            ("postgresql://u:x@h/db?geheim=1", "parameter other than host, port, user"),
             ("postgresql://u:gehe?im@h/db", "parameter other than"),
             ("postgresql://h/db?sslmode=geheim", "sslmode other than disable"),
             ("postgresql://h/db?ssl=geheim", "sslmode other than disable"),
             ("postgresql://h/db?channel_binding=geheim", "channel_binding other than"),
             ("postgresql://h/db?target_session_attrs=geheim", "target_session_attrs other than"),
             ("postgresql://h/db?pgbouncer=geheim", "pgbouncer other than true and false"),
-            ("postgresql://h/db?connect_timeout=0", "no number of seconds"),
+            ("postgresql://h/db?connect_timeout=1.5", "no number of seconds"),
+            ("postgresql://u:geheim@h/db?user=geheim", "names its user twice"),
+            ("postgresql://u:geheim@h/db?password=geheim", "names its password twice"),
+            ("postgresql://u:geheim@h/db?dbname=geheim", "names its database twice"),
+            ("postgresql://h/?dbname=", "or no database"),
+            ("postgresql://h/db?gssencmode=require", "gssencmode other than disable and prefer"),
+            ("postgresql://h/db?sslnegotiation=direct", "sslnegotiation other than postgres"),
+            ("postgresql://h/db?load_balance_hosts=random", "load_balance_hosts other than"),
             ("postgresql://h/db?connect_timeout=geheim", "no number of seconds"),
             ("postgresql://h/db?sslmode=disable&channel_binding=require", "forbids the TLS"),
             ("postgresql://h/db?sslmode=verify-ca", "no CA by sslrootcert"),
@@ -253,6 +284,13 @@ class TestRedis:
     def test_is_taken_as_platforms_write_it(self, url: str) -> None:
         urls.check_redis(url)
 
+    def test_may_end_in_a_line_break_as_files_do(self) -> None:
+        values = {"redis_url": " redis://h:6380/1\n", "database_url": "postgresql://h/db"}
+        keys = {"secret_key": "0123456789abcdef0123456789abcdef", "signing_keys": "any"}
+        settings = Settings.model_validate(values | keys)
+        assert settings.redis_url is not None
+        assert settings.redis_url.get_secret_value() == "redis://h:6380/1"
+
     @pytest.mark.parametrize(
         ("url", "why"),
         [
@@ -260,6 +298,17 @@ class TestRedis:
             ("http://:geheim@h", "is no URL"),
             ("redis://:geheim@h:port", "is no URL"),
             ("redis://:geheim@[h", "is no URL"),
+            ("redis://", "names no host"),
+            ("redis:///0", "names no host"),
+            ("redis://:geheim@:6379/0", "names no host"),
+            ("unix://", "names no socket"),
+            ("unix://geheim", "names no socket"),
+            ("redis://:geheim@h:0", "port that is none"),
+            ("redis://:geheim@h,h2:6379", "more than one host"),
+            ("redis://:geheim@h%2Ch2", "more than one host"),
+            ("redis://:geheim@h h", "white space"),
+            ("redis://:geheim@h%20h", "white space"),
+            ("redis://:ge\nheim@h", "white space"),
             ("redis://h/geheim", "database that is no number"),
             ("redis://h?db=geheim", "database that is no number"),
             ("unix:///s?db=geheim", "database that is no number"),
