@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import uuid4
 
 import asyncpg
 import pytest
+from redis.asyncio.connection import parse_url
 from sqlalchemy import make_url
 
 from app.core import migrations, urls
@@ -85,7 +86,7 @@ def start() -> ExitStack:
 def settings_for(database: str, redis_database: int = 0) -> Settings:
     """Settings that name the test servers, and one of their databases."""
     values: dict[str, object] = {field: os.environ[name] for field, name in _KEYS.items()}
-    values["redis_url"] = _numbered(os.environ[_REDIS_URL], redis_database)
+    values["redis_url"] = numbered(os.environ[_REDIS_URL], redis_database)
     values["database_url"] = sibling(os.environ[_DATABASE_URL], database)
     if _POOLED_URL in os.environ:
         values["database_direct_url"] = values["database_url"]
@@ -94,13 +95,20 @@ def settings_for(database: str, redis_database: int = 0) -> Settings:
     return Settings.model_validate({**values, "database_pool_size": 10, **_UNLIMITED})
 
 
-def _numbered(url: str, number: int) -> str:
+def numbered(url: str, number: int) -> str:
     """The URL of a database of a Redis, counted from the one that is given."""
-    if url.startswith("unix:"):
-        return f"{url}?db={number % _REDIS_DATABASES}"
+    number += parse_url(url).get("db", 0)
+    if number >= _REDIS_DATABASES:
+        raise pytest.UsageError(
+            f"{_REDIS_URL} leaves too few databases: each of the tests' processes flushes one of "
+            f"its own, and Redis has {_REDIS_DATABASES}."
+        )
     parts = urlsplit(url)
-    first = int(parts.path.strip("/") or 0)
-    return parts._replace(path=f"/{first + number % (_REDIS_DATABASES - first)}").geturl()
+    query = [(name, value) for name, value in parse_qsl(parts.query) if name != "db"]
+    if parts.scheme == "unix":
+        # Python's would lose the slashes.
+        return f"unix://{parts.path}?{urlencode([*query, ('db', number)])}"
+    return parts._replace(path=f"/{number}", query=urlencode(query)).geturl()
 
 
 @contextmanager
