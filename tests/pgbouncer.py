@@ -1,4 +1,4 @@
-"""A PgBouncer in transaction mode before the tests' PostgreSQL."""
+"""A PgBouncer before the tests' PostgreSQL."""
 
 import os
 import pwd
@@ -27,7 +27,7 @@ listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
+pool_mode = {mode}
 default_pool_size = {servers}
 max_client_conn = 1000
 server_idle_timeout = 5
@@ -36,7 +36,9 @@ server_idle_timeout = 5
 
 
 @contextmanager
-def pgbouncer(url: str, *, servers: int = SERVERS, more: str = "") -> Iterator[str]:
+def pgbouncer(
+    url: str, *, servers: int = SERVERS, mode: str = "transaction", more: str = ""
+) -> Iterator[str]:
     """Start one before the database at this URL; gives the URL of the same by way of it.
 
     It asks nobody for a password. `more` are lines of its configuration.
@@ -47,7 +49,7 @@ def pgbouncer(url: str, *, servers: int = SERVERS, more: str = "") -> Iterator[s
         port = _free_port()
         config = folder / "pgbouncer.ini"
         config.write_text(
-            _CONFIG.format(target=_target(url), port=port, servers=servers, more=more)
+            _CONFIG.format(target=_target(url), port=port, servers=servers, mode=mode, more=more)
         )
         account = _whoever_may_connect(url)
         if account is not None:

@@ -197,9 +197,13 @@ class Database:
         return pools if self._reader is self._writer else pools | {"replica": self._reader}
 
     async def check(self) -> None:
-        """Raise `SettingsError` where a database is behind a pooler that the settings ignore."""
+        """Raise `SettingsError` where a database is not what the settings say, or Tickbox needs.
+
+        It may be behind a pooler that they ignore, or keep text in another encoding than UTF-8.
+        """
         for pool in self.pools.values():
-            await pool.check()
+            await pool.check_session()
+            await pool.check_encoding()
 
     async def close(self) -> None:
         """Close all connections."""

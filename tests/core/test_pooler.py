@@ -1,4 +1,4 @@
-"""Through PgBouncer in transaction mode, where the next transaction may be on another server."""
+"""Through PgBouncer, where the next transaction may be on another server; in session mode not."""
 
 import asyncio
 import time
@@ -14,8 +14,11 @@ from sqlalchemy import func, select
 from typer.testing import CliRunner
 
 from app.cli import cli
+from app.core import migrations
 from app.core.config import Settings
 from app.core.database import Database
+from app.core.errors import DatabaseUnavailable
+from app.core.pooler import keeps_session
 from app.core.statement import Statement
 from tests import servers
 from tests.apps import running
@@ -208,6 +211,67 @@ class TestPgBouncer:
 
 
 @needs_pgbouncer
+class TestSession:
+    """By a pooler in session mode, of which the settings say nothing."""
+
+    @staticmethod
+    @asynccontextmanager
+    async def through(scratch: Settings) -> AsyncIterator[tuple[FastAPI, Person]]:
+        with pgbouncer(scratch.migration_url, servers=20, mode="session") as url:
+            settings = changed(scratch, database_url=url, database_pool_size=2)
+            async with running(settings) as app, sign_up(app) as person:
+                yield app, person
+
+    async def test_serves_under_the_same_settings_as_ever(self, scratch: Settings) -> None:
+        async with self.through(scratch) as (app, person):
+            todo = await person.make_todo()
+            async with statements(app) as sent:
+                read = await person.get(f"/v1/todos/{todo['id']}")
+            assert read.json() == todo
+            assert len(sent) == 1
+            database: Database = app.state.database
+            for name, value in SETTINGS.items():
+                ask = Statement(select(func.current_setting(name)))
+                assert await database.reader.fetch_value(ask) == value
+                async with database.unit_of_work() as session:
+                    assert await session.fetch_value(ask) == value
+
+    async def test_is_met_by_many_at_once(self, scratch: Settings) -> None:
+        with pgbouncer(scratch.migration_url, servers=20, mode="session") as url:
+            database = Database(changed(scratch, database_url=url, database_pool_size=8))
+            pids = await asyncio.gather(*(database.reader.fetch_value(PID) for _ in range(50)))
+            await database.check()
+            assert database.pools["primary"].is_behind_session_pooler
+            await database.close()
+        assert 1 < len(set(pids)) <= 8
+
+    async def test_is_not_taken_for_one_that_shares_a_server(self, scratch: Settings) -> None:
+        """Neither with one server, which is always the same, nor with more."""
+        for count in (1, 3):
+            with pgbouncer(scratch.migration_url, servers=count) as url:
+                assert not await keeps_session(url, 5)
+                database = Database(changed(scratch, database_url=url))
+                with pytest.raises(DatabaseUnavailable):
+                    await database.reader.fetch_value(PID)
+                await database.close()
+        assert await keeps_session(scratch.migration_url, 5)
+
+    async def test_leaves_no_listener_on_a_server_that_is_shared(self, scratch: Settings) -> None:
+        with pgbouncer(scratch.migration_url, servers=1) as url:
+            assert not await keeps_session(url, 5)
+            connection = await servers.connect(url)
+            assert await connection.fetch("SELECT pg_listening_channels()") == []
+            await connection.close()
+
+    async def test_that_has_no_server_to_spare_is_not_judged(self, scratch: Settings) -> None:
+        with (
+            pgbouncer(scratch.migration_url, servers=1, mode="session") as url,
+            pytest.raises(TimeoutError),
+        ):
+            await keeps_session(url, 0.5)
+
+
+@needs_pgbouncer
 class TestStart:
     """`tickbox migrate` and `tickbox serve` begin alike."""
 
@@ -227,12 +291,20 @@ class TestStart:
             done = CliRunner().invoke(cli, ["migrate"], env=environment)
             assert (done.exit_code, done.stderr) == (1, SENTENCE)
 
+    def test_goes_through_a_pooler_that_keeps_sessions(self, scratch: Settings) -> None:
+        migrations.downgrade(scratch.migration_url, "-1")
+        with pgbouncer(scratch.migration_url, servers=20, mode="session") as url:
+            assert self.migrated(changed(scratch, database_url=url)) == (0, "")
+            migrations.downgrade(url, "-1")
+            migrations.upgrade(url)
+
     def test_migrates_around_a_pooler(self, scratch: Settings) -> None:
         with pgbouncer(scratch.migration_url) as url:
             assert self.migrated(pooled(scratch, url)) == (0, "")
 
-    def test_does_not_take_a_pooler_for_the_database(self, scratch: Settings) -> None:
-        with pgbouncer(scratch.migration_url) as url:
+    @pytest.mark.parametrize("more", ["", IGNORED])
+    def test_does_not_take_a_pooler_for_the_database(self, scratch: Settings, more: str) -> None:
+        with pgbouncer(scratch.migration_url, more=more) as url:
             settings = changed(pooled(scratch, url), database_direct_url=url)
             code, said = self.migrated(settings)
         assert code == 1
