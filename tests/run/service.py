@@ -12,6 +12,7 @@ import httpx
 
 # `/upload` answers when the whole body has come, so that the tests say how long a request takes.
 PROGRAM = """
+import signal
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from fastapi import FastAPI, Request
@@ -35,6 +36,7 @@ async def upload(request: Request) -> int:
     print("open", flush=True)
     return len(await request.body())
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
 settings = Settings()
 with bind(settings) as listener:
     serve(app, settings, listener)
