@@ -232,6 +232,14 @@ class TestStart:
         with pgbouncer(scratch.migration_url) as url:
             assert self.migrated(pooled(scratch, url)) == (0, "")
 
+    def test_tells_of_options_that_the_pooler_does_not_take(self, scratch: Settings) -> None:
+        with pgbouncer(scratch.migration_url) as url:
+            code, said = self.migrated(pooled(scratch, f"{url}?options=-c%20geqo%3Doff"))
+        assert code == 1
+        assert said == (
+            "tickbox: The pooler does not take `options` of a database's URL: leave them out.\n"
+        )
+
     def test_does_not_take_a_pooler_for_the_database(self, scratch: Settings) -> None:
         with pgbouncer(scratch.migration_url) as url:
             settings = changed(pooled(scratch, url), database_direct_url=url)
