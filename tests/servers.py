@@ -39,6 +39,8 @@ _UNLIMITED = dict.fromkeys(
     ),
     10_000_000,
 )
+# Patient, since others may use the machine too; a test of the patience sets its own.
+_POOL = {"database_pool_size": 10, "database_pool_timeout": 10}
 _DATABASE_URL = "TICKBOX_TEST_DATABASE_URL"
 _REDIS_URL = "TICKBOX_TEST_REDIS_URL"
 _KEYS = {
@@ -91,7 +93,7 @@ def settings_for(database: str, redis_database: int = 0) -> Settings:
         values["database_direct_url"] = values["database_url"]
         values["database_url"] = sibling(os.environ[_POOLED_URL], database)
         values["database_pool_mode"] = "transaction"
-    return Settings.model_validate({**values, "database_pool_size": 10, **_UNLIMITED})
+    return Settings.model_validate({**values, **_POOL, **_UNLIMITED})
 
 
 def _numbered(url: str, number: int) -> str:

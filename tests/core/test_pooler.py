@@ -163,7 +163,9 @@ class TestPgBouncer:
     async def test_that_has_no_server_left_is_503_within_two_seconds(
         self, scratch: Settings, behind: asyncpg.Connection
     ) -> None:
-        async with self.through(scratch, 1, cache_seconds=0) as (_, person):
+        timeout = Settings.model_fields["database_pool_timeout"].default
+        changes = {"cache_seconds": 0, "database_pool_timeout": timeout}
+        async with self.through(scratch, 1, **changes) as (_, person):
             async with behind.transaction():
                 await behind.execute("LOCK TABLE todos")
                 holding = asyncio.create_task(person.get("/v1/todos"))
