@@ -155,7 +155,12 @@ class Settings(BaseSettings):
         description="EC P-256 private keys (PEM, one after the other): the first signs access "
         "tokens, all of them verify. Made and kept by the embedded default; required otherwise.",
     )
-    issuer: str = Field("tickbox", min_length=1, description="The `iss` of access tokens.")
+    issuer: str = Field(
+        "tickbox",
+        min_length=1,
+        description="The `iss` of access tokens. Best the service's URL: then its metadata name "
+        "addresses below it, whatever `Host` a request names.",
+    )
     audience: str = Field("tickbox", min_length=1, description="The `aud` of access tokens.")
     access_token_seconds: int = Field(900, ge=1, le=900, description="Life of an access token.")
     refresh_token_seconds: int = Field(
