@@ -46,8 +46,9 @@ def refused(address: str) -> int:
 
 
 def test_a_sign_in_that_is_refused_is_tried_again() -> None:
-    with exhausted(20) as (address, wait):
-        assert wait == 3
+    # The next one is six seconds away, or not quite: later than the account is there.
+    with exhausted(10) as (address, wait):
+        assert wait <= 6
         before = refused(address)
         done = smoke(address)
         assert (done.returncode, done.stdout) == (0, f"Tickbox at {address} works.\n"), done.stderr
