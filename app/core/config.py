@@ -275,11 +275,12 @@ class Settings(BaseSettings):
                 "transaction it is required"
             )
         for url in filter(None, pooled):
-            address = urls.postgres(url.get_secret_value())
-            if "options" in address.arguments["server_settings"]:
+            given = urls.postgres(url.get_secret_value()).arguments["server_settings"]
+            # Others, such as endpoint=…, are for the platform's own proxy.
+            if given.get("options", "").lstrip().startswith("-"):
                 raise ValueError(
-                    "options in a URL are of a session, which a TICKBOX_DATABASE_POOL_MODE of "
-                    "transaction does not keep: set them by ALTER ROLE or ALTER DATABASE"
+                    "-c in the options of a URL is of a session, which a TICKBOX_DATABASE_POOL_MODE of "
+                    "transaction does not keep: set it by ALTER ROLE or ALTER DATABASE"
                 )
         for url in filter(None, direct):
             if urls.postgres(url.get_secret_value()).is_pooled:

@@ -98,19 +98,24 @@ class Pool:
 
         What else may be wrong is for whoever needs the database next.
         """
-        wanted = self._mode.server_settings.get("plan_cache_mode")
-        if wanted is None:
-            return
+        found = None
         try:
             lease = await self.lease()
+            if not self.keeps_session:
+                # That it let us in is all that can be asked outside of a transaction.
+                lease.close()
+                return
             [[found]] = await run(
                 lease, "SELECT current_setting('plan_cache_mode')", [], release=True
             )
         except AppError as error:
             if not isinstance(error.__cause__, Exception) or not pooler.refuses(error.__cause__):
                 return
-            found = None
-        if found != wanted:
+        if not self.keeps_session:
+            raise SettingsError(
+                "the pooler does not take `options` of a database's URL: leave them out"
+            )
+        if found != self._mode.server_settings["plan_cache_mode"]:
             raise SettingsError(
                 "a database's URL is of a pooler, such as PgBouncer: set "
                 "TICKBOX_DATABASE_POOL_MODE to transaction, and TICKBOX_DATABASE_DIRECT_URL to the "

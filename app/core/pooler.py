@@ -18,7 +18,10 @@ _HEARD_SECONDS = 1
 
 
 class Mode(NamedTuple):
-    """How long a connection means the same server, and what follows from it."""
+    """How long a connection means the same server, and what follows from it.
+
+    `local` goes with the command that begins a transaction, which may take `first_seconds`.
+    """
 
     server_settings: dict[str, str]
     connect_args: dict[str, Any]
