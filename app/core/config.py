@@ -279,8 +279,9 @@ class Settings(BaseSettings):
             # Others, such as endpoint=…, are for the platform's own proxy.
             if given.get("options", "").lstrip().startswith("-"):
                 raise ValueError(
-                    "-c in the options of a URL is of a session, which a TICKBOX_DATABASE_POOL_MODE of "
-                    "transaction does not keep: set it by ALTER ROLE or ALTER DATABASE"
+                    "-c in the options of a URL is of a session, which a "
+                    "TICKBOX_DATABASE_POOL_MODE of transaction does not keep: set it by "
+                    "ALTER ROLE or ALTER DATABASE"
                 )
         for url in filter(None, direct):
             if urls.postgres(url.get_secret_value()).is_pooled:

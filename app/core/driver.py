@@ -96,7 +96,7 @@ class Pool:
     async def check_session(self) -> None:
         """Raise `SettingsError` where a pooler is between that does not keep a session, unasked.
 
-        What else may be wrong is for whoever needs the database next.
+        Raises `DatabaseBusy`, `DatabaseUnavailable`, whose cause says what else is wrong.
         """
         found = None
         try:
@@ -110,7 +110,7 @@ class Pool:
             )
         except AppError as error:
             if not isinstance(error.__cause__, Exception) or not pooler.refuses(error.__cause__):
-                return
+                raise
         if not self.keeps_session:
             raise SettingsError(
                 "the pooler does not take `options` of a database's URL: leave them out"
@@ -123,11 +123,11 @@ class Pool:
             )
 
     async def check_encoding(self) -> None:
-        """Raise `SettingsError` where text is not kept as UTF-8, which not every letter is in."""
-        try:
-            lease = await self.lease()
-        except AppError:
-            return
+        """Raise `SettingsError` where text is kept in an encoding that not every letter is in.
+
+        Raises `DatabaseBusy`, `DatabaseUnavailable`.
+        """
+        lease = await self.lease()
         driver: Any = lease.driver_connection
         # It says so to every client.
         problem = refusals.encoding(driver.get_settings().server_encoding)

@@ -1,12 +1,10 @@
-"""Through PgBouncer, where the next transaction may be on another server; in session mode not."""
+"""Through PgBouncer in transaction mode, where the next transaction may be on another server."""
 
 import asyncio
-import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -18,45 +16,20 @@ from app.cli import cli
 from app.core import migrations
 from app.core.config import Settings
 from app.core.database import Database
-from app.core.errors import DatabaseUnavailable
-from app.core.pooler import keeps_session
 from app.core.statement import Statement
 from tests import servers
 from tests.apps import running
 from tests.commands import environment as environment_of
+from tests.core.pooled import IGNORED, PID, SETTINGS, changed, needs_pgbouncer, pooled
 from tests.locks import somebody_waits
 from tests.people import Person, sign_up
-from tests.pgbouncer import BINARY, MISSING, pgbouncer
+from tests.pgbouncer import pgbouncer
 from tests.roundtrips import statements
 
-PID = Statement(select(func.pg_backend_pid()))
-SETTINGS = {
-    "jit": "off",
-    "plan_cache_mode": "force_generic_plan",
-    "statement_timeout": "2500ms",
-    "idle_in_transaction_session_timeout": "2500ms",
-    "TimeZone": "UTC",
-    "application_name": "tickbox",
-}
-IGNORED = (
-    "ignore_startup_parameters = jit,plan_cache_mode,statement_timeout,lock_timeout,"
-    "idle_in_transaction_session_timeout"
-)
 SENTENCE = (
     "tickbox: A database's URL is of a pooler, such as PgBouncer: set TICKBOX_DATABASE_POOL_MODE "
     "to transaction, and TICKBOX_DATABASE_DIRECT_URL to the database behind it.\n"
 )
-# Not everybody can install it; where all of it is to be tested, its absence is a failure.
-needs_pgbouncer = pytest.mark.skipif(BINARY is None and not os.environ.get("CI"), reason=MISSING)
-
-
-@pytest.fixture(scope="module")
-def scratch() -> Iterator[Settings]:
-    """A database of its own, reached directly."""
-    with servers.cloned_database(f"tickbox_pooler_{uuid4().hex}") as name:
-        settings = servers.settings_for(name)
-        changes = {"database_url": settings.migration_url, "database_direct_url": None}
-        yield changed(settings, **changes, database_pool_mode="session", statement_timeout=2.5)
 
 
 @pytest.fixture
@@ -64,21 +37,6 @@ async def behind(scratch: Settings) -> AsyncIterator[asyncpg.Connection]:
     connection = await servers.connect(scratch.migration_url)
     yield connection
     await connection.close()
-
-
-def changed(settings: Settings, **changes: Any) -> Settings:
-    return Settings.model_validate({**settings.model_dump(), **changes})
-
-
-def pooled(settings: Settings, url: str, **changes: Any) -> Settings:
-    """The same database by way of a pooler at this URL."""
-    return changed(
-        settings,
-        database_url=url,
-        database_direct_url=settings.migration_url,
-        database_pool_mode="transaction",
-        **changes,
-    )
 
 
 class TestTransaction:
@@ -211,67 +169,6 @@ class TestPgBouncer:
             after = await person.get("/v1/todos")
         assert (slow.status_code, slow.json()["code"]) == (503, "database_busy")
         assert after.status_code == 200
-
-
-@needs_pgbouncer
-class TestSession:
-    """By a pooler in session mode, of which the settings say nothing."""
-
-    @staticmethod
-    @asynccontextmanager
-    async def through(scratch: Settings) -> AsyncIterator[tuple[FastAPI, Person]]:
-        with pgbouncer(scratch.migration_url, servers=20, mode="session") as url:
-            settings = changed(scratch, database_url=url, database_pool_size=2)
-            async with running(settings) as app, sign_up(app) as person:
-                yield app, person
-
-    async def test_serves_under_the_same_settings_as_ever(self, scratch: Settings) -> None:
-        async with self.through(scratch) as (app, person):
-            todo = await person.make_todo()
-            async with statements(app) as sent:
-                read = await person.get(f"/v1/todos/{todo['id']}")
-            assert read.json() == todo
-            assert len(sent) == 1
-            database: Database = app.state.database
-            for name, value in SETTINGS.items():
-                ask = Statement(select(func.current_setting(name)))
-                assert await database.reader.fetch_value(ask) == value
-                async with database.unit_of_work() as session:
-                    assert await session.fetch_value(ask) == value
-
-    async def test_is_met_by_many_at_once(self, scratch: Settings) -> None:
-        with pgbouncer(scratch.migration_url, servers=20, mode="session") as url:
-            database = Database(changed(scratch, database_url=url, database_pool_size=8))
-            pids = await asyncio.gather(*(database.reader.fetch_value(PID) for _ in range(50)))
-            await database.check()
-            assert database.pools["primary"].is_behind_session_pooler
-            await database.close()
-        assert 1 < len(set(pids)) <= 8
-
-    async def test_is_not_taken_for_one_that_shares_a_server(self, scratch: Settings) -> None:
-        """Neither with one server, which is always the same, nor with more."""
-        for count in (1, 3):
-            with pgbouncer(scratch.migration_url, servers=count) as url:
-                assert not await keeps_session(url, 5)
-                database = Database(changed(scratch, database_url=url))
-                with pytest.raises(DatabaseUnavailable):
-                    await database.reader.fetch_value(PID)
-                await database.close()
-        assert await keeps_session(scratch.migration_url, 5)
-
-    async def test_leaves_no_listener_on_a_server_that_is_shared(self, scratch: Settings) -> None:
-        with pgbouncer(scratch.migration_url, servers=1) as url:
-            assert not await keeps_session(url, 5)
-            connection = await servers.connect(url)
-            assert await connection.fetch("SELECT pg_listening_channels()") == []
-            await connection.close()
-
-    async def test_that_has_no_server_to_spare_is_not_judged(self, scratch: Settings) -> None:
-        with (
-            pgbouncer(scratch.migration_url, servers=1, mode="session") as url,
-            pytest.raises(TimeoutError),
-        ):
-            await keeps_session(url, 0.5)
 
 
 @needs_pgbouncer

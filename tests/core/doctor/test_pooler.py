@@ -6,7 +6,7 @@ from sqlalchemy import make_url
 from app.core.config import Settings
 from tests import servers
 from tests.core.doctor.examined import CANARY, examined, only
-from tests.core.test_pooler import IGNORED, needs_pgbouncer
+from tests.core.pooled import IGNORED, needs_pgbouncer
 from tests.pgbouncer import pgbouncer
 
 DIRECT = {"TICKBOX_DATABASE_DIRECT_URL": "", "TICKBOX_DATABASE_POOL_MODE": "session"}
