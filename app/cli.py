@@ -119,7 +119,8 @@ def purge() -> None:
     """Delete what is kept for a while only, and say how much of each there was.
 
     Answers under an Idempotency-Key after 24 hours, refresh tokens once they have expired,
-    sessions 30 days after their last use. `tickbox serve` does so once an hour.
+    sessions 30 days after their last use, what nobody sees since an account was deleted.
+    `tickbox serve` does so once an hour.
     """
     with command.explained(), command.ended_by_signals(code=1):
         settings = command.logging(Settings())
