@@ -2,7 +2,19 @@
 
 from uuid import UUID
 
-from sqlalchemy import Integer, Text, Uuid, bindparam, cast, delete, exists, literal, select
+from sqlalchemy import (
+    Integer,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    select,
+)
 
 from app.core.changes import changes
 from app.core.database import Database
@@ -15,6 +27,8 @@ _BATCH = 1_000
 
 todos = table_of(Todo)
 
+_project_id = bindparam("project_id", type_=Uuid)
+
 
 def _erase() -> Statement:
     """Delete some that have no subtask, with what was written down of each in this project."""
@@ -24,16 +38,20 @@ def _erase() -> Statement:
     )
     leaves = (
         select(todos.c.id)
-        .where(todos.c.project_id == bindparam("project_id", type_=Uuid), ~is_parent)
+        .where(todos.c.project_id == _project_id, ~is_parent)
         .limit(bindparam("batch", type_=Integer))
     )
+    # As arrays, which are looked up in the index: joined to, all of `changes` would be read.
     gone = (
-        delete(todos).where(todos.c.id.in_(leaves)).returning(todos.c.id, todos.c.project_id)
-    ).cte("gone")
+        delete(todos)
+        .where(todos.c.id == any_(func.array(leaves.scalar_subquery())))
+        .returning(todos.c.id)
+        .cte("gone")
+    )
     unsaid = delete(changes).where(
         changes.c.resource_type == literal("todo"),
-        changes.c.resource_id == gone.c.id,
-        changes.c.project_id == gone.c.project_id,
+        changes.c.resource_id == any_(func.array(select(gone.c.id).scalar_subquery())),
+        changes.c.project_id == _project_id,
     )
     return Statement(
         select(cast(gone.c.id, Text)).add_cte(unsaid.returning(changes.c.id).cte("unsaid"))
