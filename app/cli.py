@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from app.core import command
 from app.core.config import Settings, SettingsError
+from app.core.output import open_output
 from app.core.processes import StartError
 from app.users.commands import user
 
@@ -30,7 +31,9 @@ cli.add_typer(user, name="user")
 
 def main() -> None:
     """Run the command line."""
-    cli()
+    open_output()
+    with command.explained():
+        cli()
 
 
 def _print_version(asked: bool) -> None:
