@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from app.core import command
 from app.core.config import Settings, SettingsError
+from app.core.output import open_output
 from app.core.processes import StartError
 from app.users.commands import user
 
@@ -30,7 +31,9 @@ cli.add_typer(user, name="user")
 
 def main() -> None:
     """Run the command line."""
-    cli()
+    open_output()
+    with command.explained():
+        cli()
 
 
 def _print_version(asked: bool) -> None:
@@ -119,7 +122,8 @@ def purge() -> None:
     """Delete what is kept for a while only, and say how much of each there was.
 
     Answers under an Idempotency-Key after 24 hours, refresh tokens once they have expired,
-    sessions 30 days after their last use. `tickbox serve` does so once an hour.
+    sessions 30 days after their last use, what nobody sees since an account was deleted.
+    `tickbox serve` does so once an hour.
     """
     with command.explained(), command.ended_by_signals(code=1):
         settings = command.logging(Settings())

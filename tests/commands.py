@@ -44,10 +44,10 @@ def environment(settings: Settings | None = None, **variables: str) -> dict[str,
     return clean | variables
 
 
-def run(*arguments: str, env: dict[str, str], typed: str | bytes = "") -> Run:
-    """Run `tickbox` to its end, with this as its standard input."""
+def run(*arguments: str, env: dict[str, str], typed: str | bytes = "", redirected: str = "") -> Run:
+    """Run `tickbox` to its end, with this as its standard input, or as a shell redirects it."""
     done = subprocess.run(
-        [sys.executable, "-m", "app.cli", *arguments],
+        ["sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, "-m", "app.cli", *arguments],
         env=env,
         input=typed.encode() if isinstance(typed, str) else typed,
         capture_output=True,

@@ -33,7 +33,8 @@ def settings(worker_id: str) -> Iterator[Settings]:
 
 @pytest.fixture(scope="session")
 async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-    app = create_app(settings)
+    # What is swept is what a test sweeps.
+    app = create_app(settings, sweeps=False)
     app.state.password_hasher.close()
     app.state.password_hasher = RememberingHasher(settings.password_hash_threads)
     async with app.router.lifespan_context(app):

@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from app.cli import cli
+from app.core.config import Settings
 from tests.commands import environment, run
 
 GROUP = typer.main.get_command(cli)
@@ -32,6 +33,42 @@ def test_what_is_no_command_is_said_so(arguments: tuple[str, ...]) -> None:
     done = run(*arguments, env=environment())
     assert (done.code, done.output) == (2, "")
     assert arguments[-1] in done.errors
+
+
+class TestOutput:
+    """Standard output that takes nothing is told of, and no traceback is shown."""
+
+    @pytest.fixture(params=["> /dev/full", ">&-"])
+    def lost(self, request: pytest.FixtureRequest) -> str:
+        if "full" in request.param and not Path("/dev/full").exists():
+            pytest.skip("only Linux has a device that is always full")
+        redirected: str = request.param
+        return redirected
+
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    @pytest.mark.parametrize("command", ["--help", "--version", "settings", "openapi"])
+    def test_of_commands_that_need_no_server(
+        self, command: str, lost: str, unbuffered: str
+    ) -> None:
+        done = run(command, env=environment(PYTHONUNBUFFERED=unbuffered), redirected=lost)
+        [refusal] = done.refusals
+        assert refusal.startswith("What it prints cannot be written to standard output: ")
+
+    @pytest.mark.parametrize("arguments", [("purge",), ("doctor",), ("doctor", "--json")])
+    def test_of_commands_with_servers(
+        self, settings: Settings, arguments: tuple[str, ...], lost: str
+    ) -> None:
+        [refusal] = run(*arguments, env=environment(settings), redirected=lost).refusals
+        assert refusal.startswith("What it prints cannot be written to standard output: ")
+
+    def test_whose_reader_has_gone_is_no_news(self) -> None:
+        # `head` ends after a line; the rest is more than a pipe holds.
+        done = run("openapi", env=environment(), redirected="| head -n 1")
+        assert (done.output, done.errors) == ("{\n", "")
+
+    def test_and_stderr_too_leaves_the_exit_code(self, lost: str) -> None:
+        done = run("--version", env=environment(), redirected=f"{lost} 2{lost}")
+        assert (done.code, done.output, done.errors) == (1, "", "")
 
 
 class TestOpenapi:

@@ -1,23 +1,34 @@
-"""What is kept for a while only is deleted each hour, and by `tickbox purge`."""
+"""What is kept for a while only is deleted soon, then each hour, and by `tickbox purge`."""
 
 import asyncio
+from itertools import islice
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from app import sweeps
 from app.core.clock import Now, utc_now
 from app.core.config import Settings
 from app.core.database import Database
+from app.core.statement import Statement
+from tests.apps import running
 from tests.commands import environment, run
 from tests.core.logged import logged
 from tests.people import Person
 
 
-async def test_hourly_goes_on_after_a_failure(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    swept = asyncio.Event()
+def test_first_within_minutes_then_hourly() -> None:
+    firsts = set()
+    for _ in range(20):
+        first, *later = islice(sweeps.pauses(), 4)
+        assert 60 <= first <= 300
+        assert later == [3600] * 3
+        firsts.add(first)
+    assert len(firsts) > 1
+
+
+async def test_goes_on_after_a_failure(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     times = 0
 
     async def fail(_base: Database, _settings: Settings, _now: Now) -> int:
@@ -26,21 +37,32 @@ async def test_hourly_goes_on_after_a_failure(
     async def count(_base: Database, _settings: Settings, _now: Now) -> int:
         nonlocal times
         times += 1
-        if times == 2:
-            swept.set()
         return 0
 
-    monkeypatch.setattr(sweeps, "_HOUR", 0)
     monkeypatch.setattr(sweeps, "SWEEPS", {"marbles": fail, "pebbles": count})
     database = Database(settings)
     with logged() as log:
-        task = asyncio.create_task(sweeps.sweep_hourly(database, settings, utc_now))
-        async with asyncio.timeout(10):
-            await swept.wait()
-        task.cancel()
-        assert log.entries[0]["event"] == "marbles cannot be swept: ValueError"
+        await sweeps.sweep_hourly(database, settings, utc_now, after=[0, 0])
+        assert times == 2
+        failures = ["marbles cannot be swept: ValueError"] * 2
+        assert [entry["event"] for entry in log.entries] == failures
         assert "geheim" not in log.text
     await database.close()
+
+
+async def test_the_service_sweeps(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    swept = asyncio.Event()
+
+    async def sweep(base: Database, given: Settings, _now: Now) -> int:
+        assert await base.primary.fetch_value(Statement(text("SELECT 1"))) == 1
+        assert given == settings
+        swept.set()
+        return 0
+
+    monkeypatch.setattr(sweeps, "pauses", lambda: iter([0]))
+    monkeypatch.setattr(sweeps, "SWEEPS", {"pebbles": sweep})
+    async with running(settings), asyncio.timeout(10):
+        await swept.wait()
 
 
 async def test_purge_says_how_much_of_each(
@@ -66,9 +88,22 @@ async def test_purge_says_how_much_of_each(
         utc_now().replace(year=2025),
     )
 
+    await database.execute(
+        "INSERT INTO projects (id, depth, created_by, name, is_inbox, archived, position, version, "
+        "created_at, updated_at, deleted_at) "
+        "VALUES (gen_random_uuid(), 1, $1, 'x', false, false, 'x', 1, $2, $2, $2)",
+        ada.id,
+        utc_now().replace(year=2025),
+    )
+
     done = await asyncio.to_thread(run, "purge", env=environment(settings))
 
     assert (done.code, done.errors) == (0, "")
     counts = dict(line.split(" deleted: ") for line in done.output.splitlines())
-    assert list(counts) == ["Idempotency keys", "Refresh tokens", "Sessions"]
+    assert list(counts) == [
+        "Idempotency keys",
+        "Refresh tokens",
+        "Sessions",
+        "Projects of deleted accounts",
+    ]
     assert all(int(count) >= 1 for count in counts.values())

@@ -4,9 +4,10 @@
 # What a command needs is imported when it runs, so that a wrong setting is said at once.
 
 import asyncio
+import errno
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +15,7 @@ import typer
 from pydantic import ValidationError
 
 from app.core.config import Settings, SettingsError
+from app.core.output import Unprinted
 from app.core.processes import StartError
 
 if TYPE_CHECKING:
@@ -128,12 +130,19 @@ def explained() -> Iterator[None]:
         problems = [str(error)]
     except Refusal as error:
         problems = error.problems
+    except Unprinted as error:
+        if error.errno == errno.EPIPE:
+            # Who read has seen enough: typer ends without a word, as others do.
+            raise
+        problems = [f"what it prints cannot be written to standard output: {error.strerror}"]
     else:
         return
-    for problem in problems:
-        sentence = problem[:1].upper() + problem[1:].removesuffix(".")
-        typer.echo(f"tickbox: {sentence}.", err=True)
-    raise typer.Exit(1)
+    with suppress(OSError):  # there may be no stderr either
+        for problem in problems:
+            sentence = problem[:1].upper() + problem[1:].removesuffix(".")
+            typer.echo(f"tickbox: {sentence}.", err=True)
+    # Not typer's own: there may be nothing of typer's around.
+    raise SystemExit(1)
 
 
 def sentences(error: ValidationError, name: Callable[[str], str] = variable) -> Iterator[str]:

@@ -88,6 +88,12 @@ KEEP = Statement(
     .values(**_columns("status", "headers", "body", "project_ids"))
     .returning(keys.c.user_id)
 )
+# Also the key of the request that asks for it, which then has no answer to keep.
+FORGET = Statement(
+    delete(keys)
+    .where(keys.c.user_id == bindparam("user_id", type_=Uuid))
+    .returning(cast(keys.c.user_id, Text))
+)
 _oldest = select(keys.c.user_id, keys.c.key).where(keys.c.created_at < _expired_at)
 _SWEEP = Statement(
     delete(keys)

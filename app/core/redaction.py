@@ -7,7 +7,7 @@ with its password. What other libraries say is kept up to the first thing that t
 
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
@@ -16,27 +16,54 @@ from uuid import UUID
 
 HIDDEN = "***"
 
+Replacement = str | Callable[[re.Match[str]], str]
+
 # A line longer than this is of use to nobody, and the patterns below take their time.
 _MAX_CHARACTERS = 8192
 _MAX_FRAMES = 50
 _MAX_ERRORS = 10
 
-_NAME = (
-    r"[\w-]*(?:password|passwd|secret|token|authorization|cookie|credentials?|"
-    r"(?:api|secret|private|signing|idempotency)[-_]?keys?)"
-)
-_IS_SECRET = re.compile(_NAME, re.IGNORECASE)
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END|\Z)", re.DOTALL), HIDDEN),
+
+def _without_user(url: re.Match[str]) -> str:
     # Up to the last @, since a password may have one that was not escaped.
-    (re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://)\S*@", re.IGNORECASE), rf"\1{HIDDEN}@"),
-    (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{16,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
-    (re.compile(r"\beyJ[\w-]+\.[\w.-]+"), HIDDEN),  # a JWT
-    (re.compile(r"\btb[a-z]_[\w-]{16,}"), HIDDEN),  # an opaque token of ours
+    user, at, rest = url[2].rpartition("@")
+    return f"{url[1]}{HIDDEN}@{rest}" if at else f"{url[1]}{user}{rest}"
+
+
+# All of these take linear time, whatever comes: what one has read it does not read again from a
+# later beginning, and what may be repeated it does not give back (`++`).
+_KIND = (
+    r"(?:authorization|cookie|password|passwd|passphrase|secret|token|credential|"
+    r"(?:api|secret|private|signing|idempotency)[-_]?key)(?:[-_]?hash(?:es)?|s)?"
+)
+# `.name`, `x-name`, `b'name'`: whatever is before it.
+_IS_SECRET = re.compile(rf"{_KIND}\W*+\Z", re.IGNORECASE)
+# Up to the quotation mark that ends it, or to the end where the text was cut; also one in a string
+# within a string, which ends by as many backslashes.
+_STRING = (
+    r"b?(?:\"(?:[^\"\\]|\\.?)*+(?:\"|\Z)|'(?:[^'\\]|\\.?)*+(?:'|\Z)|"
+    r"(?P<escape>\\++)(?P<mark>[\"']).*?(?:(?<!\\)(?P=escape)(?P=mark)|\Z))"
+)
+_FLAGS = re.IGNORECASE | re.DOTALL
+_PATTERNS: tuple[tuple[re.Pattern[str], Replacement], ...] = (
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END|\Z)", re.DOTALL), HIDDEN),
+    (re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://)(\S*+)", re.IGNORECASE), _without_user),
+    # Headers as they are sent: credentials are of several words.
+    (
+        re.compile(r"(authorization|cookie)s?\s*+[:=](?!\s*+b?\\*+[\"'])[^\r\n]*+", _FLAGS),
+        rf"\1={HIDDEN}",
+    ),
+    (re.compile(r"\b(bearer|basic|digest)\s++[\w.~+/=-]{16,}+", re.IGNORECASE), rf"\1 {HIDDEN}"),
+    (re.compile(r"\beyJ[\w.-]{10,}+"), HIDDEN),  # a JWT
+    (re.compile(r"\btb[a-z]_[\w-]{16,}+"), HIDDEN),  # an opaque token of ours
+    (re.compile(r"\bwhsec_[\w+/=-]++"), HIDDEN),  # a webhook's secret
+    (re.compile(r"\$argon2\w*+\$[\w$=,+/.-]++"), HIDDEN),  # a password's hash
     (
         re.compile(
-            rf"\b({_NAME})[\"']?\s*[:=]\s*(?:b?\"[^\"]*\"|b?'[^']*'|[^\s\"',;&)}}\]]+)",
-            re.IGNORECASE,
+            # `name=value`, `"name": "value"`, and a pair: `('name', 'value')`.
+            rf"({_KIND})\\*+(?:[\"']?\s*+[:=]|[\"']\s*+,(?=\s*+b?\\*+[\"']))\s*+"
+            rf"(?:{_STRING}|\[[^\]]*+\]?|\([^)]*+\)?|\{{[^}}]*+\}}?|[^\s\"',;&)}}\]]++)",
+            _FLAGS,
         ),
         rf"\1={HIDDEN}",
     ),
@@ -57,7 +84,7 @@ def redact(text: str) -> str:
 
 def safe(value: Any, name: str = "") -> Any:  # noqa: PLR0911
     """The value as JSON may have it, without secrets; of what is unknown here the type's name."""
-    if _IS_SECRET.fullmatch(name):
+    if _IS_SECRET.search(name):
         return HIDDEN
     if isinstance(value, str):
         return redact(value)
@@ -66,9 +93,11 @@ def safe(value: Any, name: str = "") -> Any:  # noqa: PLR0911
     if isinstance(value, UUID | datetime):
         return str(value)
     if isinstance(value, Mapping):
-        return {str(key): safe(part, str(key)) for key, part in value.items()}
+        return {redact(str(key)): safe(part, str(key)) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [safe(part) for part in value]
+        # A pair may be a header's name and its value.
+        names = ["", str(value[0])] if len(value) == 2 else [""] * len(value)
+        return [safe(part, name) for part, name in zip(value, names, strict=True)]
     return f"<{type(value).__name__}>"
 
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from app.core import command
 from app.core.config import Settings
+from app.core.output import Unprinted
 
 if TYPE_CHECKING:
     from app.core.database import Database
@@ -64,7 +65,13 @@ def create(
             stored = command.worked(
                 complete, lambda database: _sign_up(database, complete, account)
             )
-            typer.echo(stored.id)
+            try:
+                typer.echo(stored.id)
+            except Unprinted as error:
+                raise command.Refusal(
+                    f"the account was created, with the id {stored.id}, which cannot be written to "
+                    f"standard output: {error.strerror}"
+                ) from None
 
 
 async def _sign_up(database: "Database", settings: Settings, data: "UserCreate") -> "Stored":
@@ -107,7 +114,8 @@ def _checked(given: dict[str, str]) -> "UserCreate":
 
 
 def _asked() -> str:
-    if not sys.stdin.isatty():
+    # None, if it is closed.
+    if sys.stdin is None or not sys.stdin.isatty():
         raise command.Refusal(
             "there is no terminal to ask for the password on: pipe it in, with --password-stdin"
         )
@@ -124,13 +132,18 @@ def _asked() -> str:
 
 def _piped() -> str:
     """The password without the line break that most programs end it with."""
+    if sys.stdin is None:
+        raise command.Refusal("standard input is closed: pipe the password in")
     if sys.stdin.isatty():
         raise command.Refusal(
             "--password-stdin would show what is typed: leave it out to be asked for the password"
         )
-    read = sys.stdin.buffer.read(_MAX_BYTES)
     try:
-        text = read.decode()
+        text = sys.stdin.buffer.read(_MAX_BYTES).decode()
+    except OSError as error:
+        raise command.Refusal(
+            f"the password cannot be read from standard input: {error.strerror}"
+        ) from None
     except UnicodeDecodeError:
         raise command.Refusal("the password is not in UTF-8") from None
     return text.removesuffix("\n").removesuffix("\r")

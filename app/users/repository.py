@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.sql import ColumnElement
 
+from app.core import idempotency_keys
 from app.core.errors import NotFound, VersionConflict
 from app.core.preconditions import Versions
 from app.core.repository import Repository
@@ -202,3 +203,7 @@ class UserRepository(Repository):
     async def erase(self, user_id: UUID, password_hash: str, now: datetime) -> bool:
         """Whether this was still the account's hash, and so nothing says now who it was."""
         return await self._one(_ERASE, id=user_id, password_hash=password_hash, now=now) is not None
+
+    async def forget_answers(self, user_id: UUID) -> None:
+        """Delete what is kept under the account's `Idempotency-Key`s: it says who it was."""
+        await self._all(idempotency_keys.FORGET, user_id=user_id)

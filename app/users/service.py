@@ -126,13 +126,16 @@ class AccountService:
     async def delete(self, principal: Principal, data: AccountDeletion) -> None:
         """The account's end. Raises `PasswordIncorrect`, `RateLimited`.
 
-        Its row stays, for what refers to it, but says nothing of whose it was.
+        Its row stays, for what refers to it, but says nothing of whose it was. What nobody sees any
+        more is erased by the next sweep.
         """
         proved = await self._prove(principal, data.password, "/password")
         if not await self._repository.erase(
             proved.user_id, proved.password_hash, self._context.now()
         ):
             raise PasswordIncorrect("/password")
+        # Not before: a change of the account that was under way has left its answer by now.
+        await self._repository.forget_answers(proved.user_id)
         await self._projects_of(principal).leave_all()
         await self._sessions.end_all(proved.user_id)
 

@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 import pytest
+import structlog
 import uvicorn
 from fastapi import FastAPI, Request
 from httpx import AsyncClient
@@ -168,6 +169,45 @@ class TestRedis:
             await redis.close()
             assert_safe(log)
         server.close()
+
+
+class TestOwnLines:
+    """What this code says, should it ever say what it must not."""
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "Authorization: Basic geheim==",
+            '{"password": "abc\\"geheim"}',
+            '{"password": "geheim',
+            "[('authorization', 'geheim')]",
+            "Cookie: a=b; session=geheim",
+            "$argon2id$v=19$m=19456,t=2,p=1$geheim$geheim",
+            "whsec_geheim",
+        ],
+    )
+    def test_lose_what_is_secret_in_a_text(self, said: str) -> None:
+        with logged("debug") as log:
+            logging.getLogger("app.canary").warning("this came: %s", said)
+            structlog.get_logger("app.canary").warning("this came", what=said, also=[said])
+            assert_safe(log)
+            assert len(log.entries) == 2
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("password_hash", "geheim"),
+            ("passwords", ["geheim"]),
+            ("request", {"headers": [("authorization", "geheim"), ("a", "b")]}),
+            ("request", {b"cookie": "geheim"}),
+            ("body", {"new_password": {"geheim": "geheim"}}),
+        ],
+    )
+    def test_lose_what_a_name_says_is_secret(self, name: str, value: Any) -> None:
+        with logged("debug") as log:
+            structlog.get_logger("app.canary").warning("this came", **{name: value})
+            assert_safe(log)
+            assert name in log.entries[0]
 
 
 class TestServer:
