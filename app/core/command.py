@@ -4,10 +4,11 @@
 # What a command needs is imported when it runs, so that a wrong setting is said at once.
 
 import asyncio
+import re
 import signal
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from app.core.database import Database
 
 _T = TypeVar("_T")
+_VARIABLE = re.compile("TICKBOX_[A-Z_]+")
 
 
 class Refusal(Exception):
@@ -117,8 +119,11 @@ def ended_by_signals(*, code: int) -> Iterator[None]:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """What stops a command is one sentence each on stderr, and exit code 1."""
+def explained(options: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """What stops a command is one sentence each on stderr, and exit code 1.
+
+    Variables for which there are `options` are called by those.
+    """
     problems: Iterable[str]
     try:
         yield
@@ -131,7 +136,8 @@ def explained() -> Iterator[None]:
     else:
         return
     for problem in problems:
-        sentence = problem[:1].upper() + problem[1:].removesuffix(".")
+        named = _VARIABLE.sub(lambda found: options.get(found[0], found[0]), problem)
+        sentence = named[:1].upper() + named[1:].removesuffix(".")
         typer.echo(f"tickbox: {sentence}.", err=True)
     raise typer.Exit(1)
 
