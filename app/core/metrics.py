@@ -34,6 +34,7 @@ from app.core.database import Database
 from app.core.errors import AppError
 from app.core.ratelimit import Limit
 from app.core.redis import Redis
+from app.core.refusals import REASONS
 
 # Seconds; a cached read takes 1 ms, a request is cut after some 10 s.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -45,13 +46,17 @@ Key = tuple[str | None, str, int | None]
 
 
 class RequestCounts:
-    """Requests: how many run, how those ended that did, and what the cache said to reads."""
+    """Requests: how many run, how those ended that did, and what the cache said to reads.
+
+    `refused` counts the connections that ended before there was one, by reason.
+    """
 
     def __init__(self) -> None:
         self.in_flight = 0
         # For each how many took as long as the bucket says, and last the seconds of all.
         self.series: dict[Key, list[float]] = {}
         self.cache: Counter[bytes] = Counter()
+        self.refused: Counter[str] = Counter()
 
     def see(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Count what an answer's headers say of the cache."""
@@ -182,6 +187,12 @@ class Metrics(Collector):
             "tickbox_http_requests_in_flight",
             "Requests that are being answered.",
             {(): self.requests.in_flight},
+        )
+        yield _counter(
+            "tickbox_connections_refused",
+            "Connections that ended before there was a request, by reason.",
+            {(reason,): self.requests.refused[reason] for reason in REASONS.values()},
+            ("reason",),
         )
 
     def _of_stores(self) -> Iterator[Metric]:
