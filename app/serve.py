@@ -1,8 +1,8 @@
 """What `tickbox serve` does: all of it in one process, or by workers."""
 
 import socket
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from app.core import gathering, serving, tls, workers
 from app.core.config import Settings
 from app.core.metrics import Metrics
+from app.core.processes import StartError
 from app.core.shares import Shares
 from app.core.task import Task
 
@@ -41,18 +42,30 @@ def _alone(settings: Settings, prepared: Prepared) -> None:
 
 
 def _by_workers(settings: Settings, prepared: Prepared) -> None:
-    with (
-        TemporaryDirectory(prefix="tickbox-", ignore_cleanup_errors=True) as folder,
-        serving.bind(settings) as listener,
-    ):
+    with _folder() as folder, serving.bind(settings) as listener:
         task = Task(
-            settings, listener.fileno(), Path(folder), serves_metrics=_is_scraped_beside(settings)
+            settings, listener.fileno(), folder, serves_metrics=_is_scraped_beside(settings)
         )
         with (
             serving.serve_metrics(settings, gathering.Gathered(task.sockets).registry),
             prepared(settings) as complete,
         ):
             workers.serve(replace(task, settings=complete), listener)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """What workers share, for the length of the block. Raises `StartError`."""
+    try:
+        folder = TemporaryDirectory(prefix="tickbox-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise StartError(
+            f"Workers share a temporary folder, and none can be made ({error.strerror}): give "
+            "Tickbox a /tmp that it may write to (`--tmpfs /tmp` in a container), name such a "
+            "folder by TMPDIR, or set TICKBOX_WORKERS to 1."
+        ) from None
+    with folder as name:
+        yield Path(name)
 
 
 def run_worker(task: Task) -> None:

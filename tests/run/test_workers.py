@@ -3,10 +3,11 @@
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from http.client import HTTPConnection
 from pathlib import Path
 from uuid import uuid4
@@ -16,6 +17,9 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app import serve
+from app.core.config import Settings
+from app.core.processes import StartError
 from app.core.workers import COMMAND
 from tests.people import PASSWORD
 from tests.run.conftest import Start
@@ -260,6 +264,14 @@ def test_more_connections_than_there_are_is_refused(start: Start, folder: Path) 
         start(folder / "unused", TICKBOX_WORKERS="7"), "TICKBOX_DATABASE_POOL_SIZE to 27 or less"
     )
     assert not (folder / "unused").exists()
+
+
+def test_without_a_temporary_folder_it_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(StartError, match=r"No such file or directory.*set TICKBOX_WORKERS to 1\.$"):
+        serve.run(settings.model_copy(update={"workers": 2, "port": 0}), nullcontext)
 
 
 def test_a_worker_whose_parent_died_first_says_nothing() -> None:
