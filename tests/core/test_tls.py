@@ -21,6 +21,12 @@ def authority() -> Authority:
     return Authority()
 
 
+@pytest.fixture(autouse=True)
+def warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """Only that, also after a test that has run a command in this process."""
+    caplog.set_level(logging.WARNING, "app")
+
+
 @pytest.fixture
 def files(authority: Authority, tmp_path: Path) -> Files:
     return authority.issue(tmp_path)
