@@ -182,17 +182,20 @@ class _Server(uvicorn.Server):
         for acceptor in self._acceptors:
             await acceptor.stop(LAST_HANDSHAKE_SECONDS)
         last = [connection for listener in listeners for connection in _waiting(listener)]
-        for server in self.servers:
-            server.close()
-        taking = (self._take(connection, LAST_HANDSHAKE_SECONDS) for connection in last)
-        await asyncio.gather(*taking)
+        # At once, with nothing awaited between: what the kernel accepts until then is reset, where
+        # nobody else listens.
+        for ended in self.servers if self._shares is None else listeners:
+            ended.close()
+        rest = [self._take(connection, LAST_HANDSHAKE_SECONDS) for connection in last]
         if self._shares is not None and not self.force_exit:
-            for listener in listeners:
-                listener.close()
-            await self._shares.leave()
+            rest.append(self._shares.leave())
+        await asyncio.gather(*rest)
 
     async def _listen(self, listener: socket.socket) -> None:
         seconds = self._settings.request_timeout
+        # Here it fails where another program was first; uvloop would close the socket as well,
+        # which is not its own then.
+        listener.listen(self.config.backlog)
         if self._shares is None:
             server = await asyncio.get_running_loop().create_server(
                 self._make_protocol,
@@ -204,7 +207,7 @@ class _Server(uvicorn.Server):
         else:
             take = partial(self._take, seconds=seconds)
             acceptor = Acceptor(listener, take, self.server_state.connections, self._shares)
-            acceptor.start(self.config.backlog)
+            acceptor.start()
             self._acceptors.append(acceptor)
 
     async def _take(self, connection: socket.socket, seconds: float) -> None:

@@ -85,10 +85,8 @@ class Acceptor:
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
-    def start(self, backlog: int) -> None:
-        """Listen. Raises `OSError`."""
+    def start(self) -> None:
         self._listener.setblocking(False)
-        self._listener.listen(backlog)
         self._loop.add_reader(self._listener, self._look)
 
     async def stop(self, patience: float) -> None:
