@@ -16,6 +16,7 @@ from app.core.processes import spawn, starts
 
 # Debian's is where only root looks.
 BINARY = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+MISSING = "PgBouncer is not installed: `make pgbouncer` does that, or says how"
 # Fewer than an app's pool has connections, so that the servers change hands.
 SERVERS = 4
 _CONFIG = """
@@ -41,7 +42,7 @@ def pgbouncer(url: str, *, servers: int = SERVERS, more: str = "") -> Iterator[s
 
     It asks nobody for a password. `more` are lines of its configuration.
     """
-    assert BINARY is not None
+    assert BINARY is not None, MISSING
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tickbox-pooler-")))
         port = _free_port()

@@ -39,6 +39,8 @@ _UNLIMITED = dict.fromkeys(
     ),
     10_000_000,
 )
+# Patient, since others may use the machine too; a test of the patience sets its own.
+_POOL = {"database_pool_size": 10, "database_pool_timeout": 10}
 _DATABASE_URL = "TICKBOX_TEST_DATABASE_URL"
 _REDIS_URL = "TICKBOX_TEST_REDIS_URL"
 _KEYS = {
@@ -57,29 +59,29 @@ def start() -> ExitStack:
     """Start what the tests need, and leave word of it in the environment; closing stops it."""
     if (_DATABASE_URL in os.environ) != (_REDIS_URL in os.environ):
         raise pytest.UsageError(f"{_DATABASE_URL} and {_REDIS_URL} are set together.")
-    stack = ExitStack()
     for name in [name for name in os.environ if name.startswith("TICKBOX_")]:
         if name not in _GIVEN:
             del os.environ[name]
     os.environ.setdefault(_KEYS["secret_key"], new_secret_key())
     os.environ.setdefault(_KEYS["signing_keys"], new_signing_key())
-    if _DATABASE_URL not in os.environ:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tickbox-test-"))
-        settings = stack.enter_context(embedded(Settings(data_dir=Path(folder)), durable=False))
-        assert settings.redis_url is not None
-        os.environ[_DATABASE_URL] = settings.migration_url
-        os.environ[_REDIS_URL] = settings.redis_url.get_secret_value()
-    url = os.environ[_DATABASE_URL]
-    # Others may run these tests on the same server.
-    template = f"tickbox_template_{uuid4().hex}"
-    os.environ[_TEMPLATE] = template
-    asyncio.run(make_database(url, template, template="template0"))
-    stack.callback(drop_database, template)
-    migrations.upgrade(sibling(url, template))
-    os.environ[_IS_SUPERUSER] = asyncio.run(_superuser(url))
-    if os.environ.get(_WANTS_PGBOUNCER):
-        os.environ[_POOLED_URL] = stack.enter_context(pgbouncer(url))
-    return stack
+    with ExitStack() as stack:
+        if _DATABASE_URL not in os.environ:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tickbox-test-"))
+            settings = stack.enter_context(embedded(Settings(data_dir=Path(folder)), durable=False))
+            assert settings.redis_url is not None
+            os.environ[_DATABASE_URL] = settings.migration_url
+            os.environ[_REDIS_URL] = settings.redis_url.get_secret_value()
+        url = os.environ[_DATABASE_URL]
+        # Others may run these tests on the same server.
+        template = f"tickbox_template_{uuid4().hex}"
+        os.environ[_TEMPLATE] = template
+        asyncio.run(make_database(url, template, template="template0"))
+        stack.callback(drop_database, template)
+        migrations.upgrade(sibling(url, template))
+        os.environ[_IS_SUPERUSER] = asyncio.run(_superuser(url))
+        if os.environ.get(_WANTS_PGBOUNCER):
+            os.environ[_POOLED_URL] = stack.enter_context(pgbouncer(url))
+        return stack.pop_all()
 
 
 def settings_for(database: str, redis_database: int = 0) -> Settings:
@@ -91,7 +93,7 @@ def settings_for(database: str, redis_database: int = 0) -> Settings:
         values["database_direct_url"] = values["database_url"]
         values["database_url"] = sibling(os.environ[_POOLED_URL], database)
         values["database_pool_mode"] = "transaction"
-    return Settings.model_validate({**values, "database_pool_size": 10, **_UNLIMITED})
+    return Settings.model_validate({**values, **_POOL, **_UNLIMITED})
 
 
 def _numbered(url: str, number: int) -> str:

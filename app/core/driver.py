@@ -31,7 +31,10 @@ def make_engine(
 
 
 class _Mode(NamedTuple):
-    """How long a connection means the same server, and what follows from it."""
+    """How long a connection means the same server, and what follows from it.
+
+    `local` goes with the command that begins a transaction, which may take `first_seconds`.
+    """
 
     server_settings: dict[str, str]
     connect_args: dict[str, Any]
@@ -151,10 +154,13 @@ class Pool:
         What else may be wrong is for whoever needs the database next.
         """
         wanted = self._mode.server_settings.get("plan_cache_mode")
-        if wanted is None:
-            return
+        found = None
         try:
             lease = await self.lease()
+            if not self.keeps_session:
+                # That it let us in is all that can be asked outside of a transaction.
+                lease.close()
+                return
             [[found]] = await run(
                 lease, "SELECT current_setting('plan_cache_mode')", [], release=True
             )
@@ -163,7 +169,10 @@ class Pool:
             is_refused = isinstance(reason, asyncpg.ProtocolViolationError)
             if not is_refused or "startup parameter" not in str(reason):
                 return
-            found = None
+        if not self.keeps_session:
+            raise SettingsError(
+                "the pooler does not take `options` of a database's URL: leave them out"
+            )
         if found != wanted:
             raise SettingsError(
                 "a database's URL is of a pooler, such as PgBouncer: set "
