@@ -254,6 +254,8 @@ class Settings(BaseSettings):
             raise ValueError("TICKBOX_DATABASE_DIRECT_URL is set, and TICKBOX_DATABASE_URL is not")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("TICKBOX_TLS_CERT and TICKBOX_TLS_KEY are set together")
+        if self.metrics_port == self.port:
+            raise ValueError("TICKBOX_METRICS_PORT is TICKBOX_PORT: set it to another port")
         if not self.is_embedded:
             for name in ("secret_key", "signing_keys"):
                 if getattr(self, name) is None:

@@ -254,6 +254,34 @@ class TestRenewal:
         assert shown(certificate, client) == on_disk(files)
         assert [record.levelno for record in caplog.records] == []
 
+    @pytest.mark.parametrize("what", ["certificate", "key"])
+    def test_that_is_no_good_is_not_what_a_successor_begins_with(
+        self,
+        authority: Authority,
+        files: Files,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+        what: str,
+    ) -> None:
+        """It is handed what the one before it had."""
+        client = authority.client_context()
+        pair, first = Certificate(files.certificate, files.key).pair, on_disk(files)
+        assert b"PRIVATE KEY" not in repr(pair).encode()
+        getattr(files, what).write_bytes(b"half")
+        with pytest.raises(SettingsError):
+            Certificate(files.certificate, files.key)
+        successor = Certificate(files.certificate, files.key, pair)
+        assert (shown(successor, client), successor.pair) == (first, pair)
+        [record] = caplog.records
+        assert "stays, the new one is not taken: TICKBOX_TLS_" in record.getMessage()
+
+        authority.issue(tmp_path)
+        successor.refresh()
+        successor.refresh()
+        assert shown(successor, client) == on_disk(files) != first
+        assert successor.pair.certificate == files.certificate.read_bytes()
+        assert successor.pair.key == files.key.read_bytes()
+
     def test_with_one_that_has_ended_is_warned_of(
         self,
         authority: Authority,

@@ -183,12 +183,9 @@ def run(
     *,
     user: str | None = None,
     shared: Sequence[Path] = (),
-    has_tmp: bool = True,
 ) -> tuple[int, str]:
     """Run it to its end: its exit code, and all that it said."""
-    with running(
-        image, command, folder, variables, user=user, shared=shared, has_tmp=has_tmp
-    ) as container:
+    with running(image, command, folder, variables, user=user, shared=shared) as container:
         return container.wait(), container.log()
 
 

@@ -109,6 +109,10 @@ def test_ended_while_it_starts_leaves_nothing(start: Start, folder: Path) -> Non
         ("TICKBOX_SECRET_KEY is weak", NO_SERVERS | {"TICKBOX_SECRET_KEY": PASSWORD * 3}),
         ("are set together", {"TICKBOX_DATABASE_URL": NO_SERVERS["TICKBOX_DATABASE_URL"]}),
         ("TICKBOX_PORT: ", {"TICKBOX_PORT": PASSWORD}),
+        (
+            "TICKBOX_METRICS_PORT is TICKBOX_PORT",
+            {"TICKBOX_PORT": "18777", "TICKBOX_METRICS_PORT": "18777"},
+        ),
         ("TICKBOX_HOST is no address", {"TICKBOX_HOST": "no such host"}),
         ("is not a folder", {"TICKBOX_DATA_DIR": f"{__file__}/data"}),
         ("TICKBOX_TLS_KEY are set together", {"TICKBOX_TLS_CERT": __file__}),

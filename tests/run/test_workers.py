@@ -3,11 +3,11 @@
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from uuid import uuid4
@@ -17,15 +17,13 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app import serve
-from app.core.config import Settings
-from app.core.processes import StartError
 from app.core.workers import COMMAND
 from tests.people import PASSWORD
 from tests.run.conftest import Start
 from tests.run.processes import Tickbox, assert_refused, still_there
 
 SECONDS = 30
+SCRAPES = 50
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -126,6 +124,12 @@ def test_one_that_is_stuck_is_left_out(two: tuple[Tickbox, str]) -> None:
     assert are_both_up(f"{address}/metrics")
 
 
+def test_many_scrapes_at_once_all_tell_of_both(two: tuple[Tickbox, str]) -> None:
+    _, address = two
+    with ThreadPoolExecutor(SCRAPES) as pool:
+        assert all(pool.map(are_both_up, [f"{address}/metrics"] * SCRAPES))
+
+
 @pytest.mark.parametrize("how", ["session", "password", "account"])
 def test_what_ended_in_one_is_refused_by_the_other(two: tuple[Tickbox, str], how: str) -> None:
     run, address = two
@@ -220,6 +224,7 @@ def test_a_parent_that_is_killed_leaves_nothing_in_the_way(start: Start, folder:
     port = str(httpx.URL(run.wait_until_ready()).port)
     workers = run.workers()
     assert len(workers) == 2
+    assert list(temporary.iterdir()) == []  # nothing that a sweep of it could take from them
     run.process.kill()
     run.process.wait()
     until(lambda: still_there(workers) == [])
@@ -264,14 +269,6 @@ def test_more_connections_than_there_are_is_refused(start: Start, folder: Path) 
         start(folder / "unused", TICKBOX_WORKERS="7"), "TICKBOX_DATABASE_POOL_SIZE to 27 or less"
     )
     assert not (folder / "unused").exists()
-
-
-def test_without_a_temporary_folder_it_says_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
-    with pytest.raises(StartError, match=r"No such file or directory.*set TICKBOX_WORKERS to 1\.$"):
-        serve.run(settings.model_copy(update={"workers": 2, "port": 0}), nullcontext)
 
 
 def test_a_worker_whose_parent_died_first_says_nothing() -> None:
