@@ -59,7 +59,7 @@ class _Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         app: Any = self.config.app
-        self._last_answers: LastAnswers = app.state.last_answers
+        self._last: LastAnswers = app.state.last_answers
         # It counts from when it is accepted: a shutdown waits for its handshake. If that fails,
         # nobody tells.
         self.connections.add(self)
@@ -248,7 +248,7 @@ class _Connection(HttpToolsProtocol):
             and (current is None or current is cycle or current.response_complete)
         )
         if cycle is None or queued:
-            self._last_answers.count(error)
+            self._last.count(error)
         else:
             # The app waits for what will not come, and nothing that it sends is sent.
             cycle.scope["state"] |= {"disconnected": True, "refused": error.status}
@@ -262,9 +262,7 @@ class _Connection(HttpToolsProtocol):
         scope: Any = {"scheme": self.scheme, "headers": self.headers if self._arriving else []}
         if self._unfinished is not None:
             scope = self._unfinished.scope
-        self.transport.write(
-            self._last_answers.answer(error, scope, self.server_state.default_headers)
-        )
+        self.transport.write(self._last.answer(error, scope, self.server_state.default_headers))
         if self._arriving:
             self.headers.clear()  # not to be kept for as long as the client sends on
         if isinstance(error, HeadTooLarge):
