@@ -1,8 +1,12 @@
 # Tickbox's image: what serves, and nothing that builds. `docker build -t tickbox .`
 #
-# The base needs Python 3.11 or later with venv, and nothing else: Debian's own works too.
-# 3.13.15, pinned by its digest, so that a build today and one in a month start from the same.
-ARG BASE_IMAGE=python:3.13.15-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285
+# The base needs Python 3.11 or later with venv, and nothing else: Debian's own works too
+# (`--build-arg BASE_IMAGE=…`).
+ARG BASE_IMAGE=pinned
+
+# By its digest, so that a build today and one in a month start from the same. It has a stage of its
+# own since Dependabot reads FROM, not ARG; with another base nobody asks for it.
+FROM python:3.13.15-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285 AS pinned
 
 # What Tickbox needs, in a layer that only requirements/app.txt and the base can change. A mirror
 # of PyPI and its CA are secrets of the build (`--secret id=pip_conf,src=pip.conf`, `id=pip_ca`;
@@ -36,12 +40,14 @@ RUN /opt/tickbox/bin/python -m compileall -q --invalidation-mode unchecked-hash 
 
 FROM ${BASE_IMAGE}
 # A user who owns nothing here, with an id that a host's own users do not have. pip came with the
-# base, and would be the only thing in here that installs something.
+# base, and ensurepip would make another one of the wheels that it holds: nothing is left here that
+# installs Python's packages. Debian's own apt and dpkg stay, which only root can use.
 RUN groupadd --gid 10001 tickbox \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent \
         --shell /usr/sbin/nologin tickbox \
     && rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/site-packages/pip \
-        /usr/local/lib/python3.*/site-packages/pip-*.dist-info
+        /usr/local/lib/python3.*/site-packages/pip-*.dist-info \
+        /usr/local/lib/python3.*/ensurepip /usr/lib/python3.*/ensurepip /usr/share/python-wheels
 COPY --from=dependencies /opt/tickbox /opt/tickbox
 COPY --from=build /srv/tickbox /srv/tickbox
 

@@ -75,16 +75,22 @@ def serve(
 
     An option wins over the setting that it names.
     """
-    options = {
-        "host": host,
-        "port": port,
-        "workers": workers,
-        "tls_cert": tls_cert,
-        "tls_key": tls_key,
-        "proxies": ",".join(proxy) if proxy else None,
+    options: dict[str, tuple[str, Any]] = {
+        "host": ("--host", host),
+        "port": ("--port", port),
+        "workers": ("--workers", workers),
+        "tls_cert": ("--tls-cert", tls_cert),
+        "tls_key": ("--tls-key", tls_key),
+        "proxies": ("--proxy", ",".join(proxy) if proxy else None),
     }
-    with command.explained(), command.ended_by_signals(code=0):
-        given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, (_, value) in options.items() if value is not None}
+    # What is wrong is called by where it was said; what was said nowhere, as the others were.
+    called = {
+        command.variable(name): option
+        for name, (option, _) in options.items()
+        if name in given or (given and not os.environ.get(command.variable(name)))
+    }
+    with command.explained(called), command.ended_by_signals(code=0):
         settings = command.logging(Settings.model_validate(given))
         from app.serve import run
 

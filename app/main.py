@@ -17,8 +17,10 @@ from app.core.clock import Now, utc_now
 from app.core.config import Settings
 from app.core.cors import Cors, PreflightMiddleware
 from app.core.database import Database
+from app.core.envelope import Envelope
 from app.core.health import Lifecycle
 from app.core.idempotency import Idempotency
+from app.core.last_answers import LastAnswers
 from app.core.metrics import Metrics, Scraped
 from app.core.metrics import install as install_metrics
 from app.core.middleware import RequestMiddleware
@@ -119,13 +121,15 @@ def create_app(
     handlers.install(app)
     # The one that is added last is the first to see a request.
     cors = Cors(settings.cors_origins) if settings.cors_origins else None
+    envelope = Envelope(cors)
+    state.last_answers = LastAnswers(envelope, state.metrics.requests.refused)
     if cors is not None:
         app.add_middleware(PreflightMiddleware, cors=cors)
     app.add_middleware(
         RequestMiddleware,
         max_body_bytes=settings.max_body_bytes,
         counts=state.metrics.requests,
-        cors=cors,
+        envelope=envelope,
     )
     if settings.proxies:
         app.add_middleware(ProxyMiddleware, trusted=settings.proxies)

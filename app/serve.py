@@ -3,14 +3,11 @@
 import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from app.core import gathering, serving, tls, workers
+from app.core import gathering, serving, shares, tls, workers
 from app.core.config import Settings
 from app.core.metrics import Metrics
-from app.core.shares import Shares
+from app.core.shares import Counts, Shares
 from app.core.task import Task
 
 # Has the servers running, migrated, for the length of a block; gives the settings, completed.
@@ -42,17 +39,20 @@ def _alone(settings: Settings, prepared: Prepared) -> None:
 
 def _by_workers(settings: Settings, prepared: Prepared) -> None:
     with (
-        TemporaryDirectory(prefix="tickbox-", ignore_cleanup_errors=True) as folder,
         serving.bind(settings) as listener,
+        shares.made(settings.workers) as counts,
+        gathering.lines(settings.workers) as lines,
+        serving.serve_metrics(settings, gathering.Gathered(lines).registry),
+        prepared(settings) as complete,
     ):
         task = Task(
-            settings, listener.fileno(), Path(folder), serves_metrics=_is_scraped_beside(settings)
+            complete,
+            listener.fileno(),
+            counts,
+            lines,
+            serves_metrics=_is_scraped_beside(settings),
         )
-        with (
-            serving.serve_metrics(settings, gathering.Gathered(task.sockets).registry),
-            prepared(settings) as complete,
-        ):
-            workers.serve(replace(task, settings=complete), listener)
+        workers.serve(task, listener)
 
 
 def run_worker(task: Task) -> None:
@@ -63,15 +63,22 @@ def run_worker(task: Task) -> None:
     app = create_app(
         task.settings,
         metrics=metrics,
-        scraped=gathering.Gathered(task.sockets) if task.serves_metrics else None,
+        scraped=gathering.Gathered(task.lines) if task.serves_metrics else None,
         sweeps=task.number == 0,
     )
     with (
         socket.socket(fileno=task.listener) as listener,
-        gathering.tell(metrics.registry, task.socket),
+        gathering.tell(metrics.registry, task.hearing),
     ):
-        shares = Shares(task.folder / "connections", task.number, task.settings.workers)
-        serving.serve(app, task.settings, listener, forced_by=workers.FORCE, shares=shares)
+        mine = Shares(Counts(task.counts, task.settings.workers), task.number)
+        serving.serve(
+            app,
+            task.settings,
+            listener,
+            forced_by=workers.FORCE,
+            shares=mine,
+            pair=task.pair,
+        )
 
 
 def _is_scraped_beside(settings: Settings) -> bool:

@@ -5,9 +5,11 @@ import os
 
 from alembic import context
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import NullPool
 
+from app.core import pooler
 from app.core.driver import make_engine
 from app.models import Base
 
@@ -16,6 +18,10 @@ _LOCK = 7_426_331_957
 # A minute, in seconds.
 _PAUSE = 0.1
 _ATTEMPTS = 600
+# For a connection.
+_SECONDS = 5
+# A migration that waits for a lock stops everybody behind it: it gives up soon instead.
+_SETTINGS = {"lock_timeout": "2s"}
 
 
 def _migrate(connection: Connection) -> None:
@@ -31,12 +37,11 @@ def _migrate(connection: Connection) -> None:
 
 
 async def _wait_for_others(guard: AsyncConnection) -> None:
-    """Take the lock, and keep it as long as the connection.
+    """Take the lock, and keep it as long as the connection, which is on AUTOCOMMIT.
 
     It is asked for again and again: a statement that waits for it would be what an index that is
     made concurrently, by the process that has it, waits for in turn.
     """
-    await guard.execution_options(isolation_level="AUTOCOMMIT")
     for _ in range(_ATTEMPTS):
         if await guard.scalar(text(f"SELECT pg_try_advisory_lock({_LOCK})")):
             return
@@ -46,16 +51,28 @@ async def _wait_for_others(guard: AsyncConnection) -> None:
     await guard.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
 
 
+async def _work(engine: AsyncEngine) -> None:
+    async with engine.connect() as guard, engine.connect() as connection:
+        await guard.execution_options(isolation_level="AUTOCOMMIT")
+        if await guard.scalar(text("SHOW lock_timeout")) != _SETTINGS["lock_timeout"]:
+            raise pooler.NotKept
+        await _wait_for_others(guard)
+        await connection.run_sync(_migrate)
+        await connection.commit()
+
+
 async def _run() -> None:
     url = context.config.attributes.get("database_url") or os.environ["TICKBOX_DATABASE_URL"]
-    # A migration that waits for a lock stops everybody behind it: it gives up soon instead.
-    settings = {"application_name": "tickbox-migrate", "timezone": "UTC", "lock_timeout": "2s"}
-    engine = make_engine(url, poolclass=NullPool, timeout=5, server_settings=settings)
+    session = {"application_name": "tickbox-migrate", "timezone": "UTC", **_SETTINGS}
+    engine = make_engine(url, poolclass=NullPool, timeout=_SECONDS, server_settings=session)
     try:
-        async with engine.connect() as guard, engine.connect() as connection:
-            await _wait_for_others(guard)
-            await connection.run_sync(_migrate)
-            await connection.commit()
+        await _work(engine)
+    except (DBAPIError, EmulatedDBAPIException, pooler.NotKept) as error:
+        # A pooler that keeps sessions will do: what is not taken at first, is set later.
+        if not pooler.refuses(error) or not await pooler.keeps_session(url, _SECONDS):
+            raise
+        pooler.say_when_open(engine, _SETTINGS)
+        await _work(engine)
     finally:
         await engine.dispose()
 

@@ -128,3 +128,22 @@ def _extensions(
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def shown(server: ssl.SSLContext, client: ssl.SSLContext) -> x509.Certificate:
+    """What a client gets to see that connects now."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server_side = server.wrap_bio(to_server, to_client, server_side=True)
+    client_side = client.wrap_bio(to_client, to_server, server_hostname="localhost")
+    waiting = [client_side, server_side]
+    for _ in range(10):
+        for side in list(waiting):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            waiting.remove(side)
+    assert not waiting
+    der = client_side.getpeercert(binary_form=True)
+    assert der is not None
+    return x509.load_der_x509_certificate(der)

@@ -2,8 +2,8 @@
 
 import re
 import subprocess
+import tempfile
 from collections.abc import Mapping
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docker-compose.yml"
+NEW_ENV = ROOT / "deploy" / "new-env"
 # ${NAME}, ${NAME:-default} and ${NAME:?what to do}; no other form stands there.
 _VARIABLE = re.compile(r"\$\{(\w+)(?::(-|\?)([^}]*))?\}")
 
@@ -31,10 +32,14 @@ def read(variables: Mapping[str, str]) -> dict[str, Any]:
 
 def new_variables() -> dict[str, str]:
     """What `deploy/new-env` makes."""
-    script = subprocess.run(
-        ["sh", "deploy/new-env"], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    values = dotenv_values(stream=StringIO(script.stdout), interpolate=False)
+    with tempfile.TemporaryDirectory(prefix="tickbox-env-") as folder:
+        subprocess.run(["sh", str(NEW_ENV)], cwd=folder, check=True, capture_output=True)
+        return variables(Path(folder) / ".env")
+
+
+def variables(file: Path) -> dict[str, str]:
+    """What stands in an .env."""
+    values = dotenv_values(file, interpolate=False)
     return {name: value for name, value in values.items() if value is not None}
 
 

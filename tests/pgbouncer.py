@@ -1,4 +1,4 @@
-"""A PgBouncer in transaction mode before the tests' PostgreSQL."""
+"""A PgBouncer before the tests' PostgreSQL."""
 
 import os
 import pwd
@@ -16,6 +16,7 @@ from app.core.processes import spawn, starts
 
 # Debian's is where only root looks.
 BINARY = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+MISSING = "PgBouncer is not installed: `make pgbouncer` does that, or says how"
 # Fewer than an app's pool has connections, so that the servers change hands.
 SERVERS = 4
 _CONFIG = """
@@ -27,7 +28,7 @@ listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
+pool_mode = {mode}
 default_pool_size = {servers}
 max_client_conn = 1000
 server_idle_timeout = 5
@@ -36,18 +37,20 @@ server_idle_timeout = 5
 
 
 @contextmanager
-def pgbouncer(url: str, *, servers: int = SERVERS, more: str = "") -> Iterator[str]:
+def pgbouncer(
+    url: str, *, servers: int = SERVERS, mode: str = "transaction", more: str = ""
+) -> Iterator[str]:
     """Start one before the database at this URL; gives the URL of the same by way of it.
 
     It asks nobody for a password. `more` are lines of its configuration.
     """
-    assert BINARY is not None
+    assert BINARY is not None, MISSING
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tickbox-pooler-")))
         port = _free_port()
         config = folder / "pgbouncer.ini"
         config.write_text(
-            _CONFIG.format(target=_target(url), port=port, servers=servers, more=more)
+            _CONFIG.format(target=_target(url), port=port, servers=servers, mode=mode, more=more)
         )
         account = _whoever_may_connect(url)
         if account is not None:

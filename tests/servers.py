@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import uuid4
 
 import asyncpg
 import pytest
+from redis.asyncio.connection import parse_url
 from sqlalchemy import make_url
 
 from app.core import migrations, urls
@@ -39,6 +40,8 @@ _UNLIMITED = dict.fromkeys(
     ),
     10_000_000,
 )
+# Patient, since others may use the machine too; a test of the patience sets its own.
+_POOL = {"database_pool_size": 10, "database_pool_timeout": 10}
 _DATABASE_URL = "TICKBOX_TEST_DATABASE_URL"
 _REDIS_URL = "TICKBOX_TEST_REDIS_URL"
 _KEYS = {
@@ -57,50 +60,57 @@ def start() -> ExitStack:
     """Start what the tests need, and leave word of it in the environment; closing stops it."""
     if (_DATABASE_URL in os.environ) != (_REDIS_URL in os.environ):
         raise pytest.UsageError(f"{_DATABASE_URL} and {_REDIS_URL} are set together.")
-    stack = ExitStack()
     for name in [name for name in os.environ if name.startswith("TICKBOX_")]:
         if name not in _GIVEN:
             del os.environ[name]
     os.environ.setdefault(_KEYS["secret_key"], new_secret_key())
     os.environ.setdefault(_KEYS["signing_keys"], new_signing_key())
-    if _DATABASE_URL not in os.environ:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tickbox-test-"))
-        settings = stack.enter_context(embedded(Settings(data_dir=Path(folder)), durable=False))
-        assert settings.redis_url is not None
-        os.environ[_DATABASE_URL] = settings.migration_url
-        os.environ[_REDIS_URL] = settings.redis_url.get_secret_value()
-    url = os.environ[_DATABASE_URL]
-    # Others may run these tests on the same server.
-    template = f"tickbox_template_{uuid4().hex}"
-    os.environ[_TEMPLATE] = template
-    asyncio.run(make_database(url, template, template="template0"))
-    stack.callback(drop_database, template)
-    migrations.upgrade(sibling(url, template))
-    os.environ[_IS_SUPERUSER] = asyncio.run(_superuser(url))
-    if os.environ.get(_WANTS_PGBOUNCER):
-        os.environ[_POOLED_URL] = stack.enter_context(pgbouncer(url))
-    return stack
+    with ExitStack() as stack:
+        if _DATABASE_URL not in os.environ:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tickbox-test-"))
+            settings = stack.enter_context(embedded(Settings(data_dir=Path(folder)), durable=False))
+            assert settings.redis_url is not None
+            os.environ[_DATABASE_URL] = settings.migration_url
+            os.environ[_REDIS_URL] = settings.redis_url.get_secret_value()
+        url = os.environ[_DATABASE_URL]
+        # Others may run these tests on the same server.
+        template = f"tickbox_template_{uuid4().hex}"
+        os.environ[_TEMPLATE] = template
+        asyncio.run(make_database(url, template, template="template0"))
+        stack.callback(drop_database, template)
+        migrations.upgrade(sibling(url, template))
+        os.environ[_IS_SUPERUSER] = asyncio.run(_superuser(url))
+        if os.environ.get(_WANTS_PGBOUNCER):
+            os.environ[_POOLED_URL] = stack.enter_context(pgbouncer(url))
+        return stack.pop_all()
 
 
 def settings_for(database: str, redis_database: int = 0) -> Settings:
     """Settings that name the test servers, and one of their databases."""
     values: dict[str, object] = {field: os.environ[name] for field, name in _KEYS.items()}
-    values["redis_url"] = _numbered(os.environ[_REDIS_URL], redis_database)
+    values["redis_url"] = numbered(os.environ[_REDIS_URL], redis_database)
     values["database_url"] = sibling(os.environ[_DATABASE_URL], database)
     if _POOLED_URL in os.environ:
         values["database_direct_url"] = values["database_url"]
         values["database_url"] = sibling(os.environ[_POOLED_URL], database)
         values["database_pool_mode"] = "transaction"
-    return Settings.model_validate({**values, "database_pool_size": 10, **_UNLIMITED})
+    return Settings.model_validate({**values, **_POOL, **_UNLIMITED})
 
 
-def _numbered(url: str, number: int) -> str:
+def numbered(url: str, number: int) -> str:
     """The URL of a database of a Redis, counted from the one that is given."""
-    if url.startswith("unix:"):
-        return f"{url}?db={number % _REDIS_DATABASES}"
+    number += parse_url(url).get("db", 0)
+    if number >= _REDIS_DATABASES:
+        raise pytest.UsageError(
+            f"{_REDIS_URL} leaves too few databases: each of the tests' processes flushes one of "
+            f"its own, and Redis has {_REDIS_DATABASES}."
+        )
     parts = urlsplit(url)
-    first = int(parts.path.strip("/") or 0)
-    return parts._replace(path=f"/{first + number % (_REDIS_DATABASES - first)}").geturl()
+    query = [(name, value) for name, value in parse_qsl(parts.query) if name != "db"]
+    if parts.scheme == "unix":
+        # Python's would lose the slashes.
+        return f"unix://{parts.path}?{urlencode([*query, ('db', number)])}"
+    return parts._replace(path=f"/{number}", query=urlencode(query)).geturl()
 
 
 @contextmanager

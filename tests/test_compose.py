@@ -3,9 +3,12 @@
 Its form is checked by `make lint-image`; its commands are run by `make image-test`.
 """
 
+import os
 import re
 import shutil
+import subprocess
 from io import StringIO
+from pathlib import Path
 
 import pytest
 import typer
@@ -25,6 +28,9 @@ VARIABLES = {
 }
 SERVICES = compose.read(VARIABLES)["services"]
 OURS = ("migrate", "app")
+needs_openssl = pytest.mark.skipif(
+    not shutil.which("openssl"), reason="who runs Tickbox needs it, tests do not"
+)
 
 
 @pytest.fixture
@@ -107,7 +113,7 @@ def test_what_can_be_said_is_understood() -> None:
     assert app["ports"] == ["127.0.0.1:8000:8000"]
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="who runs Tickbox needs it, tests do not")
+@needs_openssl
 def test_new_env_makes_all_that_is_asked_for_and_anew_each_time() -> None:
     made, again = compose.new_variables(), compose.new_variables()
     assert made.keys() == again.keys() == VARIABLES.keys()
@@ -121,6 +127,61 @@ def test_new_env_makes_all_that_is_asked_for_and_anew_each_time() -> None:
         }
     )
     create_app(settings)  # reads the keys
+
+
+class TestNewEnv:
+    @staticmethod
+    def written(folder: Path) -> subprocess.CompletedProcess[str]:
+        command = ["sh", str(compose.NEW_ENV)]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+    @needs_openssl
+    def test_is_for_its_owner_only(self, tmp_path: Path) -> None:
+        done = self.written(tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        made = compose.variables(tmp_path / ".env")
+        assert made.keys() == VARIABLES.keys()
+        assert not any(value in done.stdout for value in made.values())
+        assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+
+    @pytest.mark.parametrize("is_link", [False, True])
+    def test_does_not_touch_one_that_is_there(self, tmp_path: Path, is_link: bool) -> None:
+        file = tmp_path / ".env"
+        if is_link:
+            file.symlink_to(tmp_path / "elsewhere")
+        else:
+            file.write_text("POSTGRES_PASSWORD=kept\n")
+        done = self.written(tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("There is an .env, and it stays")
+        if is_link:
+            assert not (tmp_path / "elsewhere").exists()
+        else:
+            assert file.read_text() == "POSTGRES_PASSWORD=kept\n"
+
+    def test_that_fails_leaves_nothing(self, tmp_path: Path) -> None:
+        failing = tmp_path / "bin" / "openssl"
+        failing.parent.mkdir()
+        failing.write_text('#!/bin/sh\ntest "$1" != genpkey\n')
+        failing.chmod(0o755)
+        done = subprocess.run(
+            ["sh", str(compose.NEW_ENV)],
+            cwd=tmp_path,
+            env={"PATH": f"{failing.parent}:{os.environ['PATH']}"},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode != 0
+        assert not (tmp_path / ".env").exists()
+
+
+def test_one_service_builds_the_image_that_both_run() -> None:
+    assert SERVICES["app"]["build"] == "."
+    assert "build" not in SERVICES["migrate"]
+    # What somebody else calls by this name is not asked for.
+    assert SERVICES["migrate"]["pull_policy"] == "never"
+    assert SERVICES["migrate"]["image"] == SERVICES["app"]["image"]
+    assert "pull_policy" not in SERVICES["app"]
 
 
 def test_only_the_service_is_published_and_only_to_this_machine() -> None:

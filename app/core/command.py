@@ -5,10 +5,11 @@
 
 import asyncio
 import errno
+import re
 import signal
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from app.core.database import Database
 
 _T = TypeVar("_T")
+_VARIABLE = re.compile("TICKBOX_[A-Z_]+")
 
 
 class Refusal(Exception):
@@ -119,8 +121,11 @@ def ended_by_signals(*, code: int) -> Iterator[None]:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """What stops a command is one sentence each on stderr, and exit code 1."""
+def explained(options: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """What stops a command is one sentence each on stderr, and exit code 1.
+
+    Variables for which there are `options` are called by those.
+    """
     problems: Iterable[str]
     try:
         yield
@@ -139,7 +144,8 @@ def explained() -> Iterator[None]:
         return
     with suppress(OSError):  # there may be no stderr either
         for problem in problems:
-            sentence = problem[:1].upper() + problem[1:].removesuffix(".")
+            named = _VARIABLE.sub(lambda found: options.get(found[0], found[0]), problem)
+            sentence = named[:1].upper() + named[1:].removesuffix(".")
             typer.echo(f"tickbox: {sentence}.", err=True)
     # Not typer's own: there may be nothing of typer's around.
     raise SystemExit(1)

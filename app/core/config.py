@@ -4,7 +4,6 @@ The field descriptions are the settings' documentation: `tickbox settings` print
 the README's table is made from them.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.core import urls
 from app.core.addresses import Network, network_of
+from app.core.origins import origin
 
 SECRET_KEY_LENGTH = 32
 
@@ -37,8 +37,10 @@ def _is_postgres(url: SecretStr) -> SecretStr:
 
 
 def _is_redis(url: SecretStr) -> SecretStr:
-    urls.check_redis(url.get_secret_value())
-    return url
+    # Files end in a line break.
+    text = url.get_secret_value().strip()
+    urls.check_redis(text)
+    return SecretStr(text)
 
 
 def _split(listed: Any) -> Any:
@@ -60,25 +62,11 @@ def _proxy(text: Any) -> Network:
     return network
 
 
-# As browsers write it: nothing after the port, the port only if it is not the scheme's own.
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
-_NOT_WRITTEN = re.compile(r"http://.*:80|https://.*:443")
-
-
-def _is_origin(text: str) -> str:
-    if not _ORIGIN.fullmatch(text) or _NOT_WRITTEN.fullmatch(text):
-        raise ValueError(
-            f"holds {text!r}, which no browser calls an origin: list each as it is sent, such as "
-            "https://app.example or http://localhost:3000, without a slash at the end"
-        )
-    return text
-
-
 Proxies = Annotated[
     tuple[Annotated[Network, BeforeValidator(_proxy)], ...], NoDecode, BeforeValidator(_split)
 ]
 Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(_is_origin)], ...], NoDecode, BeforeValidator(_split)
+    tuple[Annotated[str, AfterValidator(origin)], ...], NoDecode, BeforeValidator(_split)
 ]
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"],
@@ -276,6 +264,8 @@ class Settings(BaseSettings):
             raise ValueError("TICKBOX_DATABASE_DIRECT_URL is set, and TICKBOX_DATABASE_URL is not")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("TICKBOX_TLS_CERT and TICKBOX_TLS_KEY are set together")
+        if self.metrics_port == self.port:
+            raise ValueError("TICKBOX_METRICS_PORT is TICKBOX_PORT: set it to another port")
         if not self.is_embedded:
             for name in ("secret_key", "signing_keys"):
                 if getattr(self, name) is None:
@@ -288,13 +278,23 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _pooler(self) -> Self:
         direct = [self.database_direct_url]
+        pooled = [self.database_url, self.database_read_url]
         if self.database_pool_mode == "session":
-            direct += [self.database_url, self.database_read_url]
+            direct, pooled = direct + pooled, []
         elif self.database_direct_url is None:
             raise ValueError(
                 "TICKBOX_DATABASE_DIRECT_URL is missing, and with TICKBOX_DATABASE_POOL_MODE="
                 "transaction it is required"
             )
+        for url in filter(None, pooled):
+            given = urls.postgres(url.get_secret_value()).arguments["server_settings"]
+            # Others, such as endpoint=…, are for the platform's own proxy.
+            if given.get("options", "").lstrip().startswith("-"):
+                raise ValueError(
+                    "-c in the options of a URL is of a session, which a "
+                    "TICKBOX_DATABASE_POOL_MODE of transaction does not keep: set it by "
+                    "ALTER ROLE or ALTER DATABASE"
+                )
         for url in filter(None, direct):
             if urls.postgres(url.get_secret_value()).is_pooled:
                 raise ValueError(

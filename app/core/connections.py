@@ -1,34 +1,22 @@
-"""HTTP/1.1 connections: nobody holds one for ever by sending a byte now and then, none ends
-before a client had its answer, and none is closed under a request that was sent on it.
+"""HTTP/1.1 connections: nobody holds one for ever by sending a byte now and then, or much memory by
+a head without an end; none ends before a client had its answer, and none is closed under a request
+that was sent on it.
 """
 
-import fcntl
-import select
-import struct
-import termios
 from asyncio import TimerHandle, Transport
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.core import browser
+from app.core.errors import AppError, HeadTooLarge, MalformedRequest, RequestTimeout
+from app.core.last_answers import LastAnswers
+from app.core.sockets import has_unread, has_unsent
 
-
-def _last_answer(status: bytes, text: bytes) -> bytes:
-    """One that is given without the app, before the connection ends."""
-    headers = [
-        (b"connection", b"close"),
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", b"%d" % len(text)),
-        *browser.SECURITY,
-    ]
-    lines = [b"HTTP/1.1 " + status, *(name + b": " + value for name, value in headers)]
-    return b"\r\n".join([*lines, b"", text])
-
-
-# RFC 9110, section 15.5.9.
-_TIMEOUT = _last_answer(b"408 Request Timeout", b"")
-_NO_HTTP = _last_answer(b"400 Bad Request", b"Invalid HTTP request received.")
+# Of a request's line and headers, and of trailers after its body: ten times what browsers send.
+HEAD_BYTES = 1 << 16
+# With each header come a colon, a space and a line break.
+_HEADER_EXTRA = 4
 # A client that is still sending when it is refused has so long to read why, and may send so much.
 _LINGER_SECONDS = 2
 _LINGER_BYTES = 16 << 20
@@ -60,11 +48,18 @@ class _Connection(HttpToolsProtocol):
     _cycles_transport: "_CyclesTransport | None" = None  # until it is connected
     _cut: TimerHandle | None = None
     _arriving = False  # the head of a request
+    _unfinished: Any = None  # the cycle of a request whose body is arriving
+    _refusal: AppError | None = None  # to be given after the answers to earlier requests
     _draining = False
     _discarded = 0
+    # Bytes: of what is being parsed; of the head, with what came before it in its first chunk; and
+    # since the head's first chunk, or a chunk that had some of a body in it.
+    _chunk = _head = _bodiless = 0
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        app: Any = self.config.app
+        self._last: LastAnswers = app.state.last_answers
         # It counts from when it is accepted: a shutdown waits for its handshake. If that fails,
         # nobody tells.
         self.connections.add(self)
@@ -94,13 +89,38 @@ class _Connection(HttpToolsProtocol):
             self._discarded += len(data)
             if self._discarded > _LINGER_BYTES:
                 self.close()
+        elif len(data) <= HEAD_BYTES:
+            self._parse(data)
         else:
-            super().data_received(data)
+            # It may be all of headers that are a hundred times as large once they are parsed.
+            for begin in range(0, len(data), HEAD_BYTES):
+                self._parse(memoryview(data)[begin : begin + HEAD_BYTES])
 
-    # uvicorn's signature; it says the same to all.
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        self.transport.write(_NO_HTTP)
-        self.close()
+    def _parse(self, data: bytes | memoryview) -> None:
+        """Instead of uvicorn's, which logs a line for each request that is none."""
+        if self._refusal is not None:
+            return
+        self._chunk = len(data)
+        self._head += self._chunk
+        self._bodiless += self._chunk
+        try:
+            self._feed(data)
+        except httptools.HttpParserError as error:
+            is_large = isinstance(error.__context__, HeadTooLarge)
+            self._refuse(HeadTooLarge() if is_large else MalformedRequest())
+        else:
+            if self._bodiless > HEAD_BYTES or (self._arriving and self._is_head_too_large()):
+                self._refuse(HeadTooLarge())
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                # Not here, and so it goes on as it was (RFC 9110, section 7.8).
+                data = memoryview(data)[upgrade.args[0] :]
+            else:
+                return
 
     def timeout_keep_alive_handler(self) -> None:
         if not self.transport.is_closing():
@@ -117,24 +137,41 @@ class _Connection(HttpToolsProtocol):
             self._wait(self._end_if_arrived, _ARRIVED_SECONDS)
 
     def on_message_begin(self) -> None:
+        # Not at any byte, as uvicorn does: empty lines before a request are none of it.
+        self._unset_keepalive_if_required()
         self._arriving = True
+        self._head, self._bodiless = self._chunk, 0
         self._wait(self._give_up, self.request_timeout)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._arriving = False
+        if self._is_head_too_large():
+            raise HeadTooLarge
         super().on_headers_complete()
+        self._arriving = False
+        # Trailers are no headers (RFC 9110, section 6.5.1): what comes now, nobody sees.
+        self.headers = []
         cycle: Any = self.cycle
+        self._unfinished = cycle
         cycle.transport = self._cycles_transport
         if self._draining:
             cycle.keep_alive = False
 
+    def on_body(self, body: bytes) -> None:
+        self._bodiless = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         self._stop_waiting()
+        self._unfinished = None
+        self._bodiless = 0
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         if self._is_lingering():
+            return
+        if self._refusal is not None and not self.pipeline and not self.transport.is_closing():
+            self._answer(self._refusal)
             return
         super().on_response_complete()
         if self._draining and not self.transport.is_closing():
@@ -183,20 +220,65 @@ class _Connection(HttpToolsProtocol):
         self.connections.discard(self)
 
     def _give_up(self) -> None:
-        cycle: Any = self.cycle
-        if cycle is None or cycle.response_complete or not cycle.response_started:
-            self.transport.write(_TIMEOUT)
-        self.close()
+        self._refuse(RequestTimeout())
+
+    def _is_head_too_large(self) -> bool:
+        if self._head <= HEAD_BYTES:
+            return False
+        sizes = (len(name) + len(value) + _HEADER_EXTRA for name, value in self.headers)
+        return len(self.url) + sum(sizes) > HEAD_BYTES
+
+    def _refuse(self, error: AppError) -> None:
+        """Answer in the app's place once all is answered that was asked before, and close."""
+        self._stop_waiting()
+        if self.transport.is_closing():
+            return
+        cycle: Any = self._unfinished
+        if cycle is not None and cycle.response_started:
+            self.close()
+            return
+        # Of requests that were sent without waiting for answers, the last one's is this.
+        queued = [entry for entry in self.pipeline if entry[0] is cycle]
+        for entry in queued:
+            self.pipeline.remove(entry)
+        current: Any = self.cycle
+        is_first = (
+            not self.pipeline
+            and not queued
+            and (current is None or current is cycle or current.response_complete)
+        )
+        if cycle is None or queued:
+            self._last.count(error)
+        else:
+            # The app waits for what will not come, and nothing that it sends is sent.
+            cycle.scope["state"] |= {"disconnected": True, "refused": error.status}
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._refusal = error
+        if is_first:
+            self._answer(error)
+
+    def _answer(self, error: AppError) -> None:
+        scope: Any = {"scheme": self.scheme, "headers": self.headers if self._arriving else []}
+        if self._unfinished is not None:
+            scope = self._unfinished.scope
+        self.transport.write(self._last.answer(error, scope, self.server_state.default_headers))
+        if self._arriving:
+            self.headers.clear()  # not to be kept for as long as the client sends on
+        if isinstance(error, HeadTooLarge):
+            self.linger()
+        else:
+            self.close()
 
     def _close_if_idle(self) -> None:
         # What has just come is answered first, within the time that every request has.
-        if _has_unread(self.transport):
+        if has_unread(self.transport):
             self._wait(self._give_up, self.request_timeout)
         else:
             self.close()
 
     def _end_if_arrived(self) -> None:
-        if self.transport.get_write_buffer_size() or _has_unsent(self.transport):
+        if self.transport.get_write_buffer_size() or has_unsent(self.transport):
             self._wait(self._end_if_arrived, _ARRIVED_SECONDS)
         else:
             self.transport.abort()
@@ -216,20 +298,3 @@ class _CyclesTransport:
             self._connection.linger()
         else:
             self._connection.close()
-
-
-def _has_unread(transport: Transport) -> bool:
-    """Whether bytes wait that the event loop has not seen yet."""
-    poll = select.poll()
-    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
-    return bool(poll.poll(0))
-
-
-def _has_unsent(transport: Transport) -> bool:
-    """Whether the kernel holds bytes that have not arrived, as it does while the loop has some."""
-    connection = transport.get_extra_info("socket").fileno()
-    try:
-        (count,) = struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))
-    except (OSError, ValueError):
-        return False  # not every system knows it of sockets, and closed ones hold nothing
-    return bool(count)

@@ -9,7 +9,7 @@ request. The pool is in AUTOCOMMIT, so that a read is one round trip, without BE
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Annotated, Any, Protocol
 from uuid import UUID
 
@@ -197,9 +197,15 @@ class Database:
         return pools if self._reader is self._writer else pools | {"replica": self._reader}
 
     async def check(self) -> None:
-        """Raise `SettingsError` where a database is behind a pooler that the settings ignore."""
+        """Raise `SettingsError` where a database is not what the settings say, or Tickbox needs.
+
+        It may be behind a pooler that they ignore, or keep text in another encoding than UTF-8.
+        What else may be wrong is for whoever needs the database next.
+        """
         for pool in self.pools.values():
-            await pool.check()
+            with suppress(AppError):
+                await pool.check_session()
+                await pool.check_encoding()
 
     async def close(self) -> None:
         """Close all connections."""

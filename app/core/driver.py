@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 from sqlalchemy import event, exc
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 from sqlalchemy.util import greenlet_spawn
 
-from app.core import urls
+from app.core import pooler, refusals, urls
 from app.core.config import Settings, SettingsError
 from app.core.errors import AppError, DatabaseBusy, DatabaseUnavailable, ValidationFailed
 
@@ -30,63 +30,6 @@ def make_engine(
     return create_async_engine("postgresql+asyncpg://", connect_args=connect_args, **options)
 
 
-class _Mode(NamedTuple):
-    """How long a connection means the same server, and what follows from it."""
-
-    server_settings: dict[str, str]
-    connect_args: dict[str, Any]
-    options: dict[str, Any]
-    local: str = ""
-    first_seconds: float | None = None
-
-
-_SERVER_SETTINGS = {"application_name": "tickbox", "timezone": "UTC"}
-
-
-def _session_settings(settings: Settings) -> dict[str, str]:
-    milliseconds = str(int(settings.statement_timeout * 1000))
-    return {
-        "jit": "off",
-        # One plan a statement, made once a connection, however unlike the parameters are:
-        # statements are written for the index that serves them.
-        "plan_cache_mode": "force_generic_plan",
-        "statement_timeout": milliseconds,
-        "idle_in_transaction_session_timeout": milliseconds,
-    }
-
-
-def _session_mode(settings: Settings) -> _Mode:
-    """For as long as it is open: what is set or prepared once, stays."""
-    return _Mode(
-        {**_SERVER_SETTINGS, **_session_settings(settings)},
-        {
-            "statement_cache_size": 256,
-            # The driver prepares longer ones anew each time.
-            "max_cacheable_statement_size": 32 * 1024,
-        },
-        {"isolation_level": "AUTOCOMMIT"},
-    )
-
-
-def _transaction_mode(settings: Settings) -> _Mode:
-    """For a transaction: nothing outlasts it, and what SQLAlchemy asks at first is in one too."""
-    local = "".join(
-        f"; SET LOCAL {name} = '{value}'" for name, value in _session_settings(settings).items()
-    )
-    return _Mode(
-        _SERVER_SETTINGS,
-        {
-            "statement_cache_size": 0,
-            "prepared_statement_cache_size": 0,
-            "prepared_statement_name_func": str,  # none has a name
-        },
-        {},
-        local,
-        # It is then that the pooler may have no server to give.
-        settings.database_pool_timeout,
-    )
-
-
 class Pool:
     """Connections in AUTOCOMMIT, opened as they are needed and kept.
 
@@ -94,9 +37,11 @@ class Pool:
     """
 
     def __init__(self, url: str, settings: Settings) -> None:
-        mode = _session_mode if settings.database_pool_mode == "session" else _transaction_mode
+        self.keeps_session = settings.database_pool_mode == "session"
+        mode = pooler.session_mode if self.keeps_session else pooler.transaction_mode
         self._mode = mode(settings)
-        self.keeps_session = mode is _session_mode
+        self._url = url
+        self._settings = settings
         self.engine = make_engine(
             url,
             pool_reset_on_return=None,
@@ -120,6 +65,9 @@ class Pool:
         self._broken: set[object] = set()
         self.size = settings.database_pool_size
         self.waiting = 0
+        # Whether a pooler is between that keeps a session; None while none has been met.
+        self.is_behind_session_pooler: bool | None = None
+        self._meeting_pooler = asyncio.Lock()
         event.listen(self._pool, "invalidate", self._note_broken)
         event.listen(self._pool, "connect", self._note_open)
 
@@ -145,31 +93,47 @@ class Pool:
         """How many connections somebody has."""
         return self._pool.checkedout()
 
-    async def check(self) -> None:
+    async def check_session(self) -> None:
         """Raise `SettingsError` where a pooler is between that does not keep a session, unasked.
 
-        What else may be wrong is for whoever needs the database next.
+        Raises `DatabaseBusy`, `DatabaseUnavailable`, whose cause says what else is wrong.
         """
-        wanted = self._mode.server_settings.get("plan_cache_mode")
-        if wanted is None:
-            return
+        found = None
         try:
             lease = await self.lease()
+            if not self.keeps_session:
+                # That it let us in is all that can be asked outside of a transaction.
+                lease.close()
+                return
             [[found]] = await run(
                 lease, "SELECT current_setting('plan_cache_mode')", [], release=True
             )
         except AppError as error:
-            reason = error.__cause__
-            is_refused = isinstance(reason, asyncpg.ProtocolViolationError)
-            if not is_refused or "startup parameter" not in str(reason):
-                return
-            found = None
-        if found != wanted:
+            if not isinstance(error.__cause__, Exception) or not pooler.refuses(error.__cause__):
+                raise
+        if not self.keeps_session:
+            raise SettingsError(
+                "the pooler does not take `options` of a database's URL: leave them out"
+            )
+        if found != self._mode.server_settings["plan_cache_mode"]:
             raise SettingsError(
                 "a database's URL is of a pooler, such as PgBouncer: set "
                 "TICKBOX_DATABASE_POOL_MODE to transaction, and TICKBOX_DATABASE_DIRECT_URL to the "
                 "database behind it"
             )
+
+    async def check_encoding(self) -> None:
+        """Raise `SettingsError` where text is kept in an encoding that not every letter is in.
+
+        Raises `DatabaseBusy`, `DatabaseUnavailable`.
+        """
+        lease = await self.lease()
+        driver: Any = lease.driver_connection
+        # It says so to every client.
+        problem = refusals.encoding(driver.get_settings().server_encoding)
+        lease.close()
+        if problem:
+            raise SettingsError(problem)
 
     async def first(self, lease: PoolProxiedConnection, command: str) -> None:
         """Run the command that begins a transaction, and set what holds for it.
@@ -190,12 +154,32 @@ class Pool:
 
     async def _wait(self) -> PoolProxiedConnection:
         if self.in_use < self.size:
-            return await self.engine.raw_connection()
+            return await self._connected()
         self.waiting += 1
         try:
-            return await self.engine.raw_connection()
+            return await self._connected()
         finally:
             self.waiting -= 1
+
+    async def _connected(self) -> PoolProxiedConnection:
+        try:
+            return await self.engine.raw_connection()
+        except exc.EmulatedDBAPIException as error:
+            if not self.keeps_session or not pooler.refuses(error):
+                raise
+            if not await self._meet_pooler():
+                raise
+        return await self.engine.raw_connection()
+
+    async def _meet_pooler(self) -> bool:
+        """Whether there is a pooler that keeps a session; from then on connections suit it."""
+        async with self._meeting_pooler:
+            if self.is_behind_session_pooler is None:
+                keeps = await pooler.keeps_session(self._url, self._settings.statement_timeout)
+                if keeps:
+                    pooler.say_when_open(self.engine, pooler.session_settings(self._settings))
+                self.is_behind_session_pooler = keeps
+            return self.is_behind_session_pooler
 
     def _note_broken(self, _connection: object, place: object, _reason: object) -> None:
         self._broken.add(place)

@@ -6,11 +6,13 @@
     ├── Forbidden 403             InsufficientScope
     ├── NotFound 404              RouteNotFound
     ├── MethodNotAllowed 405
+    ├── RequestTimeout 408
     ├── Conflict 409              IdTaken
     ├── PreconditionFailed 412    VersionConflict
     ├── ContentTooLarge 413
     ├── UnsupportedMediaType 415
     ├── ValidationFailed 422      CursorInvalid
+    ├── HeadTooLarge 431
     ├── InternalError 500
     └── Unavailable 503           DatabaseUnavailable, DatabaseBusy
 
@@ -157,6 +159,12 @@ class MethodNotAllowed(AppError):
     title = "This address does not know that method"
 
 
+class RequestTimeout(AppError):
+    status = 408
+    code = "request_timeout"
+    title = "The request did not arrive in time"
+
+
 class Conflict(AppError):
     status = 409
     title = "The request conflicts with what is there"
@@ -224,6 +232,14 @@ class CursorInvalid(ValidationFailed):
                 ),
             )
         )
+
+
+class HeadTooLarge(AppError):
+    """RFC 6585, section 5. Of a long request line too: one limit is for all of it."""
+
+    status = 431
+    code = "head_too_large"
+    title = "The request's line and headers are too large"
 
 
 class InternalError(AppError):

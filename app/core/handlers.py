@@ -1,7 +1,7 @@
 """From errors to answers: problem details (RFC 9457), and nothing of what was sent or failed."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, get_args
 
@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from pydantic_core.core_schema import ErrorType
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from app.core.errors import (
     AppError,
@@ -79,13 +80,26 @@ async def _http_exception(request: Request, error: Exception) -> Response:
 def _allowed_methods(request: Request) -> set[str]:
     """The methods of all routes at this path: each route alone knows its own only."""
     methods: set[str] = set()
-    for route in iter_route_contexts(request.app.routes):
-        pattern = getattr(route, "path_regex", None)
-        if pattern is not None and pattern.match(request.scope["path"]):
-            methods |= route.methods or set()
+    for route in _routes_at(request.scope):
+        methods |= route.methods or set()
     if "GET" in methods:
         methods.add("HEAD")
     return methods
+
+
+def route_at(scope: Scope) -> Any:
+    """The route that would answer, None if there is none; for what the router has not seen."""
+    routes = list(_routes_at(scope))
+    able = (route for route in routes if scope["method"] in (route.methods or ()))
+    return next(able, routes[0] if routes else None)
+
+
+def _routes_at(scope: Scope) -> Iterator[Any]:
+    """All routes at this path, whatever their methods."""
+    for route in iter_route_contexts(scope["app"].routes):
+        pattern = getattr(route, "path_regex", None)
+        if pattern is not None and pattern.match(scope["path"]):
+            yield route
 
 
 def _methods(header: str) -> set[str]:

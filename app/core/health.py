@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,13 +13,17 @@ from sqlalchemy import column, select, table
 from app.core import migrations
 from app.core.database import ReadConnection
 from app.core.errors import AppError
-from app.core.redis import RedisAway
+from app.core.redis import Redis, RedisAway
 from app.core.routing import Route
 from app.core.schemas import Schema
 from app.core.statement import Statement
 
 # Seconds that a store gets to answer; less than what asks usually waits.
 _PATIENCE = 2
+# Redis is done without after 0.04 s of silence (core/redis.py), which is no reason to take a
+# process out: it has this long to come back, and is looked for every so often.
+_CACHE_PATIENCE = 0.5
+_CACHE_PAUSE = 0.05
 _REVISIONS = Statement(select(column("version_num")).select_from(table("alembic_version")))
 
 State = Literal["ok", "failed"]
@@ -73,8 +78,8 @@ async def get_readiness(request: Request, response: Response) -> Readiness:
     goes on.
     """
     state = request.app.state
-    revisions, cache = await asyncio.gather(
-        _answer(_revisions(state.database.primary)), _answer(state.redis.run(("PING",)))
+    revisions, has_cache = await asyncio.gather(
+        _answer(_revisions(state.database.primary)), _answers(state.redis)
     )
     draining = state.lifecycle.draining
     # It was at head when this process began: what it does not know has come since.
@@ -83,14 +88,14 @@ async def get_readiness(request: Request, response: Response) -> Readiness:
         and len(revisions) == 1
         and migrations.behind(revisions[0]) in {0, None}
     )
-    is_ready = is_migrated and cache is not None and not draining
+    is_ready = is_migrated and has_cache and not draining
     response.status_code = 200 if is_ready else 503
     response.headers["Cache-Control"] = "no-store"
     return Readiness(
         status="ready" if is_ready else "not_ready",
         database="ok" if revisions is not None else "failed",
         migrations="ok" if is_migrated else "failed",
-        cache="ok" if cache is not None else "failed",
+        cache="ok" if has_cache else "failed",
         draining=draining,
     )
 
@@ -104,8 +109,20 @@ async def _revisions(primary: ReadConnection) -> list[str]:
 
 
 async def _answer(question: Awaitable[object]) -> object | None:
-    """What a store says, or None if it says nothing in time."""
+    """What the database says, or None if it says nothing in time."""
     try:
         return await asyncio.wait_for(question, _PATIENCE)
-    except (AppError, asyncpg.PostgresError, RedisAway, OSError, TimeoutError):
+    except (AppError, asyncpg.PostgresError, OSError, TimeoutError):
         return None
+
+
+async def _answers(redis: Redis) -> bool:
+    """Whether Redis is there, or comes back in time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CACHE_PATIENCE):
+            while True:
+                with suppress(RedisAway):
+                    await redis.run(("PING",))
+                    return True
+                await asyncio.sleep(_CACHE_PAUSE)
+    return False

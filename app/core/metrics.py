@@ -32,6 +32,7 @@ from prometheus_client.registry import Collector
 from app.core import logs
 from app.core.database import Database
 from app.core.errors import AppError
+from app.core.last_answers import REASONS
 from app.core.ratelimit import Limit
 from app.core.redis import Redis
 
@@ -45,13 +46,17 @@ Key = tuple[str | None, str, int | None]
 
 
 class RequestCounts:
-    """Requests: how many run, how those ended that did, and what the cache said to reads."""
+    """Requests: how many run, how those ended that did, and what the cache said to reads.
+
+    `refused` counts the connections that ended before there was one, by reason.
+    """
 
     def __init__(self) -> None:
         self.in_flight = 0
         # For each how many took as long as the bucket says, and last the seconds of all.
         self.series: dict[Key, list[float]] = {}
         self.cache: Counter[bytes] = Counter()
+        self.refused: Counter[str] = Counter()
 
     def see(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Count what an answer's headers say of the cache."""
@@ -182,6 +187,12 @@ class Metrics(Collector):
             "tickbox_http_requests_in_flight",
             "Requests that are being answered.",
             {(): self.requests.in_flight},
+        )
+        yield _counter(
+            "tickbox_connections_refused",
+            "Connections that ended before there was a request, by reason.",
+            {(reason,): self.requests.refused[reason] for reason in REASONS.values()},
+            ("reason",),
         )
 
     def _of_stores(self) -> Iterator[Metric]:

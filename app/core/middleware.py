@@ -14,19 +14,17 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core import browser, logs
-from app.core.clock import new_id_text
-from app.core.cors import Cors
+from app.core import logs
+from app.core.envelope import Envelope, request_id_of
 from app.core.errors import AppError, ContentTooLarge, InternalError, MalformedRequest
-from app.core.handlers import problem
+from app.core.handlers import problem, route_at
 from app.core.metrics import RequestCounts
-from app.core.redaction import redact
 
 logger = logging.getLogger(__name__)
 
 _MAX_LENGTH_DIGITS = 18
-_SANE_ID = re.compile(rb"[A-Za-z0-9._~+/=-]{1,128}")
-_UUID_LENGTH = 36
+# RFC 3986, section 3.2.2, with a port; an address in brackets is not looked into.
+_HOST = re.compile(rb"([A-Za-z0-9._~!$&'()*+,;=%-]+|\[[A-Za-z0-9:.%]+\])(:[0-9]*)?")
 # What clients make up is no label and not logged.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS"})
 _OTHER_METHOD = "other"
@@ -46,11 +44,11 @@ class RequestMiddleware:
         app: ASGIApp,
         max_body_bytes: int,
         counts: RequestCounts | None = None,
-        cors: Cors | None = None,
+        envelope: Envelope | None = None,
     ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
-        self._cors = cors
+        self._envelope = Envelope() if envelope is None else envelope
         self._counts = RequestCounts() if counts is None else counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,16 +57,14 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-        request_id = _request_id(scope)
-        server = scope
+        request_id = request_id_of(scope)
         method = scope["method"]
-        headers = self._headers(scope, request_id)
-        state = {
-            **scope.get("state", {}),
-            "request_id": request_id.decode(),
-            # What every answer to this request carries; whoever comes later may add to it.
-            "headers": headers,
-        }
+        headers = self._envelope.headers(scope, request_id)
+        # The server's: it may have to answer in the app's place, and says so there.
+        shared = scope.setdefault("state", {})
+        # What every answer to this request carries; whoever comes later may add to it.
+        shared["headers"] = headers
+        state = {**shared, "request_id": request_id.decode()}
         is_head = method == "HEAD"
         # A copy: the server's own has to know that it was HEAD, so as to expect no body.
         scope = {**scope, "method": "GET" if is_head else method, "state": state}
@@ -91,7 +87,7 @@ class RequestMiddleware:
         context = logs.request_id.set(state["request_id"])
         self._counts.in_flight += 1
         try:
-            body.check_declared(scope)
+            _check(scope, body)
             await self._app(scope, body.receive, reply)
         except ClientDisconnect:
             outcome = logs.DISCONNECTED  # nobody is left to be answered
@@ -105,16 +101,10 @@ class RequestMiddleware:
         finally:
             self._counts.in_flight -= 1
             logs.request_id.reset(context)
-            if server.get("state", {}).get("disconnected"):
+            if shared.get("disconnected"):
                 outcome = logs.DISCONNECTED
+            status = status or shared.get("refused")
             self._leave_traces(scope, method, status, outcome, time.perf_counter() - begun)
-
-    def _headers(self, scope: Scope, request_id: bytes) -> list[browser.Header]:
-        """What the answer carries, whoever gives it."""
-        headers = [(b"x-request-id", request_id), *browser.headers(scope)]
-        if self._cors is not None:
-            headers += self._cors.headers(scope)
-        return headers
 
     def _leave_traces(
         self, scope: Scope, method: str, status: int | None, outcome: str, seconds: float
@@ -185,6 +175,27 @@ class _LimitedBody:
         return message
 
 
+def _check(scope: Scope, body: _LimitedBody) -> None:
+    """Raises what is said before the router sees it; it is known by the route that it is for."""
+    try:
+        _check_host(scope)
+        body.check_declared(scope)
+    except (MalformedRequest, _TooLarge):
+        scope["route"] = route_at(scope)
+        raise
+
+
+def _check_host(scope: Scope) -> None:
+    """RFC 9112, section 3.2: one, and a valid one. Raises `MalformedRequest`."""
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    if not hosts and scope["http_version"] == "1.0":
+        return
+    if len(hosts) != 1:
+        raise MalformedRequest("Send one Host header.")
+    if not _HOST.fullmatch(hosts[0]):
+        raise MalformedRequest("The Host header is no host.")
+
+
 def _route(scope: Scope) -> str | None:
     """The template that the path was known by, None for an unknown path.
 
@@ -196,17 +207,3 @@ def _route(scope: Scope) -> str | None:
         return path
     # What is mounted has no route, but sets this.
     return scope["root_path"] if "app_root_path" in scope else None
-
-
-def _request_id(scope: Scope) -> bytes:
-    """The caller's, if it sent a sane one, else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _SANE_ID.fullmatch(value) and not _is_secret(value):
-            return bytes(value)
-    return new_id_text().encode()
-
-
-def _is_secret(value: bytes) -> bool:
-    """Whether it looks like a token; a request's id is logged."""
-    text = value.decode()
-    return len(text) > _UUID_LENGTH and redact(text) != text

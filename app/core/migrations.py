@@ -9,19 +9,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
-from sqlalchemy.exc import SQLAlchemyError
 
-from app.core import urls
+from app.core import pooler, refusals, urls
 
-_REASONS = {
-    "InvalidCatalogNameError": "it has no database of that name",
-    "InvalidAuthorizationSpecificationError": "it does not know the user",
-    "InvalidPasswordError": "the user or the password is wrong",
-    "InsufficientPrivilegeError": "the user may not change its schema",
-    "ProtocolViolationError": "a pooler is between, and migrations need the database itself: set "
-    "TICKBOX_DATABASE_DIRECT_URL",
-    "LockNotAvailableError": "somebody else holds a lock on a table; try again",
-}
 _ROOT = Path(__file__).parents[2]
 
 
@@ -74,22 +64,16 @@ def _run(action: object, database_url: str, revision: str) -> None:
         action(config(database_url), revision)
     except CommandError as error:
         raise MigrationError(f"the database's schema is not of this Tickbox: {error}") from error
-    except ssl.SSLError as error:
-        raise MigrationError(
-            f"the database at {host} cannot be trusted: {urls.distrust(error)}"
-        ) from error
-    except (OSError, TimeoutError) as error:
-        why = ": it speaks no TLS" if "rejected SSL upgrade" in str(error) else ""
-        raise MigrationError(f"the database at {host} cannot be reached{why}") from error
-    except SQLAlchemyError as error:
-        raise MigrationError(
-            f"the database at {host} cannot be migrated: {reason(error)}"
-        ) from error
-
-
-def reason(error: Exception) -> str:
-    """What PostgreSQL says no to: in a few words, or by the name of the driver's error."""
-    # SQLAlchemy's error holds its own copy of the driver's, whose class says what it is.
-    cause: BaseException = getattr(error, "orig", None) or error
-    name = type(cause.__cause__ or cause).__name__
-    return _REASONS.get(name, name)
+    except refusals.FAILURES as error:
+        why = refusals.why(error, database_url, forbidden="change its schema")
+        if pooler.refuses(error):
+            why = (
+                "a pooler is between, and migrations need the database itself: set "
+                "TICKBOX_DATABASE_DIRECT_URL"
+            )
+        cannot = "migrated"
+        if isinstance(error, ssl.SSLError):
+            cannot = "trusted"
+        elif isinstance(error, OSError):
+            cannot = "reached"
+        raise MigrationError(f"the database at {host} cannot be {cannot}: {why}") from error

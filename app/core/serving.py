@@ -22,11 +22,11 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, start_http_server
 
+from app.core import tls
 from app.core.config import Settings, SettingsError
 from app.core.connections import LAST_HANDSHAKE_SECONDS, protocol
 from app.core.processes import StartError, handling
 from app.core.shares import Acceptor, Shares
-from app.core.tls import Certificate
 
 READY = "Tickbox is ready"
 # Longer than load balancers keep an idle connection (60 s at most of them), so that they close it
@@ -38,6 +38,9 @@ FORCED_SHUTDOWN_SECONDS = 2
 YOUNG_OBJECTS = 10_000
 # By HTTPS a connection that is to end is cut after that, although its client has not read all.
 _LAST_READ_SECONDS = 300
+# That may wait to be taken at once; of more than five, as it is by default, others try again after
+# a second.
+_SCRAPES = 128
 # uvicorn's own.
 _TICKS_A_SECOND = 10
 
@@ -81,6 +84,7 @@ def serve_metrics(settings: Settings, registry: CollectorRegistry) -> Iterator[N
     except OSError as error:
         where = f"port {port} on {settings.metrics_host}"
         raise _refused(error, where, "TICKBOX_METRICS") from None
+    server.socket.listen(_SCRAPES)
     try:
         yield
     finally:
@@ -96,12 +100,13 @@ def serve(
     *,
     forced_by: signal.Signals | None = None,
     shares: Shares | None = None,
+    pair: tls.Pair | None = None,
 ) -> None:
     """Serve on the bound socket until a signal; returns when all is finished.
 
     What is open is given up at a second signal; or, if there is a signal for that alone
     (`forced_by`), at that one, however often the others come. Connections are shared with other
-    workers by `shares`.
+    workers by `shares`. A certificate that is no good gives way to the `pair` before it.
 
     Raises `SettingsError` when another program took the port meanwhile, and `StartError` when
     the app's lifespan failed, which is logged.
@@ -120,7 +125,7 @@ def serve(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
     )
-    _Server(config, app, settings, forced_by, shares).run(sockets=[listener])
+    _Server(config, app, settings, forced_by, shares, pair).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
@@ -131,6 +136,7 @@ class _Server(uvicorn.Server):
         settings: Settings,
         forced_by: signal.Signals | None,
         shares: Shares | None,
+        pair: tls.Pair | None,
     ) -> None:
         super().__init__(config)
         self._lifecycle = app.state.lifecycle
@@ -138,7 +144,7 @@ class _Server(uvicorn.Server):
         self._forced_by = forced_by
         self._shares = shares
         self._acceptors: list[Acceptor] = []
-        self._certificate = _certificate(settings)
+        self._certificate = tls.served(settings, pair)
         self._ends_at = math.inf
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -182,17 +188,20 @@ class _Server(uvicorn.Server):
         for acceptor in self._acceptors:
             await acceptor.stop(LAST_HANDSHAKE_SECONDS)
         last = [connection for listener in listeners for connection in _waiting(listener)]
-        for server in self.servers:
-            server.close()
-        taking = (self._take(connection, LAST_HANDSHAKE_SECONDS) for connection in last)
-        await asyncio.gather(*taking)
+        # At once, with nothing awaited between: what the kernel accepts until then is reset, where
+        # nobody else listens.
+        for ended in self.servers if self._shares is None else listeners:
+            ended.close()
+        rest = [self._take(connection, LAST_HANDSHAKE_SECONDS) for connection in last]
         if self._shares is not None and not self.force_exit:
-            for listener in listeners:
-                listener.close()
-            await self._shares.leave()
+            rest.append(self._shares.leave())
+        await asyncio.gather(*rest)
 
     async def _listen(self, listener: socket.socket) -> None:
         seconds = self._settings.request_timeout
+        # Here it fails where another program was first; uvloop would close the socket as well,
+        # which is not its own then.
+        listener.listen(self.config.backlog)
         if self._shares is None:
             server = await asyncio.get_running_loop().create_server(
                 self._make_protocol,
@@ -204,7 +213,7 @@ class _Server(uvicorn.Server):
         else:
             take = partial(self._take, seconds=seconds)
             acceptor = Acceptor(listener, take, self.server_state.connections, self._shares)
-            acceptor.start(self.config.backlog)
+            acceptor.start()
             self._acceptors.append(acceptor)
 
     async def _take(self, connection: socket.socket, seconds: float) -> None:
@@ -253,12 +262,6 @@ class _Server(uvicorn.Server):
         more = () if self._forced_by is None else (self._forced_by,)
         with handling(self.handle_exit, *more):
             yield
-
-
-def _certificate(settings: Settings) -> Certificate | None:
-    if settings.tls_cert is None or settings.tls_key is None:
-        return None
-    return Certificate(settings.tls_cert, settings.tls_key)
 
 
 def _waiting(listener: socket.socket) -> Iterator[socket.socket]:

@@ -2,37 +2,42 @@
 
 import os
 import pickle
-import shutil
 import sys
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 from app.core.config import Settings
+from app.core.gathering import Line
+from app.core.tls import Pair
 
 
 @dataclass(frozen=True)
 class Task:
-    """One worker's part. `number` is its place, 0 and up, and `listener` a descriptor.
+    """One worker's part. `number` is its place, 0 and up.
 
-    `folder` is private to the workers, which tell each other of themselves there.
+    All that it shares with others are descriptors that the parent has: the socket to listen on,
+    the memory of the `Counts` of connections, and the lines by which each is asked for its metrics.
+    `pair` is the last one that was good for HTTPS.
     """
 
     settings: Settings
     listener: int
-    folder: Path
+    counts: int
+    lines: tuple[Line, ...]
     serves_metrics: bool
     number: int = 0
+    pair: Pair | None = None
 
     @property
-    def sockets(self) -> list[Path]:
-        """Where each worker tells its metrics."""
-        return [self.folder / f"{number}.metrics" for number in range(self.settings.workers)]
+    def hearing(self) -> int:
+        """Where this worker is asked for its metrics."""
+        return self.lines[self.number].hearing
 
     @property
-    def socket(self) -> Path:
-        """Where this one does."""
-        return self.sockets[self.number]
+    def descriptors(self) -> list[int]:
+        """What this worker needs to have."""
+        asking = (line.asking for line in self.lines)
+        return [self.listener, self.counts, self.hearing, *asking]
 
 
 def receive() -> Task:
@@ -50,7 +55,6 @@ def receive() -> Task:
         # Not by sys.stdin: Python cannot end in order while a thread waits in that.
         while os.read(sys.stdin.fileno(), 1):
             pass  # nothing is said there
-        shutil.rmtree(task.folder, ignore_errors=True)
         os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

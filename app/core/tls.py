@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from app.core.clock import utc_now
 from app.core.config import Settings, SettingsError
+from app.core.nameless import nameless
 
 logger = logging.getLogger(__name__)
 
@@ -31,16 +33,41 @@ def certificate_of(settings: Settings) -> x509.Certificate | None:
     return _load(settings.tls_cert, settings.tls_key)[0]
 
 
-class Certificate:
-    """What new connections are encrypted by. Raises `SettingsError`."""
+@dataclass(frozen=True)
+class Pair:
+    """A certificate, with those that lead to its CA, and its key, in PEM."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    certificate: bytes
+    key: bytes = field(repr=False)
+
+
+def served(settings: Settings, before: Pair | None = None) -> "Certificate | None":
+    """What is served by, if it is HTTPS. Raises as `Certificate` does."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return Certificate(settings.tls_cert, settings.tls_key, before)
+
+
+class Certificate:
+    """What new connections are encrypted by; `pair` is what was read of it.
+
+    Files that are no good raise `SettingsError`, unless a pair is given that was good before.
+    """
+
+    def __init__(self, certificate: Path, key: Path, before: Pair | None = None) -> None:
         self._files = (certificate, key)
         self._loaded = self._seen = self._stamps()
-        _, self._current = _load(*self._files)
         # The server keeps this one. What is served by it each connection asks for, so that chain
         # and key change at once: loaded into a context in use, they would one after the other.
-        _, self.context = _load(*self._files)
+        try:
+            _, self.pair, self.context = _load(*self._files)
+            _, _, self._current = _load(*self._files)
+        except SettingsError as error:
+            if before is None:
+                raise
+            _not_taken(error)
+            self.pair = before
+            self.context, self._current = _context_of(before), _context_of(before)
         self.context.sni_callback = self._choose
 
     def refresh(self) -> None:
@@ -55,9 +82,9 @@ class Certificate:
             return
         self._loaded = stamps
         try:
-            leaf, self._current = _load(*self._files)
+            leaf, self.pair, self._current = _load(*self._files)
         except SettingsError as error:
-            logger.error("the certificate in use stays, the new one is not taken: %s", error)
+            _not_taken(error)
         else:
             logger.info(
                 "the certificate was renewed; it is good until %s", leaf.not_valid_after_utc
@@ -81,10 +108,25 @@ def _stamp(path: Path) -> _Stamp:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _load(certificate: Path, key: Path) -> tuple[x509.Certificate, ssl.SSLContext]:
-    """The certificate itself, and a context that proves it by its key."""
-    leaf = _read_certificate(certificate)
-    _check_key(key, leaf)
+def _not_taken(error: SettingsError) -> None:
+    logger.error("the certificate in use stays, the new one is not taken: %s", error)
+
+
+def _load(certificate: Path, key: Path) -> tuple[x509.Certificate, Pair, ssl.SSLContext]:
+    """The certificate itself, all that the files hold, and a context that proves it by its key."""
+    pair = Pair(_read(certificate, "CERT"), _read(key, "KEY"))
+    leaf = _leaf(pair.certificate, certificate)
+    _check_key(pair.key, key, leaf)
+    return leaf, pair, _context(certificate, key)
+
+
+def _context_of(pair: Pair) -> ssl.SSLContext:
+    """One of what was read before: OpenSSL reads files only."""
+    with nameless(pair.certificate) as certificate, nameless(pair.key) as key:
+        return _context(*(Path(f"/dev/fd/{file.fileno()}") for file in (certificate, key)))
+
+
+def _context(certificate: Path, key: Path) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION  # each costs us more than the client
@@ -98,11 +140,10 @@ def _load(certificate: Path, key: Path) -> tuple[x509.Certificate, ssl.SSLContex
             f"({getattr(error, 'reason', None) or error.strerror}): get another certificate, of a "
             "key that is strong enough"
         ) from None
-    return leaf, context
+    return context
 
 
-def _read_certificate(path: Path) -> x509.Certificate:
-    pem = _read(path, "CERT")
+def _leaf(pem: bytes, path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificates(pem)[0]
     except ValueError:
@@ -112,8 +153,7 @@ def _read_certificate(path: Path) -> x509.Certificate:
         ) from None
 
 
-def _check_key(path: Path, leaf: x509.Certificate) -> None:
-    pem = _read(path, "KEY")
+def _check_key(pem: bytes, path: Path, leaf: x509.Certificate) -> None:
     try:
         key = load_pem_private_key(pem, password=None)
     except TypeError:

@@ -13,9 +13,14 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([^][:@\s]+))(?::(\d{1,5}))?")
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
+_SPACE = re.compile(r"\s")
 _POSTGRES_PARAMETERS = (
     "host",
     "port",
+    "user",
+    "password",
+    "dbname",
     "sslmode",
     "sslrootcert",
     "sslcert",
@@ -26,6 +31,20 @@ _POSTGRES_PARAMETERS = (
     "connect_timeout",
     "target_session_attrs",
     "pgbouncer",
+)
+# libpq's too. They change nothing that is relied on here: how soon a dead connection is noticed
+# (each statement has its time), and a name for want of another. Where there are choices, those of
+# them that would change something are refused.
+_IGNORED = (
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_count",
+    "tcp_user_timeout",
+    "fallback_application_name",
+    "gssencmode",
+    "sslnegotiation",
+    "load_balance_hosts",
 )
 _REDIS_PARAMETERS = (
     "db",
@@ -47,6 +66,9 @@ _CHOICES = {
         "read-only",
     ),
     "pgbouncer": ("true", "false"),
+    "gssencmode": ("disable", "prefer"),
+    "sslnegotiation": ("postgres",),
+    "load_balance_hosts": ("disable",),
     "ssl_cert_reqs": ("none", "optional", "required"),
     "ssl_check_hostname": ("true", "false"),
 }
@@ -76,9 +98,11 @@ def postgres(url: str) -> PostgresAddress:
     # Up to the last @, since a password may have one that was not escaped.
     credentials, _, netloc = authority.rpartition("@")
     user, _, password = credentials.partition(":")
-    given = _parameters(query, ("ssl", *_POSTGRES_PARAMETERS))
+    given = _parameters(query, _POSTGRES_PARAMETERS, ("ssl", *_IGNORED))
     hosts, ports = _hosts(netloc, given)
-    database = unquote(path)
+    user = _once("user", unquote(user), given.get("user"))
+    password = _once("password", unquote(password), given.get("password"))
+    database = _once("database", unquote(path), given.get("dbname"))
     if not hosts or not database.strip("/"):
         # The driver would take whatever it finds on this machine.
         raise ValueError("names no host, or no database")
@@ -93,13 +117,14 @@ def postgres(url: str) -> PostgresAddress:
         },
     }
     if user:
-        arguments["user"] = unquote(user)
+        arguments["user"] = user
     if password:
-        arguments["password"] = unquote(password)
+        arguments["password"] = password
     if "target_session_attrs" in given:
         arguments["target_session_attrs"] = given["target_session_attrs"]
-    if "connect_timeout" in given:
-        arguments["timeout"] = _seconds(given["connect_timeout"])
+    seconds = _seconds(given.get("connect_timeout", "0"))
+    if seconds:
+        arguments["timeout"] = seconds
     return PostgresAddress(hosts, database, arguments, given.get("pgbouncer") == "true")
 
 
@@ -107,11 +132,15 @@ def check_redis(url: str) -> None:
     """Raise `ValueError` for a URL that redis-py would not take, or not as a whole."""
     try:
         parts = urlsplit(url)
-        is_url = parts.scheme in {"redis", "rediss", "unix"} and (parts.port or 1) > 0
+        host, port = unquote(parts.hostname or ""), parts.port
     except ValueError:
-        is_url = False
-    if not is_url:
+        parts, host, port = urlsplit(""), "", None
+    if parts.scheme not in {"redis", "rediss", "unix"}:
         raise ValueError("is no URL that begins with redis://")
+    # Python drops tabs and line breaks from a URL without a word.
+    if _SPACE.search(url + host):
+        raise ValueError("has white space in it; what is special in a password is escaped")
+    _check_place(parts.path if parts.scheme == "unix" else host, port, parts.scheme)
     given = _parameters(parts.query, _REDIS_PARAMETERS)
     number = parts.path.strip("/") if parts.scheme != "unix" else ""
     if not given.get("db", number or "0").isdecimal():
@@ -126,20 +155,43 @@ def check_redis(url: str) -> None:
     )
 
 
-def _parameters(query: str, known: tuple[str, ...]) -> dict[str, str]:
-    """What is behind the "?", where a + is no space."""
+def _check_place(place: str, port: int | None, scheme: str) -> None:
+    """Raise `ValueError` where redis-py would take something else, such as what is found here.
+
+    `place` is a host, or a socket's path.
+    """
+    if not place.strip("/"):
+        raise ValueError("names no socket" if scheme == "unix" else "names no host")
+    if "," in place and scheme != "unix":
+        raise ValueError("names more than one host")
+    if port == 0:
+        raise ValueError("has a port that is none")
+
+
+def _parameters(query: str, known: tuple[str, ...], silent: tuple[str, ...] = ()) -> dict[str, str]:
+    """What is behind the "?", where a + is no space; `silent` ones are not recommended."""
     given = dict(parse_qsl(query.replace("+", "%2B"), keep_blank_values=True))
-    if not given.keys() <= set(known):
-        public = [name for name in known if name != "ssl"]
-        raise ValueError(f"has a parameter other than {', '.join(public[:-1])} and {public[-1]}")
+    if not given.keys() <= {*known, *silent}:
+        raise ValueError(f"has a parameter other than {_listed(known)}")
     if "ssl" in given:
         # As libpq does for what was written for Java, and SQLAlchemy for asyncpg.
         mode = given.pop("ssl")
         given.setdefault("sslmode", "require" if mode == "true" else mode)
     for name, choices in _CHOICES.items():
         if given.get(name, choices[0]) not in choices:
-            raise ValueError(f"has a {name} other than {', '.join(choices[:-1])} and {choices[-1]}")
+            raise ValueError(f"has a {name} other than {_listed(choices)}")
     return given
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _once(what: str, before: str, behind: str | None) -> str:
+    """What is said before the "?", or else behind it."""
+    if before and behind:
+        raise ValueError(f"names its {what} twice")
+    return before or behind or ""
 
 
 def _hosts(netloc: str, given: Mapping[str, str]) -> tuple[list[str], list[int]]:
@@ -169,9 +221,10 @@ def _hosts(netloc: str, given: Mapping[str, str]) -> tuple[list[str], list[int]]
 
 
 def _seconds(text: str) -> float:
-    if not text.isdecimal() or int(text) == 0:
+    """How long to wait; 0, for Tickbox's own limit, where libpq would wait for ever."""
+    if not _NUMBER.fullmatch(text):
         raise ValueError("has a connect_timeout that is no number of seconds")
-    return float(text)
+    return float(max(int(text), 0))
 
 
 def _tls(given: Mapping[str, str]) -> ssl.SSLContext | str | None:

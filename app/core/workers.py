@@ -28,10 +28,12 @@ from contextlib import suppress
 from dataclasses import replace
 from types import FrameType
 
+from app.core import tls
 from app.core.config import Settings, SettingsError
 from app.core.embedded import POSTGRES
 from app.core.processes import StartError, handling
 from app.core.serving import FORCED_SHUTDOWN_SECONDS, READY
+from app.core.shares import Counts
 from app.core.task import Task
 
 logger = logging.getLogger(__name__)
@@ -73,6 +75,9 @@ class _Workers:
     def __init__(self, task: Task, listener: socket.socket) -> None:
         self._task = task
         self._listener = listener
+        self._counts = Counts(task.counts, task.settings.workers)
+        # Kept for those who follow: what the files hold by then may be no good.
+        self._certificate = tls.served(task.settings)
         self._running: dict[int, Process] = {}
         self._started: set[int] = set()  # the places that have had a worker that was ready
         self._ending = asyncio.Event()
@@ -85,12 +90,13 @@ class _Workers:
 
         workers = self._task.settings.workers
         places = [asyncio.create_task(self._keep(number)) for number in range(workers)]
+        renewing = asyncio.create_task(self._renew())
         with handling(end):
             try:
                 await asyncio.gather(*places)
             finally:
-                for place in places:
-                    place.cancel()
+                for task in (*places, renewing):
+                    task.cancel()
                 self._signal(signal.SIGKILL)
                 await asyncio.gather(*(worker.wait() for worker in self._running.values()))
 
@@ -110,6 +116,12 @@ class _Workers:
                 await asyncio.wait_for(self._ending.wait(), pause)
             pause = min(max(FIRST_PAUSE, 2 * pause), LONGEST_PAUSE)
 
+    async def _renew(self) -> None:
+        """Know the certificate that is in use, also when nobody has to be started."""
+        while self._certificate is not None:
+            await asyncio.sleep(1)
+            self._certificate.refresh()
+
     async def _serve(self, number: int) -> tuple[str, float]:
         """Run a worker to its end: why it ended, and for how many seconds it served."""
         try:
@@ -122,19 +134,22 @@ class _Workers:
         if said.startswith(READY):
             self._is_ready(number, said)
         code = await worker.wait()
+        self._counts.leave(number)  # it may have been killed
         del self._running[number]
         if said.startswith(READY):
             return f"exit code {code}", time.monotonic() - since
         return said.strip() or "A worker did not start; the log says why", 0
 
     async def _start(self, number: int) -> Process:
+        pair = None if self._certificate is None else self._certificate.pair
+        task = replace(self._task, number=number, pair=pair)
         worker = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "app.cli", COMMAND),
             # The same modules as here, whatever the working directory holds.
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=PIPE,
             stdout=PIPE,
-            pass_fds=[self._task.listener],
+            pass_fds=task.descriptors,
             start_new_session=True,
         )
         self._running[number] = worker
@@ -142,7 +157,7 @@ class _Workers:
             worker.kill()
         # Not as arguments, nor in the environment: others may look at those.
         assert worker.stdin is not None
-        worker.stdin.write(pickle.dumps(replace(self._task, number=number)))
+        worker.stdin.write(pickle.dumps(task))
         return worker
 
     def _is_ready(self, number: int, said: str) -> None:

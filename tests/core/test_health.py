@@ -13,6 +13,7 @@ from httpx import AsyncClient, Response
 
 from app.core import health, migrations
 from app.core.config import Settings
+from app.core.redis import RedisAway
 from tests import servers
 from tests.apps import client_of, running
 from tests.people import Person
@@ -92,12 +93,28 @@ class TestPatience:
     async def test_with_a_database_that_says_nothing_ends(self, scratch: Settings) -> None:
         assert scratch.database_url is not None
         behind = await servers.connect(scratch.migration_url)
-        async with running(scratch) as app:
-            async with behind.transaction():
-                await behind.execute("LOCK TABLE alembic_version")
-                assert_not_ready(await readiness(app), database="failed", migrations="failed")
-            assert (await readiness(app)).json() == READY
-        await behind.close()
+        try:
+            async with running(scratch) as app:
+                async with behind.transaction():
+                    await behind.execute("LOCK TABLE alembic_version")
+                    assert_not_ready(await readiness(app), database="failed", migrations="failed")
+                assert (await readiness(app)).json() == READY
+        finally:
+            await behind.close()
+
+    async def test_with_a_cache_that_comes_back_is_ready(
+        self, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ask = app.state.redis.run
+        away = iter([True])
+
+        async def run(*commands: Any) -> Any:
+            if next(away, False):
+                raise RedisAway
+            return await ask(*commands)
+
+        monkeypatch.setattr(app.state.redis, "run", run)
+        assert (await readiness(app)).json() == READY
 
 
 class TestMigrations:

@@ -101,7 +101,11 @@ class TestExhausted:
     async def test_is_503_within_two_seconds_and_over_when_a_connection_is_free(
         self, scratch: Settings, behind: asyncpg.Connection
     ) -> None:
-        async with running(scratch, database_pool_size=2) as app, sign_up(app) as eve:
+        timeout = Settings.model_fields["database_pool_timeout"].default
+        async with (
+            running(scratch, database_pool_size=2, database_pool_timeout=timeout) as app,
+            sign_up(app) as eve,
+        ):
             async with locked(behind):
                 holding = [asyncio.create_task(todos(eve, "GET")) for _ in range(2)]
                 await waiting(behind)

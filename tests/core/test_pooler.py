@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -14,46 +13,23 @@ from sqlalchemy import func, select
 from typer.testing import CliRunner
 
 from app.cli import cli
+from app.core import migrations
 from app.core.config import Settings
 from app.core.database import Database
 from app.core.statement import Statement
 from tests import servers
 from tests.apps import running
 from tests.commands import environment as environment_of
+from tests.core.pooled import IGNORED, PID, SETTINGS, changed, needs_pgbouncer, pooled
 from tests.locks import somebody_waits
 from tests.people import Person, sign_up
-from tests.pgbouncer import BINARY, pgbouncer
+from tests.pgbouncer import pgbouncer
 from tests.roundtrips import statements
 
-PID = Statement(select(func.pg_backend_pid()))
-SETTINGS = {
-    "jit": "off",
-    "plan_cache_mode": "force_generic_plan",
-    "statement_timeout": "2500ms",
-    "idle_in_transaction_session_timeout": "2500ms",
-    "TimeZone": "UTC",
-    "application_name": "tickbox",
-}
-IGNORED = (
-    "ignore_startup_parameters = jit,plan_cache_mode,statement_timeout,lock_timeout,"
-    "idle_in_transaction_session_timeout"
-)
 SENTENCE = (
     "tickbox: A database's URL is of a pooler, such as PgBouncer: set TICKBOX_DATABASE_POOL_MODE "
     "to transaction, and TICKBOX_DATABASE_DIRECT_URL to the database behind it.\n"
 )
-needs_pgbouncer = pytest.mark.skipif(
-    BINARY is None, reason="PgBouncer is not installed; `make test-pgbouncer` does that"
-)
-
-
-@pytest.fixture(scope="module")
-def scratch() -> Iterator[Settings]:
-    """A database of its own, reached directly."""
-    with servers.cloned_database(f"tickbox_pooler_{uuid4().hex}") as name:
-        settings = servers.settings_for(name)
-        changes = {"database_url": settings.migration_url, "database_direct_url": None}
-        yield changed(settings, **changes, database_pool_mode="session", statement_timeout=2.5)
 
 
 @pytest.fixture
@@ -61,21 +37,6 @@ async def behind(scratch: Settings) -> AsyncIterator[asyncpg.Connection]:
     connection = await servers.connect(scratch.migration_url)
     yield connection
     await connection.close()
-
-
-def changed(settings: Settings, **changes: Any) -> Settings:
-    return Settings.model_validate({**settings.model_dump(), **changes})
-
-
-def pooled(settings: Settings, url: str, **changes: Any) -> Settings:
-    """The same database by way of a pooler at this URL."""
-    return changed(
-        settings,
-        database_url=url,
-        database_direct_url=settings.migration_url,
-        database_pool_mode="transaction",
-        **changes,
-    )
 
 
 class TestTransaction:
@@ -154,15 +115,18 @@ class TestPgBouncer:
             read = await asyncio.gather(*map(person.get, todos))
             database: Database = app.state.database
             pids = await asyncio.gather(*(database.reader.fetch_value(PID) for _ in range(100)))
-            connections = database.pools["primary"].engine.sync_engine.pool.checkedin()  # type: ignore[attr-defined]
+            pool = database.pools["primary"]
+            clients = pool.in_use + pool.engine.sync_engine.pool.checkedin()  # type: ignore[attr-defined] # it is a QueuePool
         assert [answer.json() for answer in read] == made
         assert len(set(pids)) == 2
-        assert connections == 10
+        assert clients == 10
 
     async def test_that_has_no_server_left_is_503_within_two_seconds(
         self, scratch: Settings, behind: asyncpg.Connection
     ) -> None:
-        async with self.through(scratch, 1, cache_seconds=0) as (_, person):
+        timeout = Settings.model_fields["database_pool_timeout"].default
+        changes = {"cache_seconds": 0, "database_pool_timeout": timeout}
+        async with self.through(scratch, 1, **changes) as (_, person):
             async with behind.transaction():
                 await behind.execute("LOCK TABLE todos")
                 holding = asyncio.create_task(person.get("/v1/todos"))
@@ -227,12 +191,28 @@ class TestStart:
             done = CliRunner().invoke(cli, ["migrate"], env=environment)
             assert (done.exit_code, done.stderr) == (1, SENTENCE)
 
+    def test_goes_through_a_pooler_that_keeps_sessions(self, scratch: Settings) -> None:
+        migrations.downgrade(scratch.migration_url, "-1")
+        with pgbouncer(scratch.migration_url, servers=20, mode="session") as url:
+            assert self.migrated(changed(scratch, database_url=url)) == (0, "")
+            migrations.downgrade(url, "-1")
+            migrations.upgrade(url)
+
     def test_migrates_around_a_pooler(self, scratch: Settings) -> None:
         with pgbouncer(scratch.migration_url) as url:
             assert self.migrated(pooled(scratch, url)) == (0, "")
 
-    def test_does_not_take_a_pooler_for_the_database(self, scratch: Settings) -> None:
+    def test_tells_of_options_that_the_pooler_does_not_take(self, scratch: Settings) -> None:
         with pgbouncer(scratch.migration_url) as url:
+            code, said = self.migrated(pooled(scratch, f"{url}?options=endpoint%3Dtodo"))
+        assert code == 1
+        assert said == (
+            "tickbox: The pooler does not take `options` of a database's URL: leave them out.\n"
+        )
+
+    @pytest.mark.parametrize("more", ["", IGNORED])
+    def test_does_not_take_a_pooler_for_the_database(self, scratch: Settings, more: str) -> None:
+        with pgbouncer(scratch.migration_url, more=more) as url:
             settings = changed(pooled(scratch, url), database_direct_url=url)
             code, said = self.migrated(settings)
         assert code == 1

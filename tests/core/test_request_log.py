@@ -2,24 +2,25 @@
 
 import asyncio
 import io
-import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from httpx import AsyncClient
 
 from app.core import handlers
 from app.core.config import Settings
-from app.core.connections import protocol
+from app.core.envelope import Envelope
+from app.core.last_answers import LastAnswers
 from app.core.metrics import RequestCounts
 from app.core.middleware import RequestMiddleware
 from app.core.security import new_opaque_token
 from tests.apps import client_of, running
 from tests.core.logged import Json, Terminal, logged
+from tests.core.wire import listening
 from tests.people import Person, sign_up
 
 
@@ -117,7 +118,9 @@ def small() -> FastAPI:
     """An app whose requests end in other ways."""
     app = FastAPI(openapi_url=None)
     handlers.install(app)
-    app.add_middleware(RequestMiddleware, max_body_bytes=1_000, counts=RequestCounts())
+    counts = RequestCounts()
+    app.add_middleware(RequestMiddleware, max_body_bytes=1_000, counts=counts)
+    app.state.last_answers = LastAnswers(Envelope(), counts.refused)
     app.state.reached = asyncio.Event()
 
     @app.get("/fails")
@@ -198,17 +201,9 @@ class Line(io.StringIO):
 
 
 @pytest.fixture
-async def port(small: FastAPI) -> AsyncIterator[int]:
-    config = uvicorn.Config(
-        small, http=protocol(0.2), ws="none", lifespan="off", log_config=None, access_log=False
-    )
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        await server.startup(sockets=[listener])
-        yield listener.getsockname()[1]
-        await server.shutdown(sockets=[listener])
+async def port(small: FastAPI, tmp_path: Path) -> AsyncIterator[int]:
+    async with listening(small, "http", tmp_path, request_timeout=0.2) as wire:
+        yield wire.port
 
 
 @pytest.mark.parametrize(
@@ -223,7 +218,7 @@ async def test_is_left_by_one_that_is_cut_off(small: FastAPI, port: int, rest: b
         await asyncio.wait_for(stream.written.wait(), 20)
         writer.close()
         [entry] = log.entries
-    assert (entry["route"], entry["status"], entry["outcome"]) == ("/reads", None, "disconnected")
+    assert (entry["route"], entry["status"], entry["outcome"]) == ("/reads", 408, "disconnected")
 
 
 async def test_is_left_by_one_whose_client_has_gone(small: FastAPI, port: int) -> None:

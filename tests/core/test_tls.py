@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from app.core import tls
 from app.core.config import Settings, SettingsError
 from app.core.tls import Certificate
-from tests.certificates import Authority, Files, new_key, pem, pem_of_key
+from tests.certificates import Authority, Files, new_key, pem, pem_of_key, shown
 
 
 @pytest.fixture(scope="module")
@@ -21,28 +21,15 @@ def authority() -> Authority:
     return Authority()
 
 
+@pytest.fixture(autouse=True)
+def warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """Only that, also after a test that has run a command in this process."""
+    caplog.set_level(logging.WARNING, "app")
+
+
 @pytest.fixture
 def files(authority: Authority, tmp_path: Path) -> Files:
     return authority.issue(tmp_path)
-
-
-def shown(certificate: Certificate, client: ssl.SSLContext) -> x509.Certificate:
-    """What a client gets to see that connects now."""
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    server_side = certificate.context.wrap_bio(to_server, to_client, server_side=True)
-    client_side = client.wrap_bio(to_client, to_server, server_hostname="localhost")
-    waiting = [client_side, server_side]
-    for _ in range(10):
-        for side in list(waiting):
-            try:
-                side.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-            waiting.remove(side)
-    assert not waiting
-    der = client_side.getpeercert(binary_form=True)
-    assert der is not None
-    return x509.load_der_x509_certificate(der)
 
 
 def on_disk(files: Files) -> x509.Certificate:
@@ -62,9 +49,9 @@ class TestStart:
     ) -> None:
         check(files)
         certificate = Certificate(files.certificate, files.key)
-        assert shown(certificate, authority.client_context()) == on_disk(files)
+        assert shown(certificate.context, authority.client_context()) == on_disk(files)
         with pytest.raises(ssl.SSLCertVerificationError):
-            shown(certificate, Authority().client_context())
+            shown(certificate.context, Authority().client_context())
         assert caplog.records == []
 
     @pytest.mark.parametrize(
@@ -84,10 +71,10 @@ class TestStart:
         client.minimum_version = client.maximum_version = version
         certificate = Certificate(files.certificate, files.key)
         if is_served:
-            shown(certificate, client)
+            shown(certificate.context, client)
         else:
             with pytest.raises(ssl.SSLError, match="UNSUPPORTED_PROTOCOL"):
-                shown(certificate, client)
+                shown(certificate.context, client)
 
     @pytest.mark.parametrize("offered", [["h2"], ["h2", "http/1.1"], ["http/1.1"]])
     def test_serves_who_would_rather_have_another_http(
@@ -95,7 +82,7 @@ class TestStart:
     ) -> None:
         client = authority.client_context()
         client.set_alpn_protocols(offered)
-        shown(Certificate(files.certificate, files.key), client)
+        shown(Certificate(files.certificate, files.key).context, client)
 
     @pytest.mark.parametrize(
         ("break_it", "sentence"),
@@ -176,13 +163,13 @@ class TestRenewal:
         certificate = Certificate(files.certificate, files.key)
         first = on_disk(files)
         certificate.refresh()
-        assert shown(certificate, client) == first
+        assert shown(certificate.context, client) == first
 
         authority.issue(tmp_path)
         certificate.refresh()
-        assert shown(certificate, client) == first  # still being written, for all we know
+        assert shown(certificate.context, client) == first  # still being written, for all we know
         certificate.refresh()
-        assert shown(certificate, client) == on_disk(files) != first
+        assert shown(certificate.context, client) == on_disk(files) != first
 
     def test_may_be_of_another_kind_of_key(
         self, authority: Authority, files: Files, tmp_path: Path
@@ -195,10 +182,10 @@ class TestRenewal:
         certificate.refresh()
         certificate.refresh()
         client.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
-        assert shown(certificate, client) == on_disk(files)
+        assert shown(certificate.context, client) == on_disk(files)
         client.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
         with pytest.raises(ssl.SSLError, match="NO_SHARED_CIPHER"):
-            shown(certificate, client)
+            shown(certificate.context, client)
 
     def test_may_come_by_a_link_that_is_set_anew(
         self, authority: Authority, tmp_path: Path
@@ -216,7 +203,7 @@ class TestRenewal:
         (tmp_path / "next").replace(live)
         certificate.refresh()
         certificate.refresh()
-        assert shown(certificate, authority.client_context()) == on_disk(files) != old
+        assert shown(certificate.context, authority.client_context()) == on_disk(files) != old
 
     @pytest.mark.parametrize("what", ["certificate", "key", "gone"])
     def test_that_is_no_good_is_logged_once_and_changes_nothing(
@@ -236,7 +223,7 @@ class TestRenewal:
             getattr(files, what).write_bytes(b"half")
         for _ in range(5):
             certificate.refresh()
-            assert shown(certificate, client) == first
+            assert shown(certificate.context, client) == first
         [record] = caplog.records
         assert record.levelno == logging.ERROR
         assert "stays, the new one is not taken: TICKBOX_TLS_" in record.getMessage()
@@ -245,8 +232,36 @@ class TestRenewal:
         authority.issue(tmp_path)
         certificate.refresh()
         certificate.refresh()
-        assert shown(certificate, client) == on_disk(files)
+        assert shown(certificate.context, client) == on_disk(files)
         assert [record.levelno for record in caplog.records] == []
+
+    @pytest.mark.parametrize("what", ["certificate", "key"])
+    def test_that_is_no_good_is_not_what_a_successor_begins_with(
+        self,
+        authority: Authority,
+        files: Files,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+        what: str,
+    ) -> None:
+        """It is handed what the one before it had."""
+        client = authority.client_context()
+        pair, first = Certificate(files.certificate, files.key).pair, on_disk(files)
+        assert b"PRIVATE KEY" not in repr(pair).encode()
+        getattr(files, what).write_bytes(b"half")
+        with pytest.raises(SettingsError):
+            Certificate(files.certificate, files.key)
+        successor = Certificate(files.certificate, files.key, pair)
+        assert (shown(successor.context, client), successor.pair) == (first, pair)
+        [record] = caplog.records
+        assert "stays, the new one is not taken: TICKBOX_TLS_" in record.getMessage()
+
+        authority.issue(tmp_path)
+        successor.refresh()
+        successor.refresh()
+        assert shown(successor.context, client) == on_disk(files) != first
+        assert successor.pair.certificate == files.certificate.read_bytes()
+        assert successor.pair.key == files.key.read_bytes()
 
     def test_with_one_that_has_ended_is_warned_of(
         self,

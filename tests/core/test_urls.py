@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 from app.core import urls
 from app.core.config import Settings
 from tests.certificates import Authority, pem
+from tests.core.refused_urls import refusal
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 HOSTS = st.one_of(
@@ -40,17 +41,6 @@ def as_the_driver_reads(url: str) -> tuple[list[Any], Any]:
         dsn=url, **given
     )
     return addresses, parameters
-
-
-def refusal(field: str, url: str) -> str:
-    """What is said of a URL, by the settings; nothing of the URL is in it."""
-    values = {"database_url": "postgresql://h/db", "redis_url": "redis://h"} | {field: url}
-    with pytest.raises(ValidationError) as caught:
-        Settings.model_validate(values)
-    [error] = caught.value.errors()
-    assert error["loc"] == (field,)
-    assert "geheim" not in error["msg"]
-    return error["msg"]
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +128,30 @@ class TestPostgres:
         assert read["timeout"] == 3
         assert read["target_session_attrs"] == "read-write"
 
+    @pytest.mark.parametrize("seconds", ["0", "-1"])
+    def test_that_waits_for_ever_waits_as_long_as_without_a_word(self, seconds: str) -> None:
+        read = arguments(f"postgresql://h/db?connect_timeout={seconds}")
+        assert read == arguments("postgresql://h/db")
+
+    def test_may_say_behind_the_question_mark_who_it_is_and_where(self) -> None:
+        read = arguments("postgresql://h/?user=ad%40a&password=p+w%26&dbname=tick%20box")
+        assert (read["user"], read["password"], read["database"]) == ("ad@a", "p+w&", "tick box")
+        url = "postgresql:///?host=/run&user=ada&dbname=d"
+        assert arguments(url) == arguments("postgresql://ada@%2Frun/d")
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "keepalives=1&keepalives_idle=30&keepalives_interval=10&keepalives_count=5",
+            "gssencmode=disable",
+            "sslnegotiation=postgres",
+            "fallback_application_name=psql",
+            "load_balance_hosts=disable&tcp_user_timeout=0",
+        ],
+    )
+    def test_may_say_what_changes_nothing_here(self, query: str) -> None:
+        assert arguments(f"postgresql://h/db?{query}") == arguments("postgresql://h/db")
+
     @pytest.mark.parametrize(
         ("url", "why"),
         [
@@ -155,14 +169,21 @@ class TestPostgres:
             ("postgresql://u:geheim@h:65536/db", "port that is none"),
             ("postgresql://u:geheim@a,b,c/db?port=1,2", "not one for each host"),
             ("postgresql://u:geheim@a/db?host=geheim", "names its host twice"),
-            ("postgresql://u:x@h/db?geheim=1", "parameter other than host, port, sslmode"),
+            ("postgresql://u:x@h/db?geheim=1", "parameter other than host, port, user"),
             ("postgresql://u:gehe?im@h/db", "parameter other than"),
             ("postgresql://h/db?sslmode=geheim", "sslmode other than disable"),
             ("postgresql://h/db?ssl=geheim", "sslmode other than disable"),
             ("postgresql://h/db?channel_binding=geheim", "channel_binding other than"),
             ("postgresql://h/db?target_session_attrs=geheim", "target_session_attrs other than"),
             ("postgresql://h/db?pgbouncer=geheim", "pgbouncer other than true and false"),
-            ("postgresql://h/db?connect_timeout=0", "no number of seconds"),
+            ("postgresql://h/db?connect_timeout=1.5", "no number of seconds"),
+            ("postgresql://u:geheim@h/db?user=geheim", "names its user twice"),
+            ("postgresql://u:geheim@h/db?password=geheim", "names its password twice"),
+            ("postgresql://u:geheim@h/db?dbname=geheim", "names its database twice"),
+            ("postgresql://h/?dbname=", "or no database"),
+            ("postgresql://h/db?gssencmode=require", "gssencmode other than disable and prefer"),
+            ("postgresql://h/db?sslnegotiation=direct", "sslnegotiation other than postgres"),
+            ("postgresql://h/db?load_balance_hosts=random", "load_balance_hosts other than"),
             ("postgresql://h/db?connect_timeout=geheim", "no number of seconds"),
             ("postgresql://h/db?sslmode=disable&channel_binding=require", "forbids the TLS"),
             ("postgresql://h/db?sslmode=verify-ca", "no CA by sslrootcert"),
@@ -234,43 +255,3 @@ class TestPostgresTls:
         file.write_text("geheim")
         url = f"postgresql://h/db?sslmode=verify-full&sslrootcert={file}"
         assert "holds no such certificate" in refusal("database_url", url)
-
-
-class TestRedis:
-    @pytest.mark.parametrize(
-        "url",
-        [
-            "redis://h",
-            "redis://:x@h:6380/3",
-            "redis://ada:p%2Fw@[::1]/3",
-            "redis://h?db=3",
-            "rediss://default:x@cache.example:6380/0",
-            "rediss://h?ssl_cert_reqs=none",
-            "rediss://h?ssl_cert_reqs=required&ssl_check_hostname=false",
-            "unix:///run/valkey/socket?db=3",
-        ],
-    )
-    def test_is_taken_as_platforms_write_it(self, url: str) -> None:
-        urls.check_redis(url)
-
-    @pytest.mark.parametrize(
-        ("url", "why"),
-        [
-            ("geheim-4711", "is no URL"),
-            ("http://:geheim@h", "is no URL"),
-            ("redis://:geheim@h:port", "is no URL"),
-            ("redis://:geheim@[h", "is no URL"),
-            ("redis://h/geheim", "database that is no number"),
-            ("redis://h?db=geheim", "database that is no number"),
-            ("unix:///s?db=geheim", "database that is no number"),
-            ("redis://h?geheim-4711=1", "parameter other than db, ssl_cert_reqs"),
-            ("redis://h?ssl_cert_reqs=none", "which rediss:// speaks"),
-            ("rediss://h?ssl_cert_reqs=geheim", "ssl_cert_reqs other than none"),
-            ("rediss://h?ssl_check_hostname=geheim", "ssl_check_hostname other than"),
-            ("rediss://h?ssl_ca_certs=/geheim", "cannot be read"),
-            ("rediss://h?ssl_certfile=/geheim", "cannot be read"),
-            ("rediss://h?ssl_keyfile=/geheim", "no certificate that it is for"),
-        ],
-    )
-    def test_is_refused_with_a_reason(self, url: str, why: str) -> None:
-        assert why in refusal("redis_url", url)

@@ -1,22 +1,15 @@
 """What only a real connection shows, to the server that serves Tickbox, byte by byte."""
 
-import asyncio
 import logging
-import socket
-import ssl
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
-from httpx import Request, Response
 
 from app.core import connections
-from app.core.connections import protocol
-from app.core.tls import Certificate
-from tests.certificates import Authority
-from tests.core.answers import SECURITY_HEADERS, faults
+from tests.core.answers import faults
 from tests.core.operations import DOCUMENT
+from tests.core.wire import Wire, listening
 from tests.people import Person
 
 CLOSE = b"Host: tickbox\r\nConnection: close\r\n"
@@ -28,61 +21,12 @@ def _short(value: object) -> str:
     return repr(value)[:50]
 
 
-class Wire:
-    """A port on which Tickbox listens."""
-
-    def __init__(self, port: int, context: ssl.SSLContext | None) -> None:
-        self._port = port
-        self._context = context
-
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self._port, ssl=self._context)
-
-    async def send(self, *parts: bytes) -> bytes:
-        """All that comes back until the server closes the connection."""
-        async with asyncio.timeout(10):
-            reader, writer = await self.connect()
-            writer.writelines(parts)
-            answer = await reader.read()
-            writer.close()
-            await writer.wait_closed()
-        return answer
-
-    async def ask(self, request: bytes, method: str = "GET", path: str = "/") -> Response:
-        """The one answer to a request after which the connection is closed."""
-        head, _, body = (await self.send(request)).partition(b"\r\n\r\n")
-        status, *lines = head.decode("latin-1").split("\r\n")
-        headers = [tuple(line.split(": ", 1)) for line in lines]
-        return Response(
-            int(status.split(" ")[1]),
-            headers=headers,  # type: ignore[arg-type]
-            content=body,
-            request=Request(method, f"http://tickbox{path}"),
-        )
-
-
 @pytest.fixture(scope="module", params=["http", "https"])
 async def wire(
     app: FastAPI, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Wire]:
-    # As `app.core.serving` has it; the app's own lifespan has begun already.
-    config = uvicorn.Config(
-        app, http=protocol(10), ws="none", lifespan="off", log_config=None, access_log=False
-    )
-    context = None
-    if request.param == "https":
-        authority = Authority()
-        files = authority.issue(tmp_path_factory.mktemp("tls"))
-        certificate = Certificate(files.certificate, files.key)
-        config.ssl_context_factory = lambda *_: certificate.context
-        context = authority.client_context()
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        await server.startup(sockets=[listener])
-        yield Wire(listener.getsockname()[1], context)
-        await server.shutdown(sockets=[listener])
+    async with listening(app, request.param, tmp_path_factory.mktemp("tls")) as wire:
+        yield wire
 
 
 @pytest.fixture(autouse=True)
@@ -132,17 +76,14 @@ async def test_connection_serves_on_after_head(wire: Wire) -> None:
         b"CONNECT tickbox:80 HTTP/1.1",
         b"PRI * HTTP/2.0",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-        b"GET /" + b"a" * 100_000 + b" HTTP/1.1",
     ],
     ids=_short,
 )
 async def test_what_is_no_request_is_refused(wire: Wire, request_line: bytes) -> None:
-    answer = await wire.send(request_line + b"\r\n" + CLOSE + b"\r\n")
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert answer.endswith(b"\r\n\r\nInvalid HTTP request received.")
-    for name, value in SECURITY_HEADERS.items():
-        assert f"\r\n{name}: {value}\r\n".encode() in answer
-    assert b"connection: close\r\n" in answer
+    response = await wire.ask(request_line + b"\r\n" + CLOSE + b"\r\n")
+    assert not list(faults(response))
+    assert (response.status_code, response.json()["code"]) == (400, "malformed_request")
+    assert response.headers["connection"] == "close"
 
 
 @pytest.mark.parametrize(
@@ -213,9 +154,9 @@ async def test_client_that_goes_away_is_no_error(wire: Wire) -> None:
 
 async def test_large_headers_are_no_error(wire: Wire) -> None:
     for header in (
-        b"X-Large: " + b"a" * 100_000,
-        b"X-Request-Id: " + b"a" * 100_000,
-        b"Cookie: " + b"a=b; " * 20_000,
+        b"X-Large: " + b"a" * 60_000,
+        b"X-Request-Id: " + b"a" * 60_000,
+        b"Cookie: " + b"a=b; " * 12_000,
         b"\r\n".join(b"X-%d: a" % number for number in range(5_000)),
     ):
         request = b"GET /livez HTTP/1.1\r\n" + CLOSE + header + b"\r\n\r\n"
@@ -225,7 +166,7 @@ async def test_large_headers_are_no_error(wire: Wire) -> None:
 
 
 async def test_bytes_that_are_not_ascii_are_no_error(wire: Wire) -> None:
-    for name in (b"Authorization", b"X-Request-Id", b"Accept", b"Host", b"If-None-Match", b"X"):
+    for name in (b"Authorization", b"X-Request-Id", b"Accept", b"If-None-Match", b"X"):
         for value in (b"\xff\xfe", b"\x80", "é".encode(), b"Bearer \xff", b'"\xff"'):
             request = b"GET /v1/todos HTTP/1.1\r\n" + CLOSE + name + b": " + value + b"\r\n\r\n"
             response = await wire.ask(request)
@@ -238,11 +179,10 @@ async def test_headers_given_twice_are_no_error(wire: Wire, ada: Person) -> None
     for header, status in (
         (token, 400),
         (b"Accept: */*\r\n", 200),
-        (b"Host: tickbox\r\n", 200),
         (b"X-Request-Id: a\r\n", 200),
         (b'If-None-Match: "1"\r\n', 200),
     ):
-        line = b"GET /v1/todos HTTP/1.1\r\nConnection: close\r\n"
+        line = b"GET /v1/todos HTTP/1.1\r\n" + CLOSE
         response = await wire.ask(line + token * (header != token) + header * 2 + b"\r\n")
         assert not list(faults(response))
         assert response.status_code == status
@@ -284,7 +224,37 @@ async def test_asterisk_is_nowhere(wire: Wire) -> None:
     assert response.status_code == 404
 
 
-@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
-async def test_old_clients_are_served(wire: Wire, version: bytes) -> None:
-    response = await wire.ask(b"GET /livez HTTP/" + version + b"\r\nConnection: close\r\n\r\n")
+async def test_old_clients_are_served(wire: Wire) -> None:
+    response = await wire.ask(b"GET /livez HTTP/1.0\r\n\r\n")
     assert (response.status_code, response.content) == (200, b'{"status":"alive"}')
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        b"",
+        b"Host: tickbox\r\nHost: tickbox\r\n",
+        b"Host:\r\n",
+        b"Host: a b\r\n",
+        b"Host: tickbox/evil\r\n",
+        b"Host: ada@tickbox\r\n",
+        b"Host: tickbox:http\r\n",
+        b"Host: \xff\xfe\r\n",
+    ],
+    ids=_short,
+)
+async def test_each_request_names_one_host(wire: Wire, hosts: bytes) -> None:
+    path = b"/.well-known/oauth-authorization-server"
+    request = b"GET " + path + b" HTTP/1.1\r\nConnection: close\r\n" + hosts + b"\r\n"
+    response = await wire.ask(request)
+    assert not list(faults(response))
+    assert (response.status_code, response.json()["code"]) == (400, "malformed_request")
+    assert "Host" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "host", [b"tickbox", b"a_b.example:8000", b"127.0.0.1:80", b"[::1]:8000", b"[fe80::1%25en0]"]
+)
+async def test_a_host_may_be_written_in_any_way(wire: Wire, host: bytes) -> None:
+    request = b"GET /livez HTTP/1.1\r\nConnection: close\r\nHost: " + host + b"\r\n\r\n"
+    assert (await wire.ask(request)).status_code == 200

@@ -16,7 +16,7 @@ import pytest
 
 from tests.faults.conftest import Report, Serve
 from tests.faults.people import Client, lost_writes, several
-from tests.faults.wire import Answer, Broken
+from tests.faults.wire import Answer, Broken, Connection
 
 each_number = pytest.mark.parametrize("workers", ["1", "2"])
 each_scheme = pytest.mark.parametrize("scheme", ["http", "https"])
@@ -98,6 +98,37 @@ async def test_no_request_is_dropped_under_load(
     )
     assert written == sum(len(person.created) for person in people)
     assert seconds < 5
+
+
+@each_number
+@each_scheme
+async def test_no_new_connection_is_reset(
+    serve: Serve, report: Report, scheme: str, workers: str
+) -> None:
+    """They come all the time, also between the last look at them and the listener's end."""
+    tickbox = serve(scheme, workers=workers, log_level="warning")
+    traffic = Traffic()
+
+    async def ask_until_refused() -> None:
+        connection = Connection(tickbox.address)
+        while traffic.refused == 0:
+            try:
+                traffic.add(await connection.send("GET", "/livez"))
+            except Broken as broken:
+                if broken.refused:
+                    traffic.refused += 1
+                else:
+                    traffic.broken.append(broken)
+            connection.close()
+
+    async with asyncio.TaskGroup() as askers:
+        for _ in range(KEPT):
+            askers.create_task(ask_until_refused())
+        await traffic.enough.wait()
+        tickbox.terminate()
+    report(f"{len(traffic.answers)} answers, each on a connection of its own")
+    assert traffic.broken == []
+    assert await asyncio.to_thread(tickbox.process.wait, 20) == 0
 
 
 @each_number

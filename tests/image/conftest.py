@@ -120,7 +120,7 @@ def start(
     """Start the app as the compose file does; its port is free, and stands in the settings."""
     with ExitStack() as stack:
 
-        def start(*shared: Path, **settings: str) -> Container:
+        def start(*shared: Path, has_tmp: bool = True, **settings: str) -> Container:
             environment = {
                 **stores,
                 "TICKBOX_PORT": free_port(),
@@ -129,7 +129,14 @@ def start(
             }
             command = compose.read(compose.new_variables())["services"]["app"]["command"]
             return stack.enter_context(
-                running(image, command, tmp_path, environment, shared=[*sockets, *shared])
+                running(
+                    image,
+                    command,
+                    tmp_path,
+                    environment,
+                    shared=[*sockets, *shared],
+                    has_tmp=has_tmp,
+                )
             )
 
         yield start

@@ -20,7 +20,8 @@ START_SECONDS = 60
 STOP_SECONDS = 40
 # What of /dev Docker gives, as far as it is needed.
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-# $1 is the root folder, $2 the user, $3 the folders to share, with spaces between them.
+# $1 is the root folder, $2 the user, $3 the folders to share, with spaces between them, $4 whether
+# /tmp can be written to.
 _ENTER = f"""
 set -e
 mount --bind "$1" "$1"
@@ -33,13 +34,13 @@ for name in {" ".join(_DEVICES)}; do
 done
 ln -s /proc/self/fd "$1/dev/fd"
 mount -o remount,ro "$1/dev"
-mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$1/tmp"
+test "$4" = False || mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$1/tmp"
 for folder in $3; do
     mkdir -p "$1$folder"
     mount --rbind "$folder" "$1$folder"
 done
 root=$1 user=$2
-shift 3
+shift 4
 exec setpriv --no-new-privs chroot --userspec="$user" "$root" "$@"
 """
 
@@ -133,10 +134,12 @@ def running(
     *,
     user: str | None = None,
     shared: Sequence[Path] = (),
+    has_tmp: bool = True,
 ) -> Iterator[Container]:
     """Run it for the length of the block; what is left then is killed.
 
-    `folder` is where its output goes, `shared` are some that it sees under the same name.
+    `folder` is where its output goes, `shared` are some that it sees under the same name. Unless it
+    `has_tmp`, nothing at all can be written to.
     """
     environment = {**image.environment, **variables}
     log = folder / f"container-{len(list(folder.iterdir()))}.log"
@@ -147,7 +150,7 @@ def running(
         subprocess.Popen(
             [
                 *("/usr/bin/unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--"),
-                *(*enter, " ".join(map(str, shared)), *within),
+                *(*enter, " ".join(map(str, shared)), str(has_tmp), *within),
             ],
             env=environment,
             stdin=subprocess.DEVNULL,

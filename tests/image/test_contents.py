@@ -54,9 +54,16 @@ def test_it_has_no_tool_that_builds_or_installs(image: Image) -> None:
     packages = {path.name.split("-")[0] for path in image.root.glob("opt/**/*.dist-info")}
     assert "fastapi" in packages
     assert not packages & {"pip", "setuptools", "wheel", "hatchling", "uv", "pytest", "ruff"}
+    assert not [*image.root.glob("usr/**/ensurepip"), *image.root.glob("usr/**/pip-*.whl")]
     assert not any((image.root / "root").rglob("*cache*"))
     assert not (image.root / "src").exists()
     assert not (image.root / "opt" / "build").exists()
+
+
+def test_python_makes_no_pip_there(image: Image, tmp_path: Path) -> None:
+    code, said = run(image, ["/usr/bin/python3", "-m", "venv", "/tmp/venv"], tmp_path)
+    assert code == 1
+    assert "ensurepip" in said
 
 
 def test_it_holds_of_the_project_only_what_runs(image: Image) -> None:

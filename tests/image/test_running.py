@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.core.workers import COMMAND
 from tests import compose, servers
 from tests.certificates import Authority
 from tests.image.conftest import Start
@@ -158,6 +159,17 @@ def test_metrics_have_the_port_that_is_not_published(start: Start) -> None:
     assert "tickbox_build_info{" in httpx.get(address).text
     with client_of(container) as client:
         assert client.get("/metrics").status_code == 404
+
+
+def test_several_workers_need_nothing_to_write_to(start: Start) -> None:
+    container = start(TICKBOX_WORKERS="2", has_tmp=False)
+    container.wait_until_healthy()
+    workers = [child for child in container.init.children() if COMMAND in child.cmdline()]
+    assert len(workers) == 2
+    done = smoke(f"http://127.0.0.1:{container.port}")
+    assert done.returncode == 0, done.stderr
+    container.terminate()
+    assert container.wait() == 0, container.log()
 
 
 def test_without_settings_it_says_what_it_needs(image: Image, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-READY = re.compile(r"Tickbox is ready: (http://127\.0\.0\.1:\d+)/docs\n")
+READY = re.compile(r"Tickbox is ready: (https?://127\.0\.0\.1:\d+)/docs\n")
 PASSWORD = "geheim-4711"
 NO_SERVERS = {
     "TICKBOX_DATABASE_URL": f"postgresql+asyncpg://tickbox:{PASSWORD}@127.0.0.1:1/tickbox",

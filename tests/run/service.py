@@ -13,10 +13,13 @@ import httpx
 # `/upload` answers when the whole body has come, so that the tests say how long a request takes.
 PROGRAM = """
 import signal
+from collections import Counter
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from fastapi import FastAPI, Request
 from app.core.config import Settings
+from app.core.envelope import Envelope
+from app.core.last_answers import LastAnswers
 from app.core.serving import bind, serve
 
 @asynccontextmanager
@@ -26,6 +29,7 @@ async def lifespan(app):
 
 app = FastAPI(lifespan=lifespan)
 app.state.lifecycle = SimpleNamespace(draining=False)
+app.state.last_answers = LastAnswers(Envelope(), Counter())
 
 @app.get("/draining")
 async def draining() -> bool:

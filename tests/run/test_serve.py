@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from app.core.keys import kept_secret_key, kept_signing_key
+from tests import commands
 from tests.run.conftest import Start
 from tests.run.processes import NO_SERVERS, PASSWORD, assert_refused, still_there
 
@@ -108,6 +109,10 @@ def test_ended_while_it_starts_leaves_nothing(start: Start, folder: Path) -> Non
         ("TICKBOX_SECRET_KEY is weak", NO_SERVERS | {"TICKBOX_SECRET_KEY": PASSWORD * 3}),
         ("are set together", {"TICKBOX_DATABASE_URL": NO_SERVERS["TICKBOX_DATABASE_URL"]}),
         ("TICKBOX_PORT: ", {"TICKBOX_PORT": PASSWORD}),
+        (
+            "TICKBOX_METRICS_PORT is TICKBOX_PORT",
+            {"TICKBOX_PORT": "18777", "TICKBOX_METRICS_PORT": "18777"},
+        ),
         ("TICKBOX_HOST is no address", {"TICKBOX_HOST": "no such host"}),
         ("is not a folder", {"TICKBOX_DATA_DIR": f"{__file__}/data"}),
         ("TICKBOX_TLS_KEY are set together", {"TICKBOX_TLS_CERT": __file__}),
@@ -125,6 +130,34 @@ def test_wrong_setting_is_one_sentence(
 ) -> None:
     assert_refused(start(folder / "unused", **environment), reason)
     assert not (folder / "unused").exists()
+
+
+@pytest.mark.parametrize(
+    ("reason", "options", "environment"),
+    [
+        ("--port: ", ["--port", "70000"], {}),
+        ("--port: ", ["--port", "70000"], {"TICKBOX_PORT": "8000"}),
+        ("TICKBOX_PORT: ", ["--host", "127.0.0.1"], {"TICKBOX_PORT": "70000"}),
+        ("--workers: ", ["--workers", "0"], {}),
+        ("--host is no address", ["--host", "nowhere.invalid"], {}),
+        ("set --host to an address", ["--host", "192.0.2.1"], {}),
+        ("--tls-cert and --tls-key are set together", ["--tls-cert", __file__], {}),
+        ("--tls-cert and --tls-key are set together", ["--tls-key", __file__], {}),
+        ("--tls-cert is no certificate", ["--tls-cert", __file__, "--tls-key", __file__], {}),
+        (
+            "TICKBOX_TLS_CERT is no certificate",
+            ["--tls-key", __file__],
+            {"TICKBOX_TLS_CERT": __file__},
+        ),
+        ("--proxy holds", ["--proxy", "*"], {}),
+    ],
+)
+def test_wrong_option_is_called_by_its_name(
+    reason: str, options: list[str], environment: dict[str, str], folder: Path
+) -> None:
+    env = commands.environment(None, TICKBOX_DATA_DIR=str(folder / "unused"), **environment)
+    [refusal] = commands.run("serve", *options, env=env).refusals
+    assert reason in refusal
 
 
 def test_database_that_cannot_be_reached(

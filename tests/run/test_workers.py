@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.run.conftest import Start
 from tests.run.processes import Tickbox, assert_refused, still_there
 
 SECONDS = 30
+SCRAPES = 50
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -122,6 +124,12 @@ def test_one_that_is_stuck_is_left_out(two: tuple[Tickbox, str]) -> None:
     assert are_both_up(f"{address}/metrics")
 
 
+def test_many_scrapes_at_once_all_tell_of_both(two: tuple[Tickbox, str]) -> None:
+    _, address = two
+    with ThreadPoolExecutor(SCRAPES) as pool:
+        assert all(pool.map(are_both_up, [f"{address}/metrics"] * SCRAPES))
+
+
 @pytest.mark.parametrize("how", ["session", "password", "account"])
 def test_what_ended_in_one_is_refused_by_the_other(two: tuple[Tickbox, str], how: str) -> None:
     run, address = two
@@ -216,6 +224,7 @@ def test_a_parent_that_is_killed_leaves_nothing_in_the_way(start: Start, folder:
     port = str(httpx.URL(run.wait_until_ready()).port)
     workers = run.workers()
     assert len(workers) == 2
+    assert list(temporary.iterdir()) == []  # nothing that a sweep of it could take from them
     run.process.kill()
     run.process.wait()
     until(lambda: still_there(workers) == [])

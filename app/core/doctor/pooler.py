@@ -2,6 +2,8 @@
 
 from sqlalchemy import literal_column, select
 
+from app.core import refusals
+from app.core.command import variable
 from app.core.config import SettingsError
 from app.core.database import Database
 from app.core.doctor.case import Case
@@ -14,20 +16,29 @@ _ONE = Statement(select(literal_column("1")))
 
 async def check_pooler(case: Case) -> Findings:
     """Whether what is between is what the settings say."""
-    _, problem = case.url("database_url")
+    url, problem = case.url("database_url")
     if case.database is None or problem:
         yield skipped(problem or "PostgreSQL was not reached")
         return
     database = Database(case.settings)
     try:
-        await database.check()
+        for name, pool in database.pools.items():
+            try:
+                await pool.check_session()
+            except AppError:
+                # Whether a replica answers is looked at by a check of its own.
+                if name == "primary":
+                    raise
         await database.primary.fetch_value(_ONE)
     except SettingsError as error:
         yield failed(str(error))
-    except AppError:
-        yield failed("it does not answer: mend that, or TICKBOX_DATABASE_URL")
+    except AppError as error:
+        why = refusals.why(error.__cause__ or error, url)
+        yield failed(f"{why}; mend that, or {variable('database_url')}")
     else:
-        if case.settings.database_pool_mode == "transaction":
+        if database.pools["primary"].is_behind_session_pooler:
+            yield ok("one that keeps a connection for as long as it is open")
+        elif case.settings.database_pool_mode == "transaction":
             yield ok("one that gives a connection for a transaction")
         else:
             yield ok("none is set, and none is found")

@@ -1,33 +1,23 @@
 """PostgreSQL: whether it lets Tickbox in, and is fit for it."""
 
 import ipaddress
-import socket
-import ssl
 from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Row, text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import NullPool
 
-from app.core import urls
+from app.core import refusals, urls
 from app.core.command import variable
 from app.core.doctor.case import Case
 from app.core.doctor.finding import Finding, Findings, failed, ok, skipped, warning
 from app.core.driver import make_engine
-from app.core.migrations import reason
 
 OLDEST = 15
 _PATIENCE = 5
 # Besides the pools: one that migrates (with its guard), and one for whoever looks.
 _SPARE_CONNECTIONS = 3
-_PROBLEMS = {
-    socket.gaierror: "there is no host of the name {host}",
-    TimeoutError: f"{{host}} does not answer within {_PATIENCE} s",
-    ConnectionRefusedError: "nothing listens at {host}",
-    FileNotFoundError: "PostgreSQL's socket is not there",
-}
 _FACTS = text(
     """
     SELECT current_setting('server_version_num')::int / 10000 AS version,
@@ -88,8 +78,9 @@ async def _check(case: Case, name: str) -> Findings:
     try:
         connection = await case.reached.enter_async_context(engine.connect())
         facts = (await connection.execute(_FACTS)).one()
-    except (OSError, TimeoutError, SQLAlchemyError) as error:
-        yield failed(f"{_why(error, host or 'its socket')}: mend that, or {variable(name)}")
+    except refusals.FAILURES as error:
+        why = refusals.why(error, url)
+        yield failed(f"at {host or 'its socket'}: {why}; mend that, or {variable(name)}")
         return
     is_primary = name != "database_read_url"
     if is_primary:
@@ -137,13 +128,9 @@ def _fitness(facts: Row[Any]) -> list[Finding]:
                 f"this is PostgreSQL {facts.version}: Tickbox needs {OLDEST} or later; upgrade it"
             )
         )
-    if facts.encoding != "UTF8":
-        found.append(
-            failed(
-                f"the database's encoding is {facts.encoding}: make another one with "
-                "`CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`"
-            )
-        )
+    problem = refusals.encoding(facts.encoding)
+    if problem:
+        found.append(failed(problem))
     return found
 
 
@@ -215,14 +202,3 @@ def _is_here(host: str) -> bool:
     with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost"
-
-
-def _why(error: Exception, host: str) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate of {host} is not trusted ({error.verify_message})"
-    for kind, problem in _PROBLEMS.items():
-        if isinstance(error, kind):
-            return problem.format(host=host)
-    if isinstance(error, OSError):
-        return f"{host} cannot be reached ({type(error).__name__})"
-    return f"PostgreSQL at {host} refuses: {reason(error)}"

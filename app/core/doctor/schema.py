@@ -1,9 +1,8 @@
 """The schema: whether it is the one that this version of Tickbox needs."""
 
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
-from app.core import migrations
+from app.core import migrations, refusals
 from app.core.doctor.case import Case
 from app.core.doctor.finding import Findings, failed, ok, skipped, warning
 
@@ -19,8 +18,9 @@ async def check_migrations(case: Case) -> Findings:
     try:
         is_there = await case.database.scalar(_EXISTS)
         revisions = list(await case.database.scalars(_REVISIONS)) if is_there else []
-    except SQLAlchemyError as error:
-        yield failed(f"where the schema is cannot be read: {migrations.reason(error)}")
+    except refusals.FAILURES as error:
+        why = refusals.why(error, case.settings.migration_url, forbidden="read its tables")
+        yield failed(f"where the schema is cannot be read: {why}")
         return
     steps = migrations.behind(revisions[0]) if len(revisions) == 1 else None
     if not revisions:

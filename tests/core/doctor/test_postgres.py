@@ -32,8 +32,8 @@ class TestAway:
     @pytest.mark.parametrize(
         ("host", "said"),
         [
-            ("127.0.0.1:1", "nothing listens at 127.0.0.1"),
-            ("nowhere.invalid", "there is no host of the name nowhere.invalid"),
+            ("127.0.0.1:1", "at 127.0.0.1: nothing listens there; mend that"),
+            ("nowhere.invalid", "at nowhere.invalid: there is no host of that name"),
         ],
     )
     async def test_it_is_not_there(self, valkey: Settings, host: str, said: str) -> None:
@@ -49,11 +49,11 @@ class TestAway:
         with closing(socket.create_server(("127.0.0.1", 0))) as silent:
             url = f"postgresql://u:{CANARY}@127.0.0.1:{silent.getsockname()[1]}/d"
             findings = await with_database(settings, url)
-        assert "127.0.0.1 does not answer within" in only(findings["PostgreSQL"], "failed")
+        assert "at 127.0.0.1: it does not answer in time" in only(findings["PostgreSQL"], "failed")
 
     async def test_there_is_no_socket(self, settings: Settings) -> None:
         findings = await with_database(settings, "postgresql://postgres@/d?host=/nowhere")
-        assert "socket is not there" in only(findings["PostgreSQL"], "failed")
+        assert "at its socket: there is no such socket" in only(findings["PostgreSQL"], "failed")
 
     async def test_it_has_no_such_database(self, settings: Settings) -> None:
         findings = await with_database(settings, servers.sibling(url_of(settings), CANARY))
@@ -135,7 +135,9 @@ class TestRights:
         assert states(findings)["PostgreSQL"] == {"failed"}
         assert "`GRANT CREATE ON SCHEMA public TO` it" in create
         assert "may not read and write" in use
-        assert "cannot be read: the user may not" in only(findings["migrations"], "failed")
+        assert "cannot be read: the user may not read its tables" in only(
+            findings["migrations"], "failed"
+        )
 
     async def test_to_use_tables_of_somebody_else(self, own: Settings, role: str) -> None:
         await sql(own, f"GRANT CREATE ON SCHEMA public TO {role}")
