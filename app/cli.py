@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from app.core import command
 from app.core.config import Settings, SettingsError
-from app.core.output import open_output
+from app.core.output import do_without_output, open_output
 from app.core.processes import StartError
 from app.users.commands import user
 
@@ -94,6 +94,8 @@ def serve(
         settings = command.logging(Settings.model_validate(given))
         from app.serve import run
 
+        # It prints where it is; nobody may want to know.
+        do_without_output()
         run(settings, _prepared)
 
 

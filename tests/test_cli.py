@@ -1,6 +1,10 @@
 """The commands that need no server, and what all of them have in common."""
 
 import json
+import socket
+import subprocess
+import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,7 +13,7 @@ import typer
 
 from app.cli import cli
 from app.core.config import Settings
-from tests.commands import environment, run
+from tests.commands import SECONDS, environment, run
 
 GROUP = typer.main.get_command(cli)
 assert isinstance(GROUP, typer.core.TyperGroup)
@@ -45,8 +49,10 @@ class TestOutput:
         redirected: str = request.param
         return redirected
 
-    @pytest.mark.parametrize("unbuffered", ["", "1"])
-    @pytest.mark.parametrize("command", ["--help", "--version", "settings", "openapi"])
+    @pytest.mark.parametrize(
+        ("command", "unbuffered"),
+        [("--help", ""), ("--version", "1"), ("settings", "1"), ("openapi", "")],
+    )
     def test_of_commands_that_need_no_server(
         self, command: str, lost: str, unbuffered: str
     ) -> None:
@@ -60,6 +66,24 @@ class TestOutput:
     ) -> None:
         [refusal] = run(*arguments, env=environment(settings), redirected=lost).refusals
         assert refusal.startswith("What it prints cannot be written to standard output: ")
+
+    def test_is_nothing_that_serving_needs(self, settings: Settings, lost: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])
+        env = environment(settings, TICKBOX_PORT=port)
+        shell = ("sh", "-c", f'exec "$@" {lost}', "sh")
+        with subprocess.Popen(
+            [*shell, sys.executable, "-m", "app.cli", "serve"], env=env
+        ) as serving:
+            try:
+                deadline = time.monotonic() + SECONDS
+                while run("health", "--ready", env=env).code != 0:
+                    assert serving.poll() is None
+                    assert time.monotonic() < deadline
+                serving.terminate()
+                assert serving.wait(SECONDS) == 0
+            finally:
+                serving.kill()
 
     def test_whose_reader_has_gone_is_no_news(self) -> None:
         # `head` ends after a line; the rest is more than a pipe holds.

@@ -25,6 +25,7 @@ from app.auth.schemas import (
     TokenResponse,
 )
 from app.core.authentication import SCOPES, Caller
+from app.core.config import Settings
 from app.core.errors import AppError
 from app.core.passwords import PasswordHashingBusy
 from app.core.problems import problems
@@ -165,8 +166,8 @@ async def get_server_metadata(request: Request, response: Response) -> ServerMet
     RFC 8414. The addresses begin with the issuer, if that is a URL, and else with where you sent
     this request.
     """
-    issuer: str = request.app.state.settings.issuer
-    is_url = issuer.startswith(("https://", "http://"))
+    settings: Settings = request.app.state.settings
+    issuer, is_url = settings.issuer, settings.issuer_is_url
     # What a client said of its own address is for nobody else.
     response.headers["Cache-Control"] = "public, max-age=300" if is_url else "no-store"
     base = (issuer if is_url else str(request.base_url)).rstrip("/")

@@ -68,6 +68,11 @@ Proxies = Annotated[
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(origin)], ...], NoDecode, BeforeValidator(_split)
 ]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    # Other programs write it in capitals.
+    BeforeValidator(lambda level: level.lower() if isinstance(level, str) else level),
+]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_is_redis)]
 StrongSecret = Annotated[SecretStr, AfterValidator(_is_strong)]
@@ -228,7 +233,7 @@ class Settings(BaseSettings):
         "at all.",
     )
     metrics_host: str = Field("127.0.0.1", description="Address that `/metrics` listens on there.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_level: LogLevel = Field(
         "info",
         description="Least severity that is logged, on stderr. Requests are `info`, those of "
         "health checks `debug`, and those that failed `warning`.",
@@ -238,6 +243,11 @@ class Settings(BaseSettings):
     def is_embedded(self) -> bool:
         """Whether Tickbox starts its own PostgreSQL and Redis."""
         return self.database_url is None
+
+    @property
+    def issuer_is_url(self) -> bool:
+        """Whether the issuer says where the service is."""
+        return self.issuer.startswith(("https://", "http://"))
 
     @property
     def migration_url(self) -> str:

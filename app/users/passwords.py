@@ -3,9 +3,10 @@ script, of any composition, save those that everybody tries first.
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from importlib import resources
+from itertools import filterfalse
 
 from app.core.errors import ValidationFailed
 
@@ -15,6 +16,8 @@ MAX_LENGTH = 128
 _MAX_RAW_LENGTH = 4 * MAX_LENGTH
 
 _SERVICE = "tickbox"
+# Of the list's words none is longer.
+_MAX_LISTED = 20
 _SEPARATORS = str.maketrans("", "", " -_.")
 # What fingers do on a keyboard, or in the alphabet, from any key to any other, both ways, over
 # and over.
@@ -25,6 +28,7 @@ _RUNS = (
     "1234567890qwertyuiopasdfghjklzxcvbnm",
     "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p",
     "qazwsxedcrfvtgbyhnujmikolp",
+    "!@#$%^&*()",
 )
 
 
@@ -60,7 +64,8 @@ def accept(
             pointer,
             "password_too_common",
             "This is among the first that an attacker tries, or made of one such word or of what "
-            "is known about you. Choose another one.",
+            "is known about you, with no more than digits and punctuation added. Choose another "
+            "one.",
         )
     return normalised
 
@@ -85,11 +90,58 @@ def _is_forbidden(character: str) -> bool:
 
 def _is_common(password: str, context: Iterable[str]) -> bool:
     known = {variant for word in (_SERVICE, *context) for variant in _known_words(word)}
+    words = _spellings(password)
+    words |= {
+        core
+        for spelling in words
+        for core, added in _cores(spelling)
+        if _weight(added) <= len(core)
+    }
+    return _is_guessed(words, known)
+
+
+def _is_guessed(words: Iterable[str], known: Collection[str] = ()) -> bool:
+    """Whether one of these is a word that is tried early, or a repetition of one."""
+    units = {unit for word in words for unit in _repeated_units(word)}
+    # What stands between the repetitions is no part of the word.
+    units |= {"".join(filterfalse(_is_mark, unit)) for unit in units} - {""}
     return any(
-        len(unit) == 1 or unit in known or f"\n{unit}\n" in _common_passwords() or _is_run(unit)
-        for spelling in _spellings(password)
-        for unit in _repeated_units(spelling)
+        len(unit) == 1 or unit in known or _is_listed(unit) or _is_run(unit) for unit in units
     )
+
+
+def _cores(text: str) -> Iterator[tuple[str, str]]:
+    """What is left of a text without what people add to a word, and what they have added.
+
+    That is punctuation around it; digits too; or all that is no letter, within it too.
+    """
+    for is_added in (_is_mark, _is_mark_or_digit):
+        kept = [index for index, character in enumerate(text) if not is_added(character)]
+        if kept:
+            begin, end = kept[0], kept[-1] + 1
+            yield text[begin:end], text[:begin] + text[end:]
+    letters = "".join(filterfalse(_is_mark_or_digit, text))
+    if letters:
+        yield letters, "".join(filter(_is_mark_or_digit, text))
+
+
+def _weight(added: str) -> int:
+    """How many characters somebody had to think of who added these."""
+    digits = "".join(filter(str.isdecimal, added))
+    marks = len(added) - len(digits)
+    if not digits or _is_guessed([digits]):
+        return marks
+    return marks + min(map(len, _repeated_units(digits)))
+
+
+def _is_mark(character: str) -> bool:
+    """Punctuation, a symbol such as `+` and `$`, or a space; what emoji are is none."""
+    kind = unicodedata.category(character)
+    return kind[0] in "PSZ" and kind != "So"
+
+
+def _is_mark_or_digit(character: str) -> bool:
+    return character.isdecimal() or _is_mark(character)
 
 
 def _known_words(text: str) -> Iterator[str]:
@@ -115,6 +167,10 @@ def _is_run(word: str) -> bool:
     return any(
         way in run * (len(word) // len(run) + 2) for run in _RUNS for way in (word, word[::-1])
     )
+
+
+def _is_listed(word: str) -> bool:
+    return len(word) <= _MAX_LISTED and f"\n{word}\n" in _common_passwords()
 
 
 @cache

@@ -48,7 +48,8 @@ Email = Annotated[
 
 
 _WELCOME = (
-    "At least 15 characters (or what this server asks for), at most 128, and not a common one."
+    "At least 15 characters (or what this server asks for), at most 128, and not a common one, "
+    "however often, or with a few digits or punctuation."
 )
 Password = Annotated[
     str, Field(max_length=4096, json_schema_extra={"format": "password", "writeOnly": True})

@@ -153,6 +153,11 @@ class TestEnvironment:
     def test_that_says_nonsense_is_refused(self, name: str, value: str) -> None:
         assert f"'loc': ('{name}',)" in refusal(**{f"TICKBOX_{name.upper()}": value})
 
+    @pytest.mark.parametrize("level", ["INFO", "Info", "info"])
+    def test_takes_a_level_in_any_case(self, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TICKBOX_LOG_LEVEL", level)
+        assert Settings().log_level == "info"
+
     def test_cannot_be_changed_afterwards(self) -> None:
         with pytest.raises(ValidationError):
             # That it is refused is the test.

@@ -7,10 +7,16 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from app.core.errors import ValidationFailed
-from app.users.passwords import MAX_LENGTH, _common_passwords, accept, normalise
+from app.users.passwords import _MAX_LISTED, MAX_LENGTH, _common_passwords, accept, normalise
 
 PASSPHRASE = "correct horse battery staple"
 PRINTABLE = st.characters(exclude_categories=["Cs", "Cc"])
+# Each of them is on the list.
+WORDS = [
+    *("dragon", "monkey", "sunshine", "shadow", "master", "football", "princess", "cookie"),
+    *("summer", "purple", "orange", "ginger", "pepper", "silver", "banana", "thunder"),
+    *("hammer", "winter", "cheese", "rabbit", "guitar", "flower", "yellow", "coffee"),
+]
 CONTEXT = ["Ada.Lovelace@Example.com", "Ada King"]
 
 
@@ -122,6 +128,29 @@ class TestCommon:
             "8901234567890123",
             "tickboxtickboxt",
             "TickBox TickBox TickBox",
+            # A word with what people add to it.
+            "passwordpassword1",
+            "iloveyouiloveyou1",
+            "sunshine-sunshine!",
+            "sunshine!sunshine!",
+            "sunshine1sunshine2sunshine3",
+            "trustno1!trustno1!",
+            "1password1password1password",
+            "password+password",
+            "password123456789",
+            "password123456789!",
+            "12345password12345",
+            "!!!password!!!!!",
+            "Password!@#$%^&*",
+            "password2024!!!",
+            "sunshine1999123!",
+            "love1999199919991999",
+            "123456123456123456!",
+            "qwertyuiopasdfgh1",
+            "aaaaaaaaaaaaaaa!",
+            "🐎" * 14 + "1",
+            "\uff50assword\uff11\uff19\uff18\uff14\uff01\uff01\uff01",
+            "Tickbox-Tickbox-1",
         ],
     )
     def test_refuses_what_everybody_tries_first(self, password: str) -> None:
@@ -138,6 +167,9 @@ class TestCommon:
             "adakingadakingadaking",
             "king king king king",
             "AdaAdaAdaAdaAda",
+            "Ada King Ada King 1",
+            "AdaLovelace1815!",
+            "ada.lovelace@example.com1",
         ],
     )
     def test_refuses_what_is_known_of_the_account(self, password: str) -> None:
@@ -156,6 +188,19 @@ class TestCommon:
             "dragon monkey sunshine",
             "gL9#vQ2$xT7!pW4%",
             "-_. _.- ._--. _",
+            "monkeys-never-cry-9",
+            "love letters from 1942",
+            "iloveyou 4711-0815-2342",
+            "k 7392 8461 9573",
+            "31415926535897932",
+            "4f9a1c0e77b2d3358",
+            "8c5Tq-39xKd-1wPz7",
+            "Tr0ub4dor&3 at home",
+            "ILoveParisInThe50s!",
+            "2 pints of milk & bread",
+            "Sunshine after 7 rains",
+            "correct horse 4711",
+            "1 dragon, 2 monkeys",
             "пароль на каждый день",
             "正しい馬電池のホチキスの針です",
         ],
@@ -173,9 +218,34 @@ class TestCommon:
         entries = words.splitlines()
         assert len(entries) == len(set(entries)) == 30_000
         assert all(entry == entry.casefold().strip() for entry in entries)
+        assert max(map(len, entries)) == _MAX_LISTED
+        assert set(WORDS) <= set(entries)
 
 
 class TestLaws:
+    @given(
+        st.lists(st.sampled_from(WORDS), min_size=4, max_size=4, unique=True),
+        st.sampled_from(["", " ", "-", ".", "_", "1", "+"]),
+        st.sampled_from(["", "1", "!", "2026!", "123456789"]),
+    )
+    def test_four_random_words_are_taken(self, words: list[str], between: str, added: str) -> None:
+        assert refusal(between.join(words) + added, context=CONTEXT) is None
+        assert refusal(added + between.join(map(str.title, words)), context=CONTEXT) is None
+
+    @given(
+        st.sampled_from(WORDS),
+        st.integers(1, 6),
+        st.sampled_from(["", " ", "-", ".", "_", "!"]),
+        st.text("0123456789!?.-+# ", max_size=5),
+        st.text("0123456789!?.-+# ", max_size=5),
+    )
+    def test_one_word_is_refused_whatever_is_around_it(
+        self, word: str, times: int, between: str, before: str, after: str
+    ) -> None:
+        password = before + between.join([word] * times) + after
+        assume(len(word) * times >= len(before + after) and 8 <= len(password) <= MAX_LENGTH)
+        assert refusal(password, min_length=8) == "password_too_common"
+
     @given(st.text(st.characters(), max_size=600), st.integers(8, 128))
     @example("\u0344" * 128, 8)
     def test_what_is_accepted_is_what_sign_in_makes_of_it(

@@ -31,6 +31,11 @@ async def check_settings(case: Case) -> Findings:
                 f"{name} is set, and is not read: set {variable(setting)}, or the data stays in "
                 f"{case.settings.data_dir.resolve()}"
             )
+    if not case.is_embedded and not case.settings.issuer_is_url:
+        yield warning(
+            "the metadata at /.well-known/oauth-authorization-server name whatever Host a request "
+            f"names: set {variable('issuer')} to the service's URL"
+        )
     if not case.problems and not unknown:
         count = len(names)
         yield ok(f"{count} set, the others have their defaults" if count else "all have defaults")

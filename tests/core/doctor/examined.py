@@ -25,7 +25,9 @@ def cases(settings: Settings | None = None, **variables: str) -> Iterator[Case]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("TICKBOX_")]:
             patch.delenv(name)
-        given = environment(settings, **variables)
+        # With servers of one's own the service's URL is set too.
+        usual = {} if settings is None else {"TICKBOX_ISSUER": "https://tickbox.example"}
+        given = environment(settings, **{**usual, **variables})
         for name, value in given.items():
             patch.setenv(name, value)
         case = read(given, frozenset(Base.metadata.tables))

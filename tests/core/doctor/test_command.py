@@ -24,7 +24,8 @@ def folder() -> Iterator[Path]:
 
 
 def test_a_line_a_check(valkey: Settings) -> None:
-    done = run("doctor", env=environment(valkey, TICKBOX_PORT="0"))
+    env = environment(valkey, TICKBOX_PORT="0", TICKBOX_ISSUER="https://tickbox.example")
+    done = run("doctor", env=env)
     assert (done.code, done.errors) == (0, "")
     lines = [line.split(maxsplit=1) for line in done.output.splitlines()]
     assert [state for state, _ in lines] == ["ok"] * len(CHECKS)

@@ -69,6 +69,29 @@ async def test_typing_errors(settings: Settings) -> None:
     ]
 
 
+@pytest.mark.parametrize("issuer", ["", "tickbox", "todo.example", "ftp://todo.example"])
+async def test_an_issuer_that_is_no_url_leaves_addresses_to_the_host(
+    settings: Settings, issuer: str
+) -> None:
+    findings = await examined(settings, TICKBOX_ISSUER=issuer)
+    [text] = [finding.text for finding in findings["settings"] if finding.state == "warning"]
+    assert text == (
+        "the metadata at /.well-known/oauth-authorization-server name whatever Host a request "
+        "names: set TICKBOX_ISSUER to the service's URL"
+    )
+
+
+@pytest.mark.parametrize("issuer", ["https://todo.example", "http://10.0.0.7:8000/tickbox"])
+async def test_an_issuer_that_is_a_url_is_well(settings: Settings, issuer: str) -> None:
+    findings = await examined(settings, TICKBOX_ISSUER=issuer)
+    assert states(findings)["settings"] == {"ok"}
+
+
+async def test_an_embedded_one_need_not_know_its_url(tmp_path: Path) -> None:
+    findings = await examined(TICKBOX_DATA_DIR=str(tmp_path / "data"), TICKBOX_PORT="0")
+    assert states(findings)["settings"] == {"ok"}
+
+
 async def test_a_platforms_own_names_are_not_ours(tmp_path: Path) -> None:
     data_dir = str(tmp_path / "data")
     findings = await examined(
