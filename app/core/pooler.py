@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from secrets import token_hex
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 import asyncpg
 from sqlalchemy import event, exc
@@ -109,7 +109,7 @@ async def keeps_session(url: str, seconds: float) -> bool:
     get there.
     """
     arguments = {**urls.postgres(url).arguments, "timeout": seconds, "statement_cache_size": 0}
-    channel = f"tickbox_{uuid4().hex}"
+    channel = f"tickbox_{token_hex(16)}"
     heard = asyncio.Event()
     async with AsyncExitStack() as stack, asyncio.timeout(seconds + _HEARD_SECONDS):
         try:
