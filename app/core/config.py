@@ -70,8 +70,7 @@ Origins = Annotated[
 ]
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"],
-    # Other programs write it in capitals.
-    BeforeValidator(lambda level: level.lower() if isinstance(level, str) else level),
+    BeforeValidator(lambda level: str(level).lower()),  # others write it in capitals
 ]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_is_redis)]
@@ -243,11 +242,6 @@ class Settings(BaseSettings):
     def is_embedded(self) -> bool:
         """Whether Tickbox starts its own PostgreSQL and Redis."""
         return self.database_url is None
-
-    @property
-    def issuer_is_url(self) -> bool:
-        """Whether the issuer says where the service is."""
-        return self.issuer.startswith(("https://", "http://"))
 
     @property
     def migration_url(self) -> str:
