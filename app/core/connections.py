@@ -1,6 +1,5 @@
-"""HTTP/1.1 connections: nobody holds one for ever by sending a byte now and then, or much memory by
-a head without an end; none ends before a client had its answer, and none is closed under a request
-that was sent on it.
+"""HTTP/1.1 connections: nobody holds one for ever by a byte now and then, or memory by an endless
+head; none ends before a client had its answer, or is closed under a request that was sent on it.
 """
 
 from asyncio import TimerHandle, Transport
@@ -17,6 +16,7 @@ from app.core.sockets import has_unread, has_unsent
 HEAD_BYTES = 1 << 16
 # With each header come a colon, a space and a line break.
 _HEADER_EXTRA = 4
+_NO_HTTP = "This is no HTTP request."
 # A client that is still sending when it is refused has so long to read why, and may send so much.
 _LINGER_SECONDS = 2
 _LINGER_BYTES = 16 << 20
@@ -106,11 +106,11 @@ class _Connection(HttpToolsProtocol):
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
-            is_large = isinstance(error.__context__, HeadTooLarge)
-            self._refuse(HeadTooLarge() if is_large else MalformedRequest())
+            cause = error.__context__
+            self._refuse(cause if isinstance(cause, HeadTooLarge) else MalformedRequest(_NO_HTTP))
         else:
             if self._bodiless > HEAD_BYTES or (self._arriving and self._is_head_too_large()):
-                self._refuse(HeadTooLarge())
+                self._refuse(HeadTooLarge(HEAD_BYTES))
 
     def _feed(self, data: bytes | memoryview) -> None:
         while data:
@@ -146,7 +146,7 @@ class _Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if self._is_head_too_large():
-            raise HeadTooLarge
+            raise HeadTooLarge(HEAD_BYTES)
         super().on_headers_complete()
         self._arriving = False
         # Trailers are no headers (RFC 9110, section 6.5.1): what comes now, nobody sees.

@@ -30,6 +30,10 @@ def make_engine(
     return create_async_engine("postgresql+asyncpg://", connect_args=connect_args, **options)
 
 
+# A pooler that is refused is not asked again before.
+_MEETING_SECONDS = 10
+
+
 class Pool:
     """Connections in AUTOCOMMIT, opened as they are needed and kept.
 
@@ -65,9 +69,10 @@ class Pool:
         self._broken: set[object] = set()
         self.size = settings.database_pool_size
         self.waiting = 0
-        # Whether a pooler is between that keeps a session; None while none has been met.
-        self.is_behind_session_pooler: bool | None = None
-        self._meeting_pooler = asyncio.Lock()
+        # Whether a pooler is between that keeps a session, and has been met.
+        self.is_behind_session_pooler = False
+        self._meeting = asyncio.Lock()
+        self._next_meeting = 0.0
         event.listen(self._pool, "invalidate", self._note_broken)
         event.listen(self._pool, "connect", self._note_open)
 
@@ -173,12 +178,13 @@ class Pool:
 
     async def _meet_pooler(self) -> bool:
         """Whether there is a pooler that keeps a session; from then on connections suit it."""
-        async with self._meeting_pooler:
-            if self.is_behind_session_pooler is None:
-                keeps = await pooler.keeps_session(self._url, self._settings.statement_timeout)
-                if keeps:
+        async with self._meeting:
+            now = asyncio.get_running_loop().time()
+            if not self.is_behind_session_pooler and now >= self._next_meeting:
+                self._next_meeting = now + _MEETING_SECONDS
+                if await pooler.keeps_session(self._url, self._settings.statement_timeout):
                     pooler.say_when_open(self.engine, pooler.session_settings(self._settings))
-                self.is_behind_session_pooler = keeps
+                    self.is_behind_session_pooler = True
             return self.is_behind_session_pooler
 
     def _note_broken(self, _connection: object, place: object, _reason: object) -> None:

@@ -241,6 +241,12 @@ class HeadTooLarge(AppError):
     code = "head_too_large"
     title = "The request's line and headers are too large"
 
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(
+            f"A request's line and headers have at most {max_bytes} bytes.",
+            params={"max_bytes": max_bytes},
+        )
+
 
 class InternalError(AppError):
     code = "internal_error"

@@ -8,6 +8,7 @@ left out, and `tickbox_worker_up` says so. Every sample has its worker's number 
 that is replaced begins at 0 again, which Prometheus understands of a series, not of a sum.
 """
 
+import logging
 import os
 import selectors
 import socket
@@ -21,6 +22,8 @@ import orjson
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+logger = logging.getLogger(__name__)
 
 # Seconds that all workers together get; Prometheus waits for 10.
 PATIENCE = 1.0
@@ -64,14 +67,12 @@ def tell(registry: CollectorRegistry, hearing: int) -> Iterator[None]:
 
         def answer() -> None:
             while not any(key.fileobj is stopped for key, _ in selector.select()):
-                askers = list(_askers(heard))
-                # All of them asked before it was made.
-                told = orjson.dumps(_families(registry)) if askers else b""
-                for asker in askers:
-                    # A thread each: one that does not read holds up nobody else.
-                    threading.Thread(
-                        target=_send, args=(asker, told), name="metrics", daemon=True
-                    ).start()
+                with ExitStack() as asked:
+                    try:
+                        _answer([asked.enter_context(asker) for asker in _askers(heard)], registry)
+                    except Exception:
+                        # They see it by an answer that is none; others may ask again.
+                        logger.exception("the metrics cannot be told")
 
         thread = threading.Thread(target=answer, name="metrics", daemon=True)
         thread.start()
@@ -88,6 +89,17 @@ def _askers(heard: socket.socket) -> Iterator[socket.socket]:
             _, descriptors, _, _ = socket.recv_fds(heard, 1, 1)
             for descriptor in descriptors:
                 yield socket.socket(fileno=descriptor)
+
+
+def _answer(askers: list[socket.socket], registry: CollectorRegistry) -> None:
+    # All of them asked before it is made.
+    told = orjson.dumps(_families(registry)) if askers else b""
+    for asker in askers:
+        # A thread each: one that does not read holds up nobody else.
+        sending = threading.Thread(
+            target=_send, args=(asker.dup(), told), name="metrics", daemon=True
+        )
+        sending.start()
 
 
 def _families(registry: CollectorRegistry) -> list[tuple[object, ...]]:

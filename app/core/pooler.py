@@ -95,7 +95,9 @@ def original(error: BaseException) -> BaseException:
     """The driver's own error in SQLAlchemy's, if that is what it is."""
     if isinstance(error, exc.DBAPIError) and error.orig is not None:
         error = error.orig
-    return error.driver_exception if isinstance(error, exc.EmulatedDBAPIException) else error
+    if isinstance(error, exc.EmulatedDBAPIException) and error.orig is not None:
+        error = error.orig
+    return error
 
 
 async def keeps_session(url: str, seconds: float) -> bool:
@@ -103,12 +105,13 @@ async def keeps_session(url: str, seconds: float) -> bool:
 
     An idle connection hears what another one notifies only where its server is its own: between
     transactions a pooler that shares servers has nobody to hand that to. A standby takes no LISTEN,
-    so of one it is never sure. Raises `OSError`, `TimeoutError` after so many seconds.
+    so of one it is never sure. Raises `OSError`, or `TimeoutError` if it takes so many seconds to
+    get there.
     """
     arguments = {**urls.postgres(url).arguments, "timeout": seconds, "statement_cache_size": 0}
     channel = f"tickbox_{uuid4().hex}"
     heard = asyncio.Event()
-    async with AsyncExitStack() as stack, asyncio.timeout(seconds):
+    async with AsyncExitStack() as stack, asyncio.timeout(seconds + _HEARD_SECONDS):
         try:
             listener = await asyncpg.connect(**arguments)
             stack.callback(listener.terminate)

@@ -64,7 +64,8 @@ def check(settings: Settings) -> None:
 def serve(task: Task, listener: socket.socket) -> None:
     """Serve by `task.settings.workers` processes until a signal; returns when all have ended.
 
-    Raises `StartError` when one cannot start at all.
+    Raises `StartError` when one cannot start at all, and `SettingsError` for a certificate that is
+    no good.
     """
     asyncio.run(_Workers(task, listener).run())
 

@@ -132,6 +132,20 @@ def test_one_that_was_stuck_tells_again(monkeypatch: pytest.MonkeyPatch) -> None
             assert of_worker(read(registry), "0") != {}
 
 
+def test_one_that_fails_once_says_so_and_tells_again(caplog: pytest.LogCaptureFixture) -> None:
+    registry = Metrics().registry
+    failing = Mock(collect=Mock(side_effect=[RuntimeError("changed size"), iter(())]))
+    failing.describe.return_value = ()
+    registry.register(failing)
+    with lines(1) as places, tell(registry, places[0].hearing):
+        gathered = Gathered(places).registry
+        begin = time.monotonic()
+        assert of_worker(read(gathered), "0") == {}
+        assert time.monotonic() - begin < PATIENCE  # they are not left to wait for it
+        assert of_worker(read(gathered), "0") != {}
+    assert [record.getMessage() for record in caplog.records] == ["the metrics cannot be told"]
+
+
 def test_a_successor_takes_the_place_of_one_that_has_ended() -> None:
     with lines(1) as places:
         registry = Gathered(places).registry

@@ -111,6 +111,7 @@ async def test_a_head_that_is_too_large_is(
 ) -> None:
     response = await wire.ask(GET + WHO + rest)
     assert_refused(response, 431, "head_too_large", scheme)
+    assert response.json()["params"] == {"max_bytes": HEAD_BYTES}
     assert response.headers["x-request-id"] == "mine"
     assert response.headers["access-control-allow-origin"] == LISTED
     assert counts.refused == {"head_too_large": 1}

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select
 
+from app.core import pooler
 from app.core.config import Settings
 from app.core.database import Database
 from app.core.errors import DatabaseUnavailable
@@ -65,6 +66,30 @@ class TestPgBouncer:
                     await database.reader.fetch_value(PID)
                 await database.close()
         assert await keeps_session(scratch.migration_url, 5)
+
+    async def test_that_is_refused_is_not_asked_by_every_request(
+        self, scratch: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = []
+
+        async def counted(url: str, seconds: float) -> bool:
+            asked.append(url)
+            return await keeps_session(url, seconds)
+
+        monkeypatch.setattr(pooler, "keeps_session", counted)
+        with pgbouncer(scratch.migration_url) as url:
+            database = Database(changed(scratch, database_url=url))
+
+            async def refused() -> int:
+                with pytest.raises(DatabaseUnavailable):
+                    await database.reader.fetch_value(PID)
+                return len(asked)
+
+            assert [await refused() for _ in range(3)] == [1, 1, 1]
+            # As if the time had come.
+            database.pools["primary"]._next_meeting = 0
+            assert [await refused() for _ in range(2)] == [2, 2]
+            await database.close()
 
     async def test_leaves_no_listener_on_a_server_that_is_shared(self, scratch: Settings) -> None:
         with pgbouncer(scratch.migration_url, servers=1) as url:

@@ -34,11 +34,12 @@ for name in {" ".join(_DEVICES)}; do
 done
 ln -s /proc/self/fd "$1/dev/fd"
 mount -o remount,ro "$1/dev"
-test "$4" = False || mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$1/tmp"
+mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$1/tmp"
 for folder in $3; do
     mkdir -p "$1$folder"
     mount --rbind "$folder" "$1$folder"
 done
+test "$4" = True || mount -o remount,ro "$1/tmp"
 root=$1 user=$2
 shift 4
 exec setpriv --no-new-privs chroot --userspec="$user" "$root" "$@"

@@ -31,9 +31,7 @@ async def check_settings(case: Case) -> Findings:
                 f"{name} is set, and is not read: set {variable(setting)}, or the data stays in "
                 f"{case.settings.data_dir.resolve()}"
             )
-    # Only then is it what they begin with (auth/router.py).
-    is_url = case.settings.issuer.startswith(("https://", "http://"))
-    if not case.is_embedded and not is_url:
+    if not case.is_embedded and not case.settings.issuer_is_url:
         yield warning(
             "the metadata at /.well-known/oauth-authorization-server name whatever Host a request "
             f"names: set {variable('issuer')} to the service's URL"

@@ -63,11 +63,11 @@ class TestPgBouncer:
             findings = await examined(settings, TICKBOX_PORT="0", **through)
         assert "it has no database of that name; mend" in only(findings["pooler"], "failed")
 
-    async def test_it_does_not_know_the_user(self, settings: Settings) -> None:
+    async def test_it_does_not_let_the_user_in(self, settings: Settings) -> None:
         known_to_nobody = "auth_type = trust\nauth_file = /dev/null"
         with pgbouncer(settings.migration_url, more=known_to_nobody) as url:
             findings = await examined(settings, TICKBOX_PORT="0", **self.through(settings, url))
-        assert "it does not know the user" in only(findings["pooler"], "failed")
+        assert "the user or the password is wrong; mend" in only(findings["pooler"], "failed")
 
     async def test_the_database_does_not_know_its_user(self, settings: Settings) -> None:
         url = make_url(settings.migration_url).set(username=CANARY)
