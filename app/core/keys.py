@@ -11,8 +11,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.core.config import SECRET_KEY_LENGTH
 from app.core.processes import StartError
+from app.core.setting_types import SECRET_KEY_LENGTH
 
 
 def new_secret_key() -> str:

@@ -103,8 +103,9 @@ def _is_common(password: str, context: Iterable[str]) -> bool:
 def _is_guessed(words: Iterable[str], known: Collection[str] = ()) -> bool:
     """Whether one of these is a word that is tried early, or a repetition of one."""
     units = {unit for word in words for unit in _repeated_units(word)}
-    # What stands between the repetitions is no part of the word.
-    units |= {"".join(filterfalse(_is_mark, unit)) for unit in units} - {""}
+    # What stands between the repetitions is no part of the word, if it is little.
+    bare = {unit: "".join(filterfalse(_is_mark, unit)) for unit in units}
+    units |= {word for unit, word in bare.items() if word and len(unit) <= 2 * len(word)}
     return any(
         len(unit) == 1 or unit in known or _is_listed(unit) or _is_run(unit) for unit in units
     )

@@ -192,6 +192,7 @@ class TestCommon:
             "love letters from 1942",
             "iloveyou 4711-0815-2342",
             "k 7392 8461 9573",
+            "k <{?~=|/%;^&*[]",
             "31415926535897932",
             "4f9a1c0e77b2d3358",
             "8c5Tq-39xKd-1wPz7",
