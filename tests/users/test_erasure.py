@@ -18,7 +18,6 @@ from tests.apps import client_of, running
 from tests.people import PASSWORD, Json, Person, share
 
 ME = "/v1/users/me"
-CANARY = "geheim-4711"
 
 
 async def delete(person: Person, **headers: str) -> None:
@@ -84,7 +83,7 @@ async def write_everywhere(person: Person, canary: str) -> None:
 async def test_nothing_is_left_in_any_table(
     settings: Settings, ada: Person, database: asyncpg.Connection
 ) -> None:
-    canary = f"{CANARY}-{uuid4().hex}"
+    canary = uuid4().hex
     await write_everywhere(ada, canary)
     assert await found(database, canary) == {
         "changes",
@@ -145,10 +144,11 @@ async def test_nobody_elses_is_touched(
 async def test_above_one_that_is_shared_a_row_without_a_name_stays(
     settings: Settings, ada: Person, bob: Person, database: asyncpg.Connection
 ) -> None:
-    garden = await ada.make_project(CANARY, color="#aabbcc")
+    canary = uuid4().hex
+    garden = await ada.make_project(canary, color="#aabbcc")
     shed = await ada.make_project(parent_id=garden["id"])
     await share(database, shed, bob)
-    await ada.make_todo(CANARY, project_id=garden["id"])
+    await ada.make_todo(canary, project_id=garden["id"])
     await delete(ada)
     for _ in range(2):
         await sweep(settings)
@@ -157,7 +157,7 @@ async def test_above_one_that_is_shared_a_row_without_a_name_stays(
         )
         assert row is not None
         assert tuple(row) == ("", None)
-        assert await found(database, CANARY) == set()
+        assert await found(database, canary) == set()
     assert (await bob.get(f"/v1/projects/{shed['id']}")).json()["parent_id"] == garden["id"]
 
     await delete(bob)
