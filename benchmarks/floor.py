@@ -7,6 +7,7 @@ who writes when it starts. `/cached` is the list of 20 as bytes out of Redis.
 
 import os
 import time
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
@@ -21,7 +22,9 @@ from starlette.types import Receive, Scope, Send
 from app.core import serving
 from app.core.clock import new_id, utc_now
 from app.core.config import Settings
+from app.core.envelope import Envelope
 from app.core.health import Lifecycle
+from app.core.last_answers import LastAnswers
 from app.core.statement import Statement
 from app.todos import queries, writes
 from app.todos.models import PRIORITIES
@@ -47,7 +50,8 @@ class Floor:
             "request_id": "floor",
         }
         # What Tickbox's server asks of an app at the end.
-        self.state = SimpleNamespace(lifecycle=Lifecycle())
+        last_answers = LastAnswers(Envelope(), Counter())
+        self.state = SimpleNamespace(lifecycle=Lifecycle(), last_answers=last_answers)
 
     async def start(self) -> None:
         """Open the pools, all of their connections, and store the page that `/cached` gives."""
@@ -201,7 +205,7 @@ def main() -> None:
         writer=UUID(os.environ["BENCH_WRITER"]),
     )
     with serving.bind(settings) as listener:
-        # Any ASGI app will do, as long as it has the lifecycle.
+        # Any ASGI app will do, as long as it has what the server asks for.
         serving.serve(cast(FastAPI, app), settings, listener)
 
 

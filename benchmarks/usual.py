@@ -5,6 +5,7 @@ dependency, `OAuth2PasswordBearer` with python-jose (HS256), answers through `re
 writes keep no changes, its lists have no cursors, and nothing limits anybody.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, time, timedelta
@@ -21,7 +22,9 @@ from app.core import serving
 from app.core.clock import new_id
 from app.core.config import Settings
 from app.core.driver import make_engine
+from app.core.envelope import Envelope
 from app.core.health import Lifecycle
+from app.core.last_answers import LastAnswers
 from app.core.positions import last_position
 from app.core.schemas import text_key
 from app.projects.models import Project, ProjectMember
@@ -144,7 +147,9 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(lifespan=lifespan)
     assert settings.database_url is not None
     app.state.settings = settings
-    app.state.lifecycle = Lifecycle()  # Tickbox's server asks for it
+    # Tickbox's server asks for these.
+    app.state.lifecycle = Lifecycle()
+    app.state.last_answers = LastAnswers(Envelope(), Counter())
     # The defaults would be 5 connections and 10 more that are opened for a request each: that is
     # the usual way too, and slower still.
     app.state.engine = make_engine(
