@@ -8,7 +8,7 @@ import pytest
 from tests.faults.conftest import Report, Serve
 from tests.faults.people import Person, several
 from tests.faults.processes import Tickbox
-from tests.faults.wire import open_streams, read_answer
+from tests.faults.wire import open_streams, send_until_answered
 
 LIMIT = 1 << 20
 BODY = 1 << 30
@@ -25,16 +25,8 @@ async def upload(person: Person) -> int:
         b"POST /v1/todos HTTP/1.1\r\nHost: tickbox\r\nContent-Type: application/json\r\n"
         b"Authorization: Bearer %b\r\nTransfer-Encoding: chunked\r\n\r\n" % person.token.encode()
     )
-    answer = asyncio.create_task(read_answer(reader))
-    sent = 0
-    # What closes it while this one sends has said before why.
-    with suppress(OSError):
-        while sent < BODY and not answer.done():
-            writer.write(CHUNK)
-            sent += len(CHUNK)
-            await writer.drain()
-            await asyncio.sleep(0)  # drain() alone gives the answer no turn
-    status, headers, content = await answer
+    sent, answer = await send_until_answered(reader, writer, CHUNK, BODY)
+    status, headers, content = answer
     assert status == 413
     assert headers["content-type"] == "application/problem+json"
     assert headers["connection"] == "close"

@@ -2,12 +2,11 @@
 
 import asyncio
 import time
-from contextlib import suppress
 
 import pytest
 
 from tests.faults.conftest import Report, Serve
-from tests.faults.wire import Address, Connection, open_streams, read_answer
+from tests.faults.wire import Address, Connection, open_streams, send_until_answered
 
 HEAD = 64 << 20
 ALLOWED_GROWTH = 20 << 20
@@ -21,16 +20,8 @@ async def send_head(address: Address, chunk: bytes) -> int:
     """Send headers until they are refused, and give how much could be sent."""
     reader, writer = await open_streams(address)
     writer.write(b"GET /livez HTTP/1.1\r\nHost: tickbox\r\nX: ")
-    answer = asyncio.create_task(read_answer(reader))
-    sent = 0
-    # What closes it while this one sends has said before why.
-    with suppress(OSError):
-        while sent < HEAD and not answer.done():
-            writer.write(chunk)
-            sent += len(chunk)
-            await writer.drain()
-            await asyncio.sleep(0)  # drain() alone gives the answer no turn
-    status, headers, content = await answer
+    sent, answer = await send_until_answered(reader, writer, chunk, HEAD)
+    status, headers, content = answer
     assert status == 431
     assert "date" in headers
     assert headers["content-type"] == "application/problem+json"

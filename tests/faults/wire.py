@@ -149,3 +149,22 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]
     except OSError as error:
         raise Broken(received) from error
     return int(status_line.split()[1]), headers, content
+
+
+async def send_until_answered(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, chunk: bytes, most: int
+) -> tuple[int, tuple[int, dict[str, str], bytes]]:
+    """Go on with a request by this chunk, `most` bytes of it; gives how many went, and the answer.
+
+    Raises as `read_answer` does.
+    """
+    answer = asyncio.create_task(read_answer(reader))
+    sent = 0
+    # What closes it while this one sends has said before why.
+    with suppress(OSError):
+        while sent < most and not answer.done():
+            writer.write(chunk)
+            sent += len(chunk)
+            await writer.drain()
+            await asyncio.sleep(0)  # drain() alone gives the answer no turn
+    return sent, await answer

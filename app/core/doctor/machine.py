@@ -154,6 +154,7 @@ async def _listening(settings: Settings, path: str, said: str) -> Finding:
 
 
 async def _is_tickbox(host: str, port: int, path: str, said: str) -> bool:
+    # To ask there, not to bind to.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     # Nothing secret is asked or believed, so that any certificate will do.
