@@ -12,6 +12,8 @@ UV_PIP := $(UV) pip
 # Programs that check what is not Python; they are large, and tests need none of them.
 LINT := .tools/lint/bin
 LINTERS := tests/contract/openapi
+MUTATE := .tools/mutate/bin
+CLIENTS := .tools/clients
 COMPILE := $(UV_PIP) compile --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-emit-index-url --no-header --no-annotate $(ARGS)
 
@@ -30,7 +32,7 @@ run: $(READY)  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL and Redis
 	@exec $(BIN)/tickbox serve
 
 .PHONY: test
-test: $(VENV)/.dev  ## run all tests but faults, contract, browser and image, on embedded servers
+test: $(VENV)/.dev  ## run all tests but faults, laws, contract, browser and image, on embedded servers
 	@$(EMBEDDED) $(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: test-services
@@ -44,9 +46,9 @@ test-services: $(VENV)/.dev  ## run the same tests on your PostgreSQL and Redis 
 test-pgbouncer: $(VENV)/.dev pgbouncer  ## run the tests of the features through PgBouncer in transaction mode
 	@$(HAS_PGBOUNCER)
 	@TICKBOX_TEST_PGBOUNCER=1 $(BIN)/pytest -n 2 --dist worksteal -m "not keeps_session" \
-		tests/auth tests/projects tests/sessions tests/todos tests/users \
-		$(patsubst %,tests/core/test_%.py,cache commit database health idempotency outdating pool \
-			pooler repository)
+		tests/features $(patsubst %,tests/database/test_%.py,commit pgbouncer pool repository unit_of_work) \
+		$(patsubst %,tests/redis/test_%.py,invalidation response_cache) \
+		$(patsubst %,tests/web/test_%.py,health idempotency)
 
 HAS_PGBOUNCER := PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null
 
@@ -61,6 +63,10 @@ pgbouncer:
 .PHONY: test-faults
 test-faults: $(VENV)/.dev  ## load real processes, kill and freeze their stores, in 4 minutes
 	@$(EMBEDDED) $(BIN)/pytest -n 0 tests/faults
+
+.PHONY: test-laws
+test-laws: $(VENV)/.dev  ## measure what each operation may cost for any input, in 5 minutes (ARGS=--seed=7)
+	@$(EMBEDDED) $(BIN)/pytest -n 0 tests/laws $(ARGS)
 
 .PHONY: test-contract
 test-contract: $(VENV)/.dev  ## hold a running server against its document, in 4 minutes (ARGS=--seed=7)
@@ -112,9 +118,20 @@ image-test: $(VENV)/.dev  ## build the image, look what is in it, run it; needs 
 	@$(EMBEDDED) $(BIN)/pytest -n 0 tests/image
 
 .PHONY: lint-openapi
-lint-openapi: $(VENV)/.dev $(LINTERS)/node_modules/.ready  ## lint the OpenAPI document, and compile a client of it
+lint-openapi: $(VENV)/.dev $(LINTERS)/node_modules/.ready $(CLIENTS)/.ready compilers  ## lint the OpenAPI document, and compile clients of it, in 1 minute
 	@$(BIN)/tickbox openapi > $(LINTERS)/node_modules/openapi.json
 	@cd $(LINTERS) && npm run --silent lint
+	@$(BIN)/python -m tests.contract.clients $(LINTERS)/node_modules/openapi.json \
+		$(LINTERS)/node_modules/clients $(CLIENTS)
+
+# Where they cannot be installed, clients in these languages are not compiled, and that is said.
+.PHONY: compilers
+compilers:
+	@test -f /usr/share/java/httpmime.jar && command -v go >/dev/null && command -v javac >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+			default-jdk-headless libgeronimo-annotation-1.3-spec-java libhttpmime-java golang-go \
+			golang-golang-x-oauth2-dev golang-gopkg-validator.v2-dev >/dev/null; } || true
 
 .PHONY: check-migrations
 check-migrations: $(VENV)/.dev  ## fail if the models and the migrations differ
@@ -135,6 +152,10 @@ bench-scale: $(VENV)/.dev  ## measure with up to 10 million todos, in 12 minutes
 bench-sign-in: $(VENV)/.dev  ## fail if the time of a failed sign-in tells which accounts there are
 	@$(BIN)/python -m benchmarks.sign_in
 
+.PHONY: mutate
+mutate: $(VENV)/.dev $(MUTATE)/.ready  ## see which mutations of the code no test notices, in hours (ARGS="--room todos")
+	@$(EMBEDDED) PYTHONPATH=. $(MUTATE)/python -m tests.mutations $(ARGS)
+
 .PHONY: format
 format: $(VENV)/.dev  ## format the code and mend what can be mended
 	$(BIN)/ruff format .
@@ -148,6 +169,8 @@ lock: $(UV)  ## compile requirements/*.txt anew from pyproject.toml (ARGS=--upgr
 	$(COMPILE) --group build -o requirements/build.txt
 	$(COMPILE) requirements/tools.in -o requirements/tools.txt
 	$(COMPILE) requirements/lint.in -o requirements/lint.txt
+	$(COMPILE) requirements/mutate.in -o requirements/mutate.txt
+	$(COMPILE) requirements/clients.in -o requirements/clients.txt
 
 .PHONY: clean
 clean:  ## remove what make installed (the data in .tickbox/ stays)
@@ -164,16 +187,27 @@ $(LINT)/.ready: requirements/lint.txt | $(UV)
 	@$(UV_PIP) sync --quiet --python $(LINT)/python --require-hashes requirements/lint.txt
 	@touch $@
 
-$(BIN)/python: $(UV)
-	@test -x $@ || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+$(MUTATE)/.ready: requirements/mutate.txt | $(UV)
+	@test -x $(MUTATE)/python || $(UV) venv --quiet --python $(PYTHON) .tools/mutate
+	@$(UV_PIP) sync --quiet --python $(MUTATE)/python --require-hashes requirements/mutate.txt
 	@touch $@
 
-$(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+$(CLIENTS)/.ready: requirements/clients.txt | $(UV)
+	@test -x $(CLIENTS)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(CLIENTS)
+	@$(UV_PIP) sync --quiet --python $(CLIENTS)/bin/python --require-hashes requirements/clients.txt
+	@touch $@
+
+# Not $(BIN)/python, which is a link: what is done to it is done to the system's own.
+$(VENV)/pyvenv.cfg: $(UV)
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	@touch $@
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	@$(UV_PIP) sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/run.txt
 	@$(UV_PIP) install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	@$(UV_PIP) sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(UV_PIP) install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@

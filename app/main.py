@@ -8,50 +8,42 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from app.api import include_features
-from app.auth.service import TokenAuthenticator
-from app.core import handlers, openapi, pages
-from app.core.admission import Admission, Counts, Limits
-from app.core.cache import Cache
 from app.core.clock import Now, utc_now
-from app.core.config import Settings
-from app.core.cors import Cors, PreflightMiddleware
-from app.core.database import Database
-from app.core.envelope import Envelope
-from app.core.health import Lifecycle
-from app.core.idempotency import Idempotency
-from app.core.last_answers import LastAnswers
-from app.core.metrics import Metrics, Scraped
-from app.core.metrics import install as install_metrics
-from app.core.middleware import RequestMiddleware
-from app.core.passwords import PasswordHasher
-from app.core.proxies import ProxyMiddleware
-from app.core.redis import Redis
-from app.core.security import AccessTokens, Signer
-from app.projects.permissions import audience_of_all, may_edit_all, seen_by
-from app.sessions.ended import EndedSessions
-from app.sessions.repository import SessionRepository
+from app.core.settings import Settings
+from app.database.unit_of_work import Database
+from app.features.auth.service import TokenAuthenticator
+from app.features.projects.permissions import audience_of_all, may_edit_all, seen_by
+from app.features.routes import FEATURES, SCOPES, include_features
+from app.features.sessions.repository import SessionRepository
+from app.features.sessions.revocations import EndedSessions
+from app.observability.metrics import Metrics, Scraped
+from app.observability.metrics import install as install_metrics
+from app.redis.client import Redis
+from app.redis.rate_limits import Counts
+from app.redis.response_cache import Cache
+from app.security.access_tokens import AccessTokens, Signer
+from app.security.password_hashing import PasswordHasher
+from app.server.last_answers import LastAnswers
 from app.sweeps import sweep_hourly
+from app.web import exception_handlers
+from app.web.body_buffering import Buffers
+from app.web.cors import ListedOriginsMiddleware
+from app.web.dependencies import AppState
+from app.web.idempotency import Idempotency
+from app.web.openapi import document, pages
+from app.web.proxies import ProxyMiddleware
+from app.web.request_gate import RequestGate
+from app.web.request_middleware import RequestMiddleware
+from app.web.response_headers import Envelope
 
 _DESCRIPTION = """
 Todos and projects for HTTP clients, Swagger UI and generated SDKs.
 
 Sign up (`POST /v1/users`), sign in (**Authorize**, or `POST /v1/oauth/token`), and create a todo.
 Every answer carries `X-Request-Id`; every error is a problem document (RFC 9457) with a `code`
-that never changes its meaning.
+that never changes its meaning. `If-Match` and `If-None-Match` are never ignored: where there is
+nothing to compare them with, the answer is 412.
 """
-
-_TAGS = [
-    {"name": "todos", "description": "What there is to do."},
-    {"name": "projects", "description": "Lists of todos. Every account has an Inbox."},
-    {"name": "users", "description": "Accounts."},
-    {"name": "sessions", "description": "What is signed in."},
-    {
-        "name": "oauth",
-        "description": "Signing in and out: OAuth 2.0 (RFC 6749, 7009, 7517, 7662, 8414).",
-    },
-    {"name": "health", "description": "For whoever runs this."},
-]
 
 
 def create_app(
@@ -61,19 +53,23 @@ def create_app(
     metrics: Metrics | None = None,
     scraped: Scraped | None = None,
     sweeps: bool = True,
+    keeps_sign_in: bool = False,
 ) -> FastAPI:
     """The service. `settings` name running servers and the keys; `now` is the clock.
 
     It counts in `metrics`, and serves at `/metrics` what is to be `scraped` there, if anything. Of
-    several processes one `sweeps`: it deletes hourly what is kept for a while only.
+    several processes one `sweeps`: it deletes hourly what is kept for a while only. `/docs` may be
+    let keep who signed in there.
     """
     app = FastAPI(
         title="Tickbox",
         version=version("tickbox"),
         summary="A TODO service.",
         description=_DESCRIPTION,
-        openapi_tags=_TAGS,
-        openapi_url="/openapi.json",
+        openapi_tags=[
+            {"name": feature.tag, "description": feature.description} for feature in FEATURES
+        ],
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -81,78 +77,94 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan,
     )
+    state = _state(settings, now, Metrics() if metrics is None else metrics, sweeps=sweeps)
+    # Typed, where Starlette has a bag of attributes.
+    app.state = state  # type: ignore[assignment]
+
+    exception_handlers.install(app)
+    # The one that is added last is the first to see a request.
+    app.add_middleware(
+        RequestMiddleware,
+        max_body_bytes=settings.max_body_bytes,
+        counts=state.metrics.requests,
+        buffers=state.buffers,
+    )
+    if settings.proxies:
+        app.add_middleware(ProxyMiddleware, trusted=settings.proxies)
+    if settings.cors_origins:
+        # Outermost: a page of a listed origin can read whatever went wrong further in.
+        app.add_middleware(
+            ListedOriginsMiddleware,
+            origins=settings.cors_origins,
+            other_headers=settings.cors_headers,
+        )
+    include_features(app)
+    pages.install(app, keeps_sign_in=keeps_sign_in)
+    if scraped is not None:
+        install_metrics(app, scraped.registry)
+    document.install(app, FEATURES)
+    return app
+
+
+def _state(settings: Settings, now: Now, metrics: Metrics, *, sweeps: bool) -> AppState:
+    """What the app holds; nothing of it is started."""
     assert settings.redis_url is not None
     assert settings.secret_key is not None
     assert settings.signing_keys is not None
-    state = app.state
-    state.settings = settings
-    state.now = now
-    state.sweeps = sweeps
-    state.lifecycle = Lifecycle()
-    state.redis = Redis(settings.redis_url.get_secret_value())
-    state.cache = Cache(state.redis, settings.cache_seconds)
-    state.database = Database(settings, state.cache.outdate)
-    state.password_hasher = PasswordHasher(settings.password_hash_threads)
-    state.access_tokens = AccessTokens(
+    redis = Redis(settings.redis_url.get_secret_value())
+    cache = Cache(redis, settings.cache_seconds)
+    database = Database(settings, cache.outdate)
+    access_tokens = AccessTokens(
         settings.signing_keys.get_secret_value(),
         issuer=settings.issuer,
         audience=settings.audience,
         lifetime=timedelta(seconds=settings.access_token_seconds),
         now=now,
     )
-    state.ended_sessions = EndedSessions(SessionRepository(state.database.primary))
-    state.limits = Limits.of(settings)
-    state.counts = Counts(state.redis)
-    state.admission = Admission(
-        TokenAuthenticator(state.access_tokens, state.ended_sessions),
-        state.limits,
-        state.counts,
-        state.redis,
-        state.cache,
+    ended_sessions = EndedSessions(SessionRepository(database.security))
+    counts = Counts(redis)
+    limits = {policy: policy.limit(settings) for feature in FEATURES for policy in feature.limits}
+    gate = RequestGate(
+        TokenAuthenticator(access_tokens, ended_sessions), settings, limits, counts, redis, cache
     )
-    state.metrics = Metrics() if metrics is None else metrics
-    state.metrics.watch(state.database, state.redis, state.limits.all())
+    metrics.watch(database, redis, gate.limits)
     secret = settings.secret_key.get_secret_value()
-    state.idempotency = Idempotency(
-        may_edit_all, audience_of_all, seen_by, Signer(secret, "idempotency"), now
+    return AppState(
+        settings=settings,
+        now=now,
+        database=database,
+        redis=redis,
+        cache=cache,
+        metrics=metrics,
+        access_tokens=access_tokens,
+        password_hasher=PasswordHasher(settings.password_hash_threads),
+        cursor_signer=Signer(secret, "cursor"),
+        scopes=SCOPES,
+        limits=limits,
+        counts=counts,
+        buffers=Buffers(max(settings.max_buffered_bytes, 4 * settings.max_body_bytes)),
+        request_gate=gate,
+        idempotency=Idempotency(
+            may_edit_all, audience_of_all, seen_by, Signer(secret, "idempotency"), now
+        ),
+        resources={EndedSessions: ended_sessions},
+        last_answers=LastAnswers(Envelope(), metrics.requests.refused),
+        sweeps=sweeps,
     )
-    state.cursor_signer = Signer(secret, "cursor")
-
-    handlers.install(app)
-    # The one that is added last is the first to see a request.
-    cors = Cors(settings.cors_origins) if settings.cors_origins else None
-    envelope = Envelope(cors)
-    state.last_answers = LastAnswers(envelope, state.metrics.requests.refused)
-    if cors is not None:
-        app.add_middleware(PreflightMiddleware, cors=cors)
-    app.add_middleware(
-        RequestMiddleware,
-        max_body_bytes=settings.max_body_bytes,
-        counts=state.metrics.requests,
-        envelope=envelope,
-    )
-    if settings.proxies:
-        app.add_middleware(ProxyMiddleware, trusted=settings.proxies)
-    include_features(app)
-    pages.install(app)
-    if scraped is not None:
-        install_metrics(app, scraped.registry)
-    openapi.install(app)
-    return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    state = app.state
+    state: AppState = app.state  # type: ignore[assignment]
     await state.redis.start()
-    going_on = [asyncio.create_task(state.ended_sessions.watch())]
+    background_tasks = [asyncio.create_task(state.resource(EndedSessions).watch())]
     if state.sweeps:
         sweeping = sweep_hourly(state.database, state.settings, state.now)
-        going_on.append(asyncio.create_task(sweeping))
+        background_tasks.append(asyncio.create_task(sweeping))
     try:
         yield
     finally:
-        for task in going_on:
+        for task in background_tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task

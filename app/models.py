@@ -1,12 +1,12 @@
 """Every feature's tables, so that Alembic sees one metadata."""
 
-from app.core.changes import changes
-from app.core.idempotency_keys import keys
-from app.core.tables import Base
-from app.projects.models import Project, ProjectMember
-from app.sessions.models import RefreshToken, SignInSession
-from app.todos.models import Todo
-from app.users.models import User
+from app.database.base import Base
+from app.database.changes import changes
+from app.database.idempotency_keys import keys
+from app.features.projects.models import Project, ProjectMember
+from app.features.sessions.models import RefreshToken, SignInSession
+from app.features.todos.models import Todo
+from app.features.users.models import User
 
 __all__ = [
     "Base",

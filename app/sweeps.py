@@ -1,17 +1,23 @@
-"""What is kept for a while only: `tickbox purge` deletes it, and `tickbox serve` does so hourly."""
+"""What is kept for a while only: `tickbox purge` deletes it, and `tickbox serve` does so hourly.
+
+So it also does what else is due from time to time.
+"""
 
 import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
-from app.core import idempotency_keys
 from app.core.clock import Now
-from app.core.config import Settings
-from app.core.database import Database
-from app.projects.abandoned import abandoned, erase_project
-from app.sessions.sweep import sweep_sessions, sweep_tokens
-from app.todos.erasure import erase_todos
+from app.core.errors import DatabaseUnavailable
+from app.core.settings import Settings
+from app.database import idempotency_keys
+from app.database.unit_of_work import Database
+from app.features.projects.orphans import abandoned, erase_project
+from app.features.sessions.sweep import sweep_sessions, sweep_tokens
+from app.features.todos.due_rules import recompute
+from app.features.todos.erasure import erase_todos
+from app.features.users.settling import settle_accounts
 
 logger = logging.getLogger(__name__)
 
@@ -35,18 +41,39 @@ async def _sweep_projects(database: Database, _settings: Settings, now: Now) -> 
     return count
 
 
-# In this order: a session goes after its tokens.
+async def _recompute_dues(database: Database, _settings: Settings, _now: Now) -> int:
+    return await recompute(database)
+
+
+# In this order: a session goes after its tokens, and projects after what makes them nobody's. The
+# last one deletes nothing, and computes anew.
 SWEEPS: dict[str, Sweep] = {
     "idempotency keys": _sweep_keys,
     "refresh tokens": sweep_tokens,
     "sessions": sweep_sessions,
+    "remains of accounts": settle_accounts,
     "projects of deleted accounts": _sweep_projects,
+    "dues by other zone rules": _recompute_dues,
 }
 
 
 async def sweep(database: Database, settings: Settings, now: Now) -> dict[str, int]:
-    """Delete what may go; how much of each there was."""
-    return {name: await each(database, settings, now) for name, each in SWEEPS.items()}
+    """Do each; how much of each there was.
+
+    Raises the first failure, after all others are done; `DatabaseUnavailable` at once.
+    """
+    counts: dict[str, int] = {}
+    failures: list[Exception] = []
+    for name, each in SWEEPS.items():
+        try:
+            counts[name] = await each(database, settings, now)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is raised below
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return counts
 
 
 def pauses() -> Iterator[float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from app.core.config import Settings
+from app.core.settings import Settings
 from benchmarks.cases import Sender
 from benchmarks.client import Client
 from benchmarks.fill import connected, fill

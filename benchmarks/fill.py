@@ -14,7 +14,8 @@ import asyncpg
 from sqlalchemy import make_url
 
 from app.core.clock import new_id
-from app.core.config import Settings
+from app.core.settings import Settings
+from app.core.timezones import rules
 
 # One of so many todos of a project is a subtask, of the one before it.
 _FAMILY = 5
@@ -80,7 +81,8 @@ def _is_done(number: str) -> str:
 _TODOS = f"""
 INSERT INTO todos (id, project_id, parent_id, depth, created_by, title, title_key, title_words,
     description, description_words, priority, due_local, due_all_day, due_timezone, due_at,
-    position, subtask_count, completed_subtask_count, version, created_at, updated_at, completed_at)
+    due_rules, position, subtask_count, completed_subtask_count, version, created_at, updated_at,
+    completed_at)
 WITH size AS (
     SELECT count(*) AS places FROM places
 ), numbered AS (
@@ -112,6 +114,7 @@ SELECT id, project_id, CASE WHEN is_subtask THEN {_id("n - places")} END,
     dueness = 0,
     CASE dueness WHEN 2 THEN 'Europe/Berlin' END,
     CASE dueness WHEN 2 THEN due AT TIME ZONE 'Europe/Berlin' END,
+    CASE dueness WHEN 2 THEN {rules("Europe/Berlin")} ELSE 0 END,
     lpad(n::text, 14, '0'), is_parent::int, (is_parent AND {_is_done("n + places")})::int,
     1 + is_parent::int + (completed_at IS NOT NULL)::int, created_at,
     coalesce(completed_at, created_at), completed_at

@@ -19,18 +19,19 @@ from redis.asyncio import Redis
 from sqlalchemy import make_url
 from starlette.types import Receive, Scope, Send
 
-from app.core import serving
 from app.core.clock import new_id, utc_now
-from app.core.config import Settings
-from app.core.envelope import Envelope
-from app.core.health import Lifecycle
-from app.core.last_answers import LastAnswers
-from app.core.statement import Statement
-from app.todos import queries, writes
-from app.todos.models import PRIORITIES
+from app.core.settings import Settings
+from app.database.statement import Statement
+from app.database.versions import Expected
+from app.features.todos import queries, writes
+from app.features.todos.models import PRIORITIES
+from app.server import runner
+from app.server.last_answers import LastAnswers
+from app.web.dependencies import Lifecycle
+from app.web.response_headers import Envelope
 
 LIMIT = 20
-PAGE = queries.page("-created_at", frozenset(), is_first=True)
+PAGE = queries.page("-created_at", frozenset(), is_first=True, with_total=False)
 PATCH_TITLE = writes.patch(frozenset({"title"}))
 KEYS = ("floor:version", "floor:page")
 
@@ -133,7 +134,9 @@ class Floor:
                 "due_all_day": True,
                 "due_timezone": None,
                 "due_at": None,
+                "due_rules": 0,
                 "position": f"{time.time_ns():x}",
+                "quota": 1_000_000_000,
                 "now": utc_now(),
             },
         )
@@ -147,7 +150,7 @@ class Floor:
                 "title": patch["title"],
                 "title_key": patch["title"].casefold(),
                 "title_words": patch["title"].casefold(),
-                "versions": None,
+                **Expected().params(),
                 "now": utc_now(),
             },
         )
@@ -204,9 +207,9 @@ def main() -> None:
         reader=UUID(os.environ["BENCH_READER"]),
         writer=UUID(os.environ["BENCH_WRITER"]),
     )
-    with serving.bind(settings) as listener:
+    with runner.bind(settings) as listener:
         # Any ASGI app will do, as long as it has what the server asks for.
-        serving.serve(cast(FastAPI, app), settings, listener)
+        runner.serve(cast(FastAPI, app), settings, listener)
 
 
 if __name__ == "__main__":

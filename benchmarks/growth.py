@@ -20,8 +20,8 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from app.core.clock import utc_now
-from app.core.config import Settings
-from app.core.security import AccessTokens
+from app.core.settings import Settings
+from app.security.access_tokens import AccessTokens
 from benchmarks.cases import CREATE, LIST, READ, Case
 from benchmarks.client import Client, Latency
 from benchmarks.fill import add_users, connected, fill

@@ -10,17 +10,17 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy import text
 
-from app.core.authentication import Principal
 from app.core.clock import new_id, utc_now
-from app.core.config import Settings
 from app.core.context import Context
 from app.core.positions import last_position
-from app.core.statement import Statement
+from app.core.settings import Settings
+from app.database.statement import Statement
+from app.features.projects.permissions import seen_by
+from app.features.todos.models import PRIORITIES
+from app.features.todos.repository import TodoRepository
+from app.features.todos.schemas import TodoCreate
 from app.main import create_app
-from app.projects.permissions import seen_by
-from app.todos.models import PRIORITIES
-from app.todos.repository import TodoRepository
-from app.todos.schemas import TodoCreate
+from app.security.principal import Principal
 from benchmarks.cases import Sender
 
 _PASSWORD = "correct horse battery staple"
@@ -84,6 +84,7 @@ async def _add_todos(app: FastAPI, user_id: UUID, ids: list[UUID]) -> None:
                 TodoCreate.model_validate(_todo(number)),
                 id=todo_id,
                 position=last_position(),
+                quota=app.state.settings.quota_todos,
                 **context.by(user_id),
             )
 

@@ -16,11 +16,11 @@ from typing import Any
 from redis import Redis
 from sqlalchemy import text
 
-from app.core import migrations
-from app.core.config import Settings
-from app.core.database import Database
-from app.core.embedded import embedded
-from app.core.statement import Statement
+from app.core.settings import Settings
+from app.database import migrations
+from app.database.statement import Statement
+from app.database.unit_of_work import Database
+from app.embedded.stores import embedded
 from benchmarks.cases import Case, Sender
 
 ROOT = Path(__file__).parents[1]

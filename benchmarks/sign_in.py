@@ -16,9 +16,9 @@ from uuid import uuid4
 
 from httpx import ASGITransport, AsyncClient
 
-from app.core import migrations
-from app.core.config import Settings
-from app.core.embedded import embedded
+from app.core.settings import Settings
+from app.database import migrations
+from app.embedded.stores import embedded
 from app.main import create_app
 
 TRIES = 300

@@ -18,20 +18,20 @@ from jose import JWTError, jwt
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from app.core import serving
 from app.core.clock import new_id
-from app.core.config import Settings
-from app.core.driver import make_engine
-from app.core.envelope import Envelope
-from app.core.health import Lifecycle
-from app.core.last_answers import LastAnswers
 from app.core.positions import last_position
-from app.core.schemas import text_key
-from app.projects.models import Project, ProjectMember
-from app.todos.due import DueDate, DueDateTime
-from app.todos.models import PRIORITIES, Todo
-from app.todos.schemas import Priority, TodoCreate, TodoPage, TodoRead, TodoUpdate
-from app.users.models import User
+from app.core.settings import Settings
+from app.core.text import text_key
+from app.database.pool import make_engine
+from app.features.projects.models import Project, ProjectMember
+from app.features.todos.due import DueDate, DueDateTime
+from app.features.todos.models import PRIORITIES, Todo
+from app.features.todos.schemas import Priority, TodoCreate, TodoPage, TodoRead, TodoUpdate
+from app.features.users.models import User
+from app.server import runner
+from app.server.last_answers import LastAnswers
+from app.web.dependencies import Lifecycle
+from app.web.response_headers import Envelope
 
 ALGORITHM = "HS256"
 
@@ -226,8 +226,8 @@ def create_app(settings: Settings) -> FastAPI:
 def main() -> None:
     """Serve as Tickbox does, with the same server and the same flags."""
     settings = Settings()
-    with serving.bind(settings) as listener:
-        serving.serve(create_app(settings), settings, listener)
+    with runner.bind(settings) as listener:
+        runner.serve(create_app(settings), settings, listener)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import NullPool
 
-from app.core import pooler
-from app.core.driver import make_engine
+from app.database import pgbouncer
+from app.database.pool import make_engine
 from app.models import Base
 
 # Any number that nothing else locks in this database.
@@ -55,7 +55,7 @@ async def _work(engine: AsyncEngine) -> None:
     async with engine.connect() as guard, engine.connect() as connection:
         await guard.execution_options(isolation_level="AUTOCOMMIT")
         if await guard.scalar(text("SHOW lock_timeout")) != _SETTINGS["lock_timeout"]:
-            raise pooler.NotKept
+            raise pgbouncer.NotKept
         await _wait_for_others(guard)
         await connection.run_sync(_migrate)
         await connection.commit()
@@ -67,11 +67,11 @@ async def _run() -> None:
     engine = make_engine(url, poolclass=NullPool, timeout=_SECONDS, server_settings=session)
     try:
         await _work(engine)
-    except (DBAPIError, EmulatedDBAPIException, pooler.NotKept) as error:
+    except (DBAPIError, EmulatedDBAPIException, pgbouncer.NotKept) as error:
         # A pooler that keeps sessions will do: what is not taken at first, is set later.
-        if not pooler.refuses(error) or not await pooler.keeps_session(url, _SECONDS):
+        if not pgbouncer.refuses(error) or not await pgbouncer.keeps_session(url, _SECONDS):
             raise
-        pooler.say_when_open(engine, _SETTINGS)
+        pgbouncer.say_when_open(engine, _SETTINGS)
         await _work(engine)
     finally:
         await engine.dispose()

@@ -5,7 +5,7 @@ import sys
 from alembic import command
 from alembic.util import CommandError
 
-from app.core import migrations
+from app.database import migrations
 from tests import servers
 
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from app.core.clock import Now, utc_now
-from app.core.config import Settings
+from app.core.settings import Settings
 from app.main import create_app
 
 

@@ -1,11 +1,16 @@
-"""Commands of `tickbox`, each in a process of its own, as whoever runs the service meets them."""
+"""Commands of `tickbox`, as whoever runs the service meets them, or in the tests' own process."""
 
+import io
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 
-from app.core.config import Settings
+import pytest
+
+from app.cli.errors import errors_as_sentences
+from app.cli.main import cli
+from app.core.settings import Settings
 
 SECONDS = 60
 _SERVERS = ("database_url", "database_direct_url", "redis_url")
@@ -55,6 +60,32 @@ def run(*arguments: str, env: dict[str, str], typed: str | bytes = "", redirecte
         timeout=SECONDS,
     )
     return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def invoke(*arguments: str, env: dict[str, str], typed: str | bytes = "") -> Run:
+    """Run it in this process, which takes a tenth of the time; logs are as they were."""
+    typed = typed.encode() if isinstance(typed, str) else typed
+    streams = {name: io.TextIOWrapper(io.BytesIO()) for name in ("stdout", "stderr")}
+    code: object = None
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("TICKBOX_")]:
+            patch.delenv(name)
+        for name, value in env.items():
+            patch.setenv(name, value)
+        patch.setattr("app.observability.logs.configure", lambda _: None)
+        patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed)))
+        for name, stream in streams.items():
+            patch.setattr(f"sys.{name}", stream)
+        try:
+            with errors_as_sentences():
+                cli(arguments)
+        except SystemExit as end:
+            code = end.code
+    texts = []
+    for stream in streams.values():
+        stream.seek(0)
+        texts.append(stream.read())
+    return Run(int(code) if isinstance(code, int) else 0, *texts)
 
 
 def on_a_terminal(*arguments: str, env: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
-from app.core.config import Settings
+from app.core.settings import Settings
 from app.main import create_app
 from tests import servers
 from tests.people import Person, RememberingHasher, sign_up

@@ -9,7 +9,7 @@ import asyncpg
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
-from app.core.passwords import PasswordHasher
+from app.security.password_hashing import PasswordHasher
 
 PASSWORD = "correct horse battery staple"
 

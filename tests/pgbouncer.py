@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from app.core import urls
-from app.core.processes import spawn, starts
+from app.embedded.processes import spawn, starts
 
 # Debian's is where only root looks.
 BINARY = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")

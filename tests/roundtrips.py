@@ -1,17 +1,19 @@
 """What a request costs: its round trips, to PostgreSQL a statement each, and to Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import pytest
 from asyncpg.connection import LoggedQuery
+from asyncpg.prepared_stmt import PreparedStatement
 from fastapi import FastAPI
 from sqlalchemy import event
 
-from app.core.redis import HEARTBEAT
-from app.core.redis_address import Command
+from app.redis.address import Command
+from app.redis.client import HEARTBEAT
 
 _sent: ContextVar[list[str] | None] = ContextVar("sent", default=None)
 
@@ -31,12 +33,29 @@ async def statements(app: FastAPI) -> AsyncIterator[list[str]]:
     for pool in pools:
         event.listen(pool, "checkout", _listen)
     try:
-        yield sent
-        await asyncio.sleep(0)  # the driver tells of its last statement in the next turn
+        with prepared(lambda sql, _: _note(sql)):
+            yield sent
+            await asyncio.sleep(0)  # the driver tells of its last statement in the next turn
     finally:
         for pool in pools:
             event.remove(pool, "checkout", _listen)
         _sent.reset(token)
+
+
+@contextmanager
+def prepared(note: Callable[[str, Sequence[Any]], None]) -> Iterator[None]:
+    """Tell of each statement of many shapes, and its parameters; the driver's loggers do not."""
+    fetch = PreparedStatement.fetch
+
+    async def noted(statement: Any, *arguments: Any, **options: Any) -> Any:
+        rows = await fetch(statement, *arguments, **options)
+        # In the next turn, as the driver tells of others.
+        asyncio.get_running_loop().call_soon(note, statement.get_query(), arguments)
+        return rows
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PreparedStatement, "fetch", noted)
+        yield
 
 
 @contextmanager
@@ -60,11 +79,15 @@ def redis_calls(app: FastAPI) -> Iterator[list[list[str]]]:
 
 def _listen(connection: Any, *_: object) -> None:
     # Once a connection: the driver keeps its loggers in a set.
-    connection.driver_connection.add_query_logger(_note)
+    connection.driver_connection.add_query_logger(_note_logged)
 
 
-def _note(query: LoggedQuery) -> None:
+def _note_logged(query: LoggedQuery) -> None:
+    _note(query.query)
+
+
+def _note(sql: str) -> None:
     """Called in the context of the task that ran the statement."""
     sent = _sent.get()
     if sent is not None:
-        sent.append(query.query)
+        sent.append(sql)

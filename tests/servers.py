@@ -19,10 +19,11 @@ import pytest
 from redis.asyncio.connection import parse_url
 from sqlalchemy import make_url
 
-from app.core import migrations, urls
-from app.core.config import Settings
-from app.core.embedded import embedded
-from app.core.keys import new_secret_key, new_signing_key
+from app.core import urls
+from app.core.settings import Settings
+from app.database import migrations
+from app.embedded.keys import new_secret_key, new_signing_key
+from app.embedded.stores import embedded
 from tests.pgbouncer import pgbouncer
 
 # As Redis has them, unless it is told otherwise; each worker flushes its own.
@@ -41,7 +42,7 @@ _UNLIMITED = dict.fromkeys(
     10_000_000,
 )
 # Patient, since others may use the machine too; a test of the patience sets its own.
-_POOL = {"database_pool_size": 10, "database_pool_timeout": 10}
+_POOL = {"database_pool_size": 32, "database_pool_timeout": 10}
 _DATABASE_URL = "TICKBOX_TEST_DATABASE_URL"
 _REDIS_URL = "TICKBOX_TEST_REDIS_URL"
 _KEYS = {

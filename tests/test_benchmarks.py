@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
-from app.core.config import Settings
+from app.core.settings import Settings
 from benchmarks import usual
 from benchmarks.cases import CREATE, HELLO, LIST, PATCH, READ, Case
 from benchmarks.floor import Floor

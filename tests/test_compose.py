@@ -14,10 +14,10 @@ import pytest
 import typer
 from dotenv import dotenv_values
 
-from app.cli import cli
-from app.core.config import Settings
-from app.core.keys import new_secret_key, new_signing_key
+from app.cli.main import cli
+from app.core.settings import Settings
 from app.core.urls import postgres
+from app.embedded.keys import new_secret_key, new_signing_key
 from app.main import create_app
 from tests import compose
 

@@ -12,11 +12,11 @@ DECISIONS = ROOT / "docs" / "decisions"
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
 )
-# `core/cache.py`, `tests/faults/`, `tests/core/test_cache.py::TestHit`; no URL, no command line.
+# `core/clock.py`, `tests/faults/`, `tests/core/test_text.py::TestKey`; no URL, no command line.
 _FILE = r"(?:[\w.-]+/)*(?:[\w.-]+\.(?:py|md|toml|ya?ml|lua|svg)|Makefile|Dockerfile)|\.ci/run"
 _PATH = re.compile(rf"`({_FILE}|(?:[a-z_]+/)+)(?:::(\w+))?`")
 # What `Where what lives` says of any feature's folder.
-_IN_ANY_FEATURE = {path.name for path in CODE.glob("*/*.py")}
+_IN_ANY_FEATURE = {path.name for path in CODE.glob("features/*/*.py")}
 _LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s#]*)(?:#([^)\s]*))?\)")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app import main
-from app.core.config import Settings
+from app.core.settings import Settings
 
 
 @pytest.mark.parametrize("sweeps", [True, False])

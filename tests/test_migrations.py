@@ -15,10 +15,10 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import make_url
 
-from app.core import migrations
-from app.core.config import Settings
-from app.core.driver import make_engine
-from app.core.migrations import MigrationError
+from app.core.settings import Settings
+from app.database import migrations
+from app.database.migrations import MigrationError
+from app.database.pool import make_engine
 from app.models import Base
 from tests import servers
 from tests.alembic_check import difference

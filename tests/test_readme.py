@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 from typer.testing import CliRunner
 
-from app.cli import cli
+from app.cli.main import cli
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -2,20 +2,22 @@
 
 import asyncio
 from itertools import islice
+from uuid import UUID
 
 import asyncpg
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from app import sweeps
 from app.core.clock import Now, utc_now
-from app.core.config import Settings
-from app.core.database import Database
-from app.core.statement import Statement
+from app.core.settings import Settings
+from app.database.statement import Statement
+from app.database.unit_of_work import Database
 from tests.apps import running
 from tests.commands import environment, run
-from tests.core.logged import logged
-from tests.people import Person
+from tests.observability.logged import logged
+from tests.people import PASSWORD, Person, sign_up
 
 
 def test_first_within_minutes_then_hourly() -> None:
@@ -47,6 +49,9 @@ async def test_goes_on_after_a_failure(settings: Settings, monkeypatch: pytest.M
         failures = ["marbles cannot be swept: ValueError"] * 2
         assert [entry["event"] for entry in log.entries] == failures
         assert "geheim" not in log.text
+        with pytest.raises(ValueError, match="geheim-4711"):
+            await sweeps.sweep(database, settings, utc_now)
+        assert times == 3
     await database.close()
 
 
@@ -66,7 +71,7 @@ async def test_the_service_sweeps(settings: Settings, monkeypatch: pytest.Monkey
 
 
 async def test_purge_says_how_much_of_each(
-    settings: Settings, database: asyncpg.Connection, ada: Person
+    settings: Settings, app: FastAPI, database: asyncpg.Connection, ada: Person
 ) -> None:
     headers = {"Idempotency-Key": "one"}
     assert (await ada.client.post("/v1/todos", json={"title": "x"}, headers=headers)).is_success
@@ -88,6 +93,10 @@ async def test_purge_says_how_much_of_each(
         utc_now().replace(year=2025),
     )
 
+    async with sign_up(app) as carol:
+        await carol.client.request("DELETE", "/v1/users/me", json={"password": PASSWORD})
+    ended = "UPDATE users SET deleted_at = now() - interval '1 hour' WHERE id = $1"
+    await database.execute(ended, carol.id)
     await database.execute(
         "INSERT INTO projects (id, depth, created_by, name, is_inbox, archived, position, version, "
         "created_at, updated_at, deleted_at) "
@@ -95,15 +104,20 @@ async def test_purge_says_how_much_of_each(
         ada.id,
         utc_now().replace(year=2025),
     )
+    zoned = {"datetime": "2026-12-01T09:00:00", "timezone": "Europe/Vienna"}
+    todo = await ada.make_todo(due=zoned)
+    await database.execute("UPDATE todos SET due_rules = 0 WHERE id = $1", UUID(todo["id"]))
 
     done = await asyncio.to_thread(run, "purge", env=environment(settings))
 
     assert (done.code, done.errors) == (0, "")
-    counts = dict(line.split(" deleted: ") for line in done.output.splitlines())
+    counts = dict(line.split(": ") for line in done.output.splitlines())
     assert list(counts) == [
         "Idempotency keys",
         "Refresh tokens",
         "Sessions",
+        "Remains of accounts",
         "Projects of deleted accounts",
+        "Dues by other zone rules",
     ]
     assert all(int(count) >= 1 for count in counts.values())

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import make_url
 
 from app.core import urls
-from app.core.redis_address import RedisAddress
+from app.redis.address import RedisAddress
 from tests.certificates import Files
 
 _SSL_REQUEST = struct.pack("!ll", 8, 80877103)

@@ -1,9 +1,7 @@
 """Time and ids. Both come through here, so that a test can say what they are."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
 from uuid import UUID
 
 import uuid_utils
@@ -16,17 +14,6 @@ def utc_now() -> datetime:
     """Now in UTC, to the millisecond: what a client sees orders as the database does."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
-
-
-def timestamp() -> str:
-    """Now in RFC 3339, to the millisecond, for a log: a quarter of what formatting it costs."""
-    second, fraction = divmod(time.time(), 1)
-    return f"{_date(int(second))}.{int(fraction * 1000):03d}Z"
-
-
-@lru_cache(maxsize=2)
-def _date(second: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def new_id() -> UUID:

@@ -1,10 +1,8 @@
 """Who acts, by which request, and when: what every write leaves in `changes`."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
-
-from fastapi import Depends, Request
 
 from app.core.clock import Now
 
@@ -19,10 +17,3 @@ class Context:
     def by(self, actor_id: UUID) -> dict[str, Any]:
         """The parameters of `changes.record`, for a write at this instant."""
         return {"actor_id": actor_id, "request_id": self.request_id, "now": self.now()}
-
-
-async def _context(request: Request) -> Context:
-    return Context(request.scope["state"]["request_id"], request.app.state.now)
-
-
-RequestContext = Annotated[Context, Depends(_context)]

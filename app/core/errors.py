@@ -7,7 +7,7 @@
     ├── NotFound 404              RouteNotFound
     ├── MethodNotAllowed 405
     ├── RequestTimeout 408
-    ├── Conflict 409              IdTaken
+    ├── Conflict 409              IdTaken, QuotaExceeded
     ├── PreconditionFailed 412    VersionConflict
     ├── ContentTooLarge 413
     ├── UnsupportedMediaType 415
@@ -175,23 +175,41 @@ class IdTaken(Conflict):
     title = "This id is taken"
 
 
+class QuotaExceeded(Conflict):
+    """Deleting for good makes room; what is in the trash counts."""
+
+    code = "quota_exceeded"
+    title = "There are as many as there may be"
+
+    def __init__(self, quota: str) -> None:
+        super().__init__(params={"quota": quota})
+
+
 class PreconditionFailed(AppError):
     status = 412
     title = "A precondition failed"
 
 
 class VersionConflict(PreconditionFailed):
-    """`If-Match` (RFC 9110, section 13.1.1) named another version."""
+    """`If-Match` or `If-None-Match` (RFC 9110, section 13.1) is false, or has nothing to go by.
+
+    `current` is what it was compared with: a row's version, or the `ETag` of anything else.
+    """
 
     code = "version_conflict"
     title = "It has changed since you read it"
 
-    def __init__(self, version: int) -> None:
-        super().__init__(
-            f"The current version is {version}.",
-            params={"version": version},
-            headers={"ETag": f'"{version}"'},
-        )
+    def __init__(self, current: int | str | None = None) -> None:
+        if current is None:
+            super().__init__("There is no version here to compare with.")
+        elif isinstance(current, str):
+            super().__init__(f"The current ETag is {current}.", headers={"ETag": current})
+        else:
+            super().__init__(
+                f"The current version is {current}.",
+                params={"version": current},
+                headers={"ETag": f'"{current}"'},
+            )
 
 
 class ContentTooLarge(AppError):
@@ -235,15 +253,15 @@ class CursorInvalid(ValidationFailed):
 
 
 class HeadTooLarge(AppError):
-    """RFC 6585, section 5. Of a long request line too: one limit is for all of it."""
+    """RFC 6585, section 5. Of a long request line, or its path, too: one code is for all of it."""
 
     status = 431
     code = "head_too_large"
     title = "The request's line and headers are too large"
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, part: str = "line and headers") -> None:
         super().__init__(
-            f"A request's line and headers have at most {max_bytes} bytes.",
+            f"A request has at most {max_bytes} bytes of {part}.",
             params={"max_bytes": max_bytes},
         )
 

@@ -9,12 +9,13 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Protocol
 from uuid import UUID
 
 from app.core.errors import CursorInvalid
 from app.core.schemas import Listed, ListQuery
-from app.core.security import Signer
+from app.security.access_tokens import Signer
 
 
 class Row(Protocol):
@@ -23,6 +24,10 @@ class Row(Protocol):
     def __getitem__(self, name: str, /) -> Any: ...
 
 
+# Of a page's items, which has one at least: it ends before the item with which it had more.
+MAX_BYTES = 4 * 1024 * 1024
+# None that was given is longer: a proxy takes 4 or 8 KB of a URL.
+MAX_LENGTH = 2048
 _MAC_BYTES = 16
 _ID_BYTES = 16
 
@@ -51,15 +56,16 @@ class Cursors:
     def page(
         self, rows: Sequence[Row], query: ListQuery, *, depends_on_time: bool = False
     ) -> Listed:
-        """A page of at most `limit` rows, of which there is one more if there is a next page.
+        """A page of at most `limit` rows and 4 MiB; it is not the last if there is one more.
 
         With the total, each row has it as `total`, and an empty page is one row without a body.
         """
         total = rows[0]["total"] if query.include_total else None
         bodies = [row["body"] for row in rows[: query.limit] if row["body"] is not None]
+        bodies = bodies[: _fitting(bodies)]
         cursor = None
-        if len(rows) > query.limit:
-            last = rows[query.limit - 1]
+        if bodies and len(rows) > len(bodies):
+            last = rows[len(bodies) - 1]
             cursor = self.encode(Position(last["sort_key"], last["id"]))
         return Listed(bodies, cursor, total, depends_on_time)
 
@@ -70,6 +76,8 @@ class Cursors:
         """
         if cursor is None:
             return None
+        if len(cursor) > MAX_LENGTH:
+            raise CursorInvalid
         try:
             padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
             raw = base64.b64decode(padded, altchars=b"-_", validate=True)
@@ -80,3 +88,12 @@ class Cursors:
         if not canonical or not self._signer.verify(self._binding + payload, mac):
             raise CursorInvalid
         return Position(payload[_ID_BYTES:].decode(), UUID(bytes=payload[:_ID_BYTES]))
+
+
+def _fitting(bodies: list[str]) -> int:
+    """How many of these fit on one page: the first one always does."""
+    # No character has more than four bytes.
+    if 4 * sum(map(len, bodies)) <= MAX_BYTES:
+        return len(bodies)
+    sizes = accumulate(len(body.encode()) for body in bodies)
+    return max(1, sum(size <= MAX_BYTES for size in sizes))

@@ -1,7 +1,6 @@
-"""What all schemas share: inputs that forbid what they do not know, outputs, pages, text."""
+"""What all schemas share: inputs that forbid what they do not know, outputs, pages."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -13,17 +12,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
     PlainValidator,
     Strict,
-    StringConstraints,
     WithJsonSchema,
 )
 from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError
 
 # Begins the tags of discriminated unions, which Pydantic puts into an error's location although
 # they are no part of the input; `handlers` leaves them out of pointers.
@@ -33,16 +30,31 @@ UNION_TAG = "\x1f"
 _UUID7 = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
 
 
-class Schema(BaseModel):
+class _Closed(BaseModel):
+    """An object without other fields; of what is answered, the document does not promise that.
+
+    What is answered may have more fields one day, and a client that goes by the document reads it
+    all the same.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        shown = handler(schema)
+        if handler.mode == "serialization":
+            handler.resolve_ref_schema(shown).pop("additionalProperties", None)
+        return shown
+
+
+class Schema(_Closed):
     """A representation that leaves the service: every field is present, none has a default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-
-class Input(BaseModel):
+class Input(_Closed):
     """What a client sends: a field that is not known is refused, not ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Patch(Input):
@@ -90,7 +102,13 @@ QueryFlag = Annotated[bool, BeforeValidator(_query_flag)]
 class ListQuery(Input):
     """The parameters of every list."""
 
-    limit: QueryInteger = Field(50, ge=1, le=200, description="How many items a page has at most.")
+    limit: QueryInteger = Field(
+        50,
+        ge=1,
+        le=200,
+        description="How many items a page has at most. It ends early at 4 MiB: only a "
+        "`next_cursor` that is `null` ends a list.",
+    )
     cursor: str | None = Field(
         None,
         description="`next_cursor` of the page before, as it was given.",
@@ -119,6 +137,16 @@ def without_default(schema: JsonDict) -> None:
     del schema["default"]
 
 
+def absent_or(**options: Any) -> Any:
+    """A field of an answer that is left out where it is None."""
+    return Field(
+        None,
+        exclude_if=lambda value: value is None,
+        json_schema_extra=without_default,
+        **options,
+    )
+
+
 # An id that a client chooses for what it makes.
 NewId = Annotated[UUID7, WithJsonSchema({"type": "string", "format": "uuid", "pattern": _UUID7})]
 
@@ -132,12 +160,8 @@ class Page(Schema, Generic[Item]):
     next_cursor: str | None = Field(
         description="Where the next page begins, or `null` at the end of the list."
     )
-    # The one field of an answer that may be absent.
-    total: int | SkipJsonSchema[None] = Field(
-        None,
-        description="How many items match, on all pages; only with `include_total=true`.",
-        exclude_if=lambda total: total is None,
-        json_schema_extra=without_default,
+    total: int | SkipJsonSchema[None] = absent_or(
+        description="How many items match, on all pages; only with `include_total=true`."
     )
 
 
@@ -152,40 +176,6 @@ class Listed:
     next_cursor: str | None
     total: int | None = None
     depends_on_time: bool = False
-
-
-def _refuse_nul(text: str) -> str:
-    if "\x00" in text:
-        raise PydanticCustomError("nul_character", "must not contain the NUL character")
-    return text
-
-
-class _NoNul:
-    """A text without NUL, in what is taken and in the document."""
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(_refuse_nul, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {**handler(schema), "pattern": r"^[^\x00]*$"}
-
-
-# PostgreSQL cannot store NUL; all other characters of Unicode are welcome. It stands after the
-# constraints of a text: what comes before a function, Pydantic cannot trim first.
-NoNul = _NoNul()
-# One line of text, without the white space around it.
-Title = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), NoNul
-]
-
-
-def text_key(text: str) -> str:
-    """What compares and sorts without regard to case and width: NFKC, case-folded."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def format_instant(instant: datetime) -> str:
@@ -206,13 +196,14 @@ Instant = Annotated[
 ]
 
 
+_UUID_OR_NONE = "^(none|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$"
+_is_id_or_none = re.compile(_UUID_OR_NONE).fullmatch
+
+
 def _id_or_none(value: object) -> UUID | Literal["none"]:
-    if value == "none":
-        return "none"
-    try:
-        return UUID(str(value))
-    except ValueError:
-        raise PydanticCustomError("invalid_id", "must be a UUID or `none`") from None
+    if not isinstance(value, str) or not _is_id_or_none(value):
+        raise PydanticCustomError("invalid_id", "must be a UUID or `none`")
+    return "none" if value == "none" else UUID(value)
 
 
 # A filter by a reference that may be absent.
@@ -221,11 +212,5 @@ IdOrNone = Annotated[
     PlainValidator(_id_or_none),
     # Pydantic's own would write the UUID twice, and warn of it the second time.
     PlainSerializer(str, return_type=str, when_used="json"),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "anyOf": [{"const": "none"}, {"format": "uuid"}],
-            "examples": ["none"],
-        }
-    ),
+    WithJsonSchema({"type": "string", "pattern": _UUID_OR_NONE, "examples": ["none"]}),
 ]

@@ -3,6 +3,7 @@
 No error repeats a URL or a secret.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
@@ -10,9 +11,15 @@ from pydantic_settings import NoDecode
 
 from app.core import urls
 from app.core.addresses import Network, network_of
-from app.core.origins import origin
 
 SECRET_KEY_LENGTH = 32
+# As RFC 9110, section 5.1, has them, but for what no header is called; `*` would not be a name.
+_HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
+# As browsers write it (RFC 6454): nothing after the port, the port only if it is not the scheme's.
+_ORIGIN = re.compile(
+    r"(?!http://.*:80$|https://.*:443$)"
+    r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?"
+)
 
 
 def _is_strong(secret: SecretStr) -> SecretStr:
@@ -56,11 +63,29 @@ def _proxy(text: Any) -> Network:
     return network
 
 
+def _header_name(text: str) -> str:
+    if not _HEADER_NAME.fullmatch(text):
+        raise ValueError(f"holds {text!r}: give names of headers, such as traceparent and X-Trace")
+    return text
+
+
+def _origin(text: str) -> str:
+    if not _ORIGIN.fullmatch(text):
+        raise ValueError(
+            f"holds {text!r}, which no browser calls an origin: list each as it is sent, such as "
+            "https://app.example or http://localhost:3000, without a slash at the end"
+        )
+    return text
+
+
 Proxies = Annotated[
     tuple[Annotated[Network, BeforeValidator(_proxy)], ...], NoDecode, BeforeValidator(_split)
 ]
 Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(origin)], ...], NoDecode, BeforeValidator(_split)
+    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)
+]
+HeaderNames = Annotated[
+    tuple[Annotated[str, AfterValidator(_header_name)], ...], NoDecode, BeforeValidator(_split)
 ]
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"],

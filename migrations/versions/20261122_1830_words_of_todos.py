@@ -1,6 +1,6 @@
 """The words of todos, by which they are searched.
 
-`app.todos.unsplit` fills them afterwards, as often as the version before leaves some to do.
+`app.features.todos.unsplit` fills them afterwards, as often as the version before leaves some to do.
 
 Revises: 4b0d6f2a9c17
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from app.core.indexes import concurrently, create_index
+from app.database.concurrent_indexes import concurrently, create_index
 
 revision: str = "5b0f3d6c8e21"
 down_revision: str | None = "4b0d6f2a9c17"

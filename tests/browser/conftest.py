@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from selenium.webdriver import Chrome
 
-from app.core.config import Settings
+from app.core.settings import Settings
 from tests.browser.chromium import HOST, chromium, complaints, requested
 from tests.browser.page import Page
 from tests.served import served

@@ -72,10 +72,18 @@ def test_without_signing_in(browser: Chrome, url: str, expected: list[str]) -> N
     assert (status, problem["code"]) == (401, "not_authenticated")
 
 
-def test_sign_in_is_kept_over_a_reload(browser: Chrome, url: str, email: str) -> None:
-    Swagger(browser, url).authorize(email, PASSWORD)
-    status, page = Swagger(browser, url).open("list_todos", "todos").execute()
+def test_sign_in_is_in_no_storage_and_gone_with_a_reload(
+    browser: Chrome, url: str, email: str, expected: list[str]
+) -> None:
+    docs = Swagger(browser, url)
+    docs.authorize(email, PASSWORD)
+    status, page = docs.open("list_todos", "todos").execute()
     assert (status, page) == (200, {"items": [], "next_cursor": None})
+    for storage in ("localStorage", "sessionStorage"):
+        assert browser.execute_script(f"return {storage}.length") == 0
+    expected.append("status of 401")
+    status, problem = Swagger(browser, url).open("list_todos", "todos").execute()
+    assert (status, problem["code"]) == (401, "not_authenticated")
 
 
 def test_wrong_password_is_told(browser: Chrome, url: str, email: str, expected: list[str]) -> None:

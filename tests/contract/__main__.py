@@ -17,8 +17,8 @@ from schemathesis.cli import schemathesis
 
 from tests.contract import hooks
 from tests.contract.people import EMAIL, People, credentials
-from tests.core.operations import OPERATIONS
 from tests.served import served
+from tests.web.operations import OPERATIONS
 
 _CONFIG = Path(__file__).with_name("schemathesis.toml")
 _ARGUMENTS = [

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from app.core.config import Settings
+from app.core.settings import Settings
 
 
 def refusal(field: str, url: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from app.core.config import Settings
+from app.core.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +43,12 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
         ("cors_origins", '["https://app.example"]'),
         ("cors_origins", "https://"),
         ("cors_origins", "//app.example"),
+        ("cors_headers", "*"),
+        ("cors_headers", "traceparent tracestate"),
+        ("cors_headers", "traceparent: 1"),
+        ("cors_headers", '["traceparent"]'),
+        ("cors_headers", "tracé"),
+        ("cors_headers", "a\r\nb"),
     ],
 )
 def test_nonsense_is_refused_with_what_to_write(

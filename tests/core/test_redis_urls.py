@@ -3,7 +3,7 @@
 import pytest
 
 from app.core import urls
-from app.core.config import Settings
+from app.core.settings import Settings
 from tests.core.refused_urls import refusal
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.core.config import Settings
+from app.core.settings import Settings
 
 SECRET = "q8ZrT2vX9mLw4KpYs7NbHd3FgJc6RtVa"
 SERVERS = {
@@ -26,6 +26,7 @@ VALUES: dict[str, Any] = {
     "tls_key": Path("/etc/tickbox/privkey.pem"),
     "proxies": (IPv4Network("10.0.0.7/32"), IPv6Network("fd00::/8")),
     "cors_origins": ("https://app.example", "http://localhost:3000"),
+    "cors_headers": ("sentry-trace", "X-Trace"),
     "data_dir": Path("/var/lib/tickbox"),
     "database_url": SERVERS["TICKBOX_DATABASE_URL"],
     "database_read_url": "postgresql://replica.example/tickbox",
@@ -52,8 +53,13 @@ VALUES: dict[str, Any] = {
     "limit_sign_ins_per_minute": 10,
     "limit_sign_in_failures_per_minute": 4,
     "limit_account_failures_per_minute": 50,
+    "quota_todos": 500,
+    "quota_projects": 50,
     "max_body_bytes": 4096,
+    "max_buffered_bytes": 1 << 25,
     "request_timeout": 3.0,
+    "send_timeout": 20.0,
+    "keep_alive_timeout": 75,
     "shutdown_delay": 5.0,
     "shutdown_timeout": 12.5,
     "metrics_port": 9100,
@@ -140,7 +146,11 @@ class TestEnvironment:
             ("statement_timeout", "1e9"),
             ("statement_timeout", "nan"),
             ("max_body_bytes", "10"),
+            ("max_buffered_bytes", "10"),
             ("request_timeout", "0"),
+            ("send_timeout", "0"),
+            ("send_timeout", "inf"),
+            ("keep_alive_timeout", "0"),
             ("shutdown_delay", "-1"),
             ("shutdown_delay", "inf"),
             ("shutdown_timeout", "0"),

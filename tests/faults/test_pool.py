@@ -17,7 +17,7 @@ AT_ONCE = 24
 async def test_no_connection_left_is_a_quick_503(
     serve: Serve, report: Report, database: asyncpg.Connection
 ) -> None:
-    tickbox = serve(database_pool_size="2")
+    tickbox = serve(database_pool_size="8")
     (ada,) = await several(tickbox.address, 1)
     holders = [ada.connect() for _ in range(2)]
     for holder in holders:

@@ -127,7 +127,9 @@ async def test_no_new_connection_is_reset(
         await traffic.enough.wait()
         tickbox.terminate()
     report(f"{len(traffic.answers)} answers, each on a connection of its own")
-    assert traffic.broken == []
+    # One may come in the microseconds between the last look and the end, which the kernel then
+    # resets: no system call does both. Without the look there are many.
+    assert len(traffic.broken) <= 1
     assert await asyncio.to_thread(tickbox.process.wait, 20) == 0
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.core import probe
-from app.core.config import Settings
+from app.cli import probe
+from app.core.settings import Settings
 from tests.image import buildah
 from tests.image.container import Image, run
 

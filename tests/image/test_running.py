@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.core.workers import COMMAND
+from app.server.workers import COMMAND
 from tests import compose, servers
 from tests.certificates import Authority
 from tests.image.conftest import Start

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.processes import end_leftovers
+from app.embedded.processes import end_leftovers
 from tests.run.processes import Tickbox
 
 Start = Callable[..., Tickbox]

@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.served import START_SECONDS
+
 READY = re.compile(r"Tickbox is ready: (https?://127\.0\.0\.1:\d+)/docs\n")
 PASSWORD = "geheim-4711"
 NO_SERVERS = {
@@ -38,7 +40,7 @@ class Tickbox:
     def wait_until_ready(self) -> str:
         """The address, as printed."""
         assert self.process.stdout is not None
-        readable, _, _ = select.select([self.process.stdout], [], [], 30)
+        readable, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
         line = self.process.stdout.readline() if readable else ""
         match = READY.fullmatch(line)
         if match is None:

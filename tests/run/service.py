@@ -17,10 +17,10 @@ from collections import Counter
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from fastapi import FastAPI, Request
-from app.core.config import Settings
-from app.core.envelope import Envelope
-from app.core.last_answers import LastAnswers
-from app.core.serving import bind, serve
+from app.core.settings import Settings
+from app.web.response_headers import Envelope
+from app.server.last_answers import LastAnswers
+from app.server.runner import bind, serve
 
 @asynccontextmanager
 async def lifespan(app):

@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.core.config import Settings
-from app.core.connections import LAST_HANDSHAKE_SECONDS
+from app.core.settings import Settings
+from app.server.http_protocol import LAST_HANDSHAKE_SECONDS
 from tests.certificates import Authority, Files, pem
 from tests.people import PASSWORD
 from tests.run.service import Service, serving

@@ -53,7 +53,7 @@ def test_metrics_have_their_own_port_where_it_is_set(folder: Path) -> None:
 
 def test_an_error_that_nobody_expected_ends_without_its_message() -> None:
     program = (
-        "from app.core import logs; logs.configure('info'); "
+        "from app.observability import logs; logs.configure('info'); "
         f"raise RuntimeError({NO_SERVERS['TICKBOX_DATABASE_URL']!r})"
     )
     run = subprocess.run(
@@ -78,9 +78,9 @@ def test_nobody_reads_what_it_says_and_it_goes_on() -> None:
     except BlockingIOError:
         os.set_blocking(writing, True)
     program = (
-        "from app.core import logs; import logging; logs.configure('info')\n"
+        "from app.observability import logs; import logging; logs.configure('info')\n"
         "for n in range(30_000): logging.getLogger('app').info('line %d', n)\n"
-        "print(logs.requests.dropped)"
+        "print(logs.dropped())"
     )
     run = subprocess.run(
         [sys.executable, "-c", program],

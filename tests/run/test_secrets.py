@@ -10,9 +10,9 @@ from contextlib import suppress
 
 import pytest
 
-from app.core.keys import new_secret_key, new_signing_key
+from app.embedded.keys import new_secret_key, new_signing_key
+from tests.cli.doctor.examined import CANARY
 from tests.commands import environment, run
-from tests.core.doctor.examined import CANARY
 from tests.people import PASSWORD
 
 COMMANDS = {
@@ -38,10 +38,9 @@ def hang_up(_: socket.socket) -> None:
     pass
 
 
-@pytest.fixture(params=[refuse, speak_http, hang_up, None])
-def port(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Of a server that does so once somebody has spoken; of none, for None."""
-    answer: Callable[[socket.socket], None] | None = request.param
+@pytest.fixture
+def port(answer: Callable[[socket.socket], None] | None) -> Iterator[int]:
+    """Of a server that answers so once somebody has spoken; of none, for None."""
     if answer is None:
         yield 1
         return
@@ -63,7 +62,14 @@ def port(request: pytest.FixtureRequest) -> Iterator[int]:
     thread.join()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+# All of them reach the store by the same way: what it answers differs for one of them.
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        *((command, refuse) for command in COMMANDS),
+        *(("migrate", answer) for answer in (speak_http, hang_up, None)),
+    ],
+)
 def test_a_store_that_refuses(command: str, port: int) -> None:
     env = environment(
         TICKBOX_DATABASE_URL=f"postgresql://{CANARY}:{CANARY}@127.0.0.1:{port}/{CANARY}",
@@ -86,7 +92,7 @@ def test_a_store_that_refuses(command: str, port: int) -> None:
 
 def test_warnings_are_lines_without_their_text() -> None:
     program = (
-        "from app.core import logs; import warnings; logs.configure('info'); "
+        "from app.observability import logs; import warnings; logs.configure('info'); "
         f"warnings.warn({CANARY!r}, stacklevel=1)"
     )
     done = subprocess.run(
@@ -101,7 +107,7 @@ def test_warnings_are_lines_without_their_text() -> None:
 def test_on_a_terminal_it_is_for_people(colors: bool) -> None:
     """Of what came by the network nothing reaches it that it would obey."""
     program = (
-        "from app.core import logs; import logging; logs.configure('info'); "
+        "from app.observability import logs; import logging; logs.configure('info'); "
         "logging.getLogger('app').info('first\\nsecond \\x1b[31m%s', 'third\\r')"
     )
     env = environment(TERM="xterm", NO_COLOR="" if colors else "1")

@@ -11,7 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from app.core.keys import kept_secret_key, kept_signing_key
+from app.embedded.keys import kept_secret_key, kept_signing_key
 from tests import commands
 from tests.run.conftest import Start
 from tests.run.processes import NO_SERVERS, PASSWORD, assert_refused, still_there

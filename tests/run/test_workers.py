@@ -17,7 +17,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.core.workers import COMMAND
+from app.server.workers import COMMAND
 from tests.people import PASSWORD
 from tests.run.conftest import Start
 from tests.run.processes import Tickbox, assert_refused, still_there
@@ -266,7 +266,7 @@ def test_what_no_worker_can_do_is_said_once(start: Start, folder: Path) -> None:
 
 def test_more_connections_than_there_are_is_refused(start: Start, folder: Path) -> None:
     assert_refused(
-        start(folder / "unused", TICKBOX_WORKERS="7"), "TICKBOX_DATABASE_POOL_SIZE to 27 or less"
+        start(folder / "unused", TICKBOX_WORKERS="7"), "TICKBOX_DATABASE_POOL_SIZE to 25 or less"
     )
     assert not (folder / "unused").exists()
 

@@ -1,0 +1,76 @@
+"""How commands get at the stores, and run something on PostgreSQL outside of serving."""
+
+# ruff: noqa: PLC0415
+# What a command needs is imported when it runs, so that a wrong setting is said at once.
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from app.cli.errors import CommandError, named
+from app.core.settings import Settings
+
+if TYPE_CHECKING:
+    from app.database.unit_of_work import Database
+
+_T = TypeVar("_T")
+
+
+def stores(settings: Settings, *, alone: bool = False) -> AbstractContextManager[Settings]:
+    """The stores that are given, or embedded ones for the length of the block.
+
+    Where a Tickbox runs on the data folder, its stores will do, unless this is to be `alone`.
+    """
+    if not settings.is_embedded:
+        return nullcontext(settings)
+    from app.embedded.stores import embedded, shared
+
+    return embedded(settings) if alone else shared(settings)
+
+
+def run_with_database(
+    settings: Settings, work: Callable[["Database"], Coroutine[Any, Any, _T]]
+) -> _T:
+    """Run this to its end. Raises `CommandError`, `SettingsError`."""
+    import asyncpg
+
+    from app.core.errors import AppError, Unavailable
+    from app.database.unit_of_work import Database
+
+    async def run() -> _T:
+        database = Database(settings)
+        try:
+            return await work(database)
+        finally:
+            await database.close()
+
+    try:
+        return asyncio.run(run())
+    except Unavailable as error:
+        raise CommandError(f"{error.detail}: `tickbox doctor` says more") from error
+    except AppError as error:
+        fields = [named(f"the {field.pointer[1:]}", field.message) for field in error.errors]
+        raise CommandError(*(fields or [error.detail])) from error
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
+        raise CommandError("the schema is behind: run `tickbox migrate` first") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise CommandError(
+            "the database's user may not use the tables: `tickbox doctor` says more"
+        ) from error
+
+
+def upgrade(settings: Settings) -> None:
+    """Bring the schema to head, and what it holds up to it: the version before may still write."""
+    from app.database import migrations
+
+    run_with_database(settings, lambda database: database.check())
+    try:
+        migrations.upgrade(settings.migration_url)
+    except migrations.MigrationError as error:
+        raise CommandError(str(error)) from error
+    from app.features.todos.due_rules import recompute
+    from app.features.todos.unsplit import split
+
+    run_with_database(settings, split)
+    run_with_database(settings, recompute)

@@ -1,0 +1,155 @@
+"""PostgreSQL: whether it lets Tickbox in, is fit for it, has its schema, and knows the time."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
+
+from asyncpg import Record
+from pydantic import SecretStr
+from sqlalchemy import func, select, text
+
+from app.cli.doctor.finding import Finding
+from app.cli.errors import variable
+from app.core import urls
+from app.core.errors import AppError
+from app.core.settings import SECURITY_CONNECTIONS, Settings, SettingsError
+from app.database import connection_errors, migrations
+from app.database.statement import Statement
+from app.database.unit_of_work import Database, ReadConnection
+from app.models import Base
+
+OLDEST = 15
+_SPARE_CONNECTIONS = 3  # one migrates, one guards it, and one is for whoever looks
+# Seconds between clocks; tokens from further ahead than the second are refused.
+_CLOCK_WARNING, _CLOCK_FAILURE = 2, 30
+_HERE = {"its socket", "localhost", "127.0.0.1", "::1"}
+_NOW = Statement(select(func.clock_timestamp()))
+_HAS_SCHEMA = Statement(select(func.to_regclass("alembic_version").is_not(None)))
+_REVISIONS = Statement(text("SELECT version_num FROM alembic_version"))
+_FACTS = text(
+    """
+    SELECT current_setting('server_version_num')::int / 10000 AS version,
+        current_setting('transaction_read_only') = 'on' AS is_read_only,
+        coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
+        EXISTS (SELECT FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl) AS is_encrypted,
+        LEAST(
+            current_setting('max_connections')::int
+                - current_setting('superuser_reserved_connections')::int,
+            NULLIF(d.datconnlimit, -1),
+            NULLIF(r.rolconnlimit, -1)
+        ) AS connections,
+        (
+            SELECT count(*) FROM pg_class c
+            WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY(:tables)
+            AND NOT (
+                has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+                AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
+            )
+        ) AS closed_tables
+    FROM pg_database d, pg_roles r
+    WHERE d.datname = current_database() AND r.rolname = current_user
+    """
+)
+
+
+async def check_postgres(settings: Settings, now: Callable[[], datetime]) -> AsyncIterator[Finding]:
+    """As migrations reach it, and then as requests do, with what is between, and the replica."""
+    name = "database_direct_url" if settings.database_direct_url else "database_url"
+    host = _host(settings.migration_url)
+    url = SecretStr(settings.migration_url)
+    direct = {"database_url": url, "database_read_url": None, "database_pool_mode": "session"}
+    database = Database(settings.model_copy(update=direct))
+    try:
+        await database.check()
+        facts = await database.primary.fetch_one(Statement(_FACTS), tables=[*Base.metadata.tables])
+        assert facts is not None
+        found = [Finding("PostgreSQL", "failed", problem) for problem in _problems(facts)]
+        warnings = _warnings(settings, facts, host)
+        found += [Finding("PostgreSQL", "warning", warning) for warning in warnings]
+        version = f"version {facts['version']} at {host}"
+        for finding in found or [Finding("PostgreSQL", "ok", version)]:
+            yield finding
+        yield await _migrations(database.primary)
+        yield await _clock(database.primary, now)
+        name = "database_url"
+        await database.close()
+        database = Database(settings)
+        await database.check()
+        await database.primary.fetch_value(_NOW)
+        name = "database_read_url"
+        await database.reading(None).fetch_value(_NOW)
+    except SettingsError as error:
+        yield Finding("PostgreSQL", "failed", str(error))
+    except (AppError, *connection_errors.FAILURES) as error:
+        used = getattr(settings, name).get_secret_value()
+        reason = f"at {_host(used)}: {connection_errors.why(error.__cause__ or error, used)}"
+        yield Finding("PostgreSQL", "failed", f"{reason}; mend that, or {variable(name)}")
+    finally:
+        await database.close()
+
+
+def _host(url: str) -> str:
+    hosts = urls.postgres(url).hosts
+    return "its socket" if hosts[0].startswith("/") else ", ".join(hosts)
+
+
+def _problems(facts: Record) -> Iterator[str]:
+    if facts["version"] < OLDEST:
+        yield f"this is PostgreSQL {facts['version']}: upgrade it to {OLDEST} or later"
+    if facts["is_read_only"]:
+        yield (
+            "it takes no writes: name the primary, if this is a standby, or turn "
+            "`default_transaction_read_only` off"
+        )
+        return
+    if not facts["may_create"]:
+        yield (
+            "this user may not make tables: as the schema's owner, `GRANT USAGE, CREATE ON SCHEMA "
+            "public TO` it, or run `tickbox migrate` as a user who may"
+        )
+    if facts["closed_tables"]:
+        yield (
+            f"this user may not read and write {facts['closed_tables']} of the tables: as their "
+            "owner, `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO` it"
+        )
+
+
+def _warnings(settings: Settings, facts: Record, host: str) -> Iterator[str]:
+    of_each = settings.database_pool_size + SECURITY_CONNECTIONS
+    needed = settings.workers * of_each + _SPARE_CONNECTIONS
+    # With a pooler of transactions they are the pooler's, which are its own to count.
+    if needed > facts["connections"] and settings.database_pool_mode == "session":
+        yield (
+            f"{needed} connections are needed at most, and this user gets {facts['connections']}: "
+            "lower TICKBOX_DATABASE_POOL_SIZE or TICKBOX_WORKERS, or raise max_connections"
+        )
+    if not facts["is_encrypted"] and host not in _HERE:
+        advice = "add `?sslmode=verify-full` to the URL"
+        yield f"passwords and data go to {host} in the clear: {advice}"
+
+
+async def _migrations(connection: ReadConnection) -> Finding:
+    revisions = []
+    if await connection.fetch_value(_HAS_SCHEMA):
+        revisions = [row[0] for row in await connection.fetch_all(_REVISIONS)]
+    steps = migrations.behind(revisions[0]) if len(revisions) == 1 else None
+    if not revisions:
+        reason = "there is no schema yet: `tickbox migrate` makes it, and `tickbox serve` too"
+        return Finding("migrations", "warning", reason)
+    if steps is None:
+        reason = "the schema is of a newer Tickbox, or of something else: install that version"
+        return Finding("migrations", "failed", reason)
+    if steps:
+        reason = f"the schema is behind, by {steps} of its steps: run `tickbox migrate`"
+        return Finding("migrations", "failed", reason)
+    return Finding("migrations", "ok", f"at head, {revisions[0]}")
+
+
+async def _clock(connection: ReadConnection, now: Callable[[], datetime]) -> Finding:
+    before = now()
+    there = await connection.fetch_value(_NOW)
+    ahead = (before + (now() - before) / 2 - there).total_seconds()
+    if abs(ahead) <= _CLOCK_WARNING:
+        return Finding("clock", "ok", f"within {_CLOCK_WARNING} s of PostgreSQL's")
+    way = "ahead of" if ahead > 0 else "behind"
+    reason = f"this machine's is {abs(ahead):.0f} s {way} PostgreSQL's: set both by NTP"
+    return Finding("clock", "warning" if abs(ahead) <= _CLOCK_FAILURE else "failed", reason)

@@ -1,0 +1,92 @@
+"""What `tickbox serve` does: all of it in one process, or by workers."""
+
+import socket
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from app.core.settings import Settings
+from app.observability.metrics import Metrics
+from app.server import gathering, runner, shares, tls, workers
+from app.server.shares import Counts, Shares
+from app.server.task import Task
+
+# Has the servers running, migrated, for the length of a block; gives the settings, completed.
+Prepared = Callable[[Settings], AbstractContextManager[Settings]]
+
+
+def run(settings: Settings, prepared: Prepared) -> None:
+    """Serve until a signal. Raises `SettingsError`, `StartError`."""
+    tls.check(settings)
+    workers.check(settings)
+    if settings.workers == 1:
+        _alone(settings, prepared)
+    else:
+        _by_workers(settings, prepared)
+
+
+def _alone(settings: Settings, prepared: Prepared) -> None:
+    metrics = Metrics()
+    with (
+        runner.bind(settings) as listener,
+        runner.serve_metrics(settings, metrics.registry),
+        prepared(settings) as complete,
+    ):
+        from app.main import create_app  # noqa: PLC0415 - after what may refuse the start
+
+        app = create_app(
+            complete,
+            metrics=metrics,
+            scraped=metrics if _is_scraped_beside(settings) else None,
+            keeps_sign_in=settings.is_embedded,
+        )
+        runner.serve(app, complete, listener)
+
+
+def _by_workers(settings: Settings, prepared: Prepared) -> None:
+    with (
+        runner.bind(settings) as listener,
+        shares.made(settings.workers) as counts,
+        gathering.lines(settings.workers) as lines,
+        runner.serve_metrics(settings, gathering.Gathered(lines).registry),
+        prepared(settings) as complete,
+    ):
+        task = Task(
+            complete,
+            listener.fileno(),
+            counts,
+            lines,
+            serves_metrics=_is_scraped_beside(settings),
+            keeps_sign_in=settings.is_embedded,
+        )
+        workers.serve(task, listener)
+
+
+def run_worker(task: Task) -> None:
+    """Serve as one of several, until the parent says so. Raises `SettingsError`, `StartError`."""
+    from app.main import create_app  # noqa: PLC0415 - as above
+
+    metrics = Metrics()
+    app = create_app(
+        task.settings,
+        metrics=metrics,
+        scraped=gathering.Gathered(task.lines) if task.serves_metrics else None,
+        sweeps=task.number == 0,
+        keeps_sign_in=task.keeps_sign_in,
+    )
+    with (
+        socket.socket(fileno=task.listener) as listener,
+        gathering.tell(metrics.registry, task.hearing),
+    ):
+        mine = Shares(Counts(task.counts, task.settings.workers), task.number)
+        runner.serve(
+            app,
+            task.settings,
+            listener,
+            forced_by=workers.FORCE,
+            shares=mine,
+            pair=task.pair,
+        )
+
+
+def _is_scraped_beside(settings: Settings) -> bool:
+    return settings.is_embedded and settings.metrics_port is None

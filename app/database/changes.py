@@ -1,0 +1,113 @@
+"""The `changes` table: activity log, outbox and sync feed in one, written with each change.
+
+Writers insert rows in the change's own transaction and leave `sequence` empty: neither xids nor
+sequences are in the order of commits, so the one relay numbers the rows that it can see. Why this
+is no outbox: `docs/decisions/changes-before-outbox.md`.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Select,
+    String,
+    Table,
+    Text,
+    Uuid,
+    all_,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.sql import ColumnElement
+
+from app.database.base import Base
+
+changes = Table(
+    "changes",
+    Base.metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("sequence", BigInteger, nullable=True),
+    Column("resource_type", String(32), nullable=False),
+    Column("resource_id", Uuid, nullable=False),
+    Column("project_id", Uuid, nullable=True),
+    Column("actor_id", Uuid, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("event", String(64), nullable=False),
+    Column("changed", JSONB, nullable=False),
+    Column("row_after", JSONB, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Index("uq_changes_sequence", "sequence", unique=True),
+    Index("ix_changes_unnumbered", "id", postgresql_where=text("sequence IS NULL")),
+    Index("ix_changes_resource_id", "resource_id", "id"),
+)
+
+# Fields that change with everything, and so say nothing.
+_noise = literal_column("ARRAY['version', 'updated_at']", ARRAY(String))
+
+
+def record(resource: str, rows: Select[tuple[object, ...]], name: str = "change") -> CTE:
+    """A CTE that writes one row of `changes` for each of `rows`.
+
+    `rows` has the columns `id`, `project_id`, `event`, `before` and `after`: the last two are the
+    representation as JSON, `before` NULL for what is new. The statement's parameters `actor_id`,
+    `request_id` and `now` say who, by which request, and when.
+    """
+    source = rows.subquery("changed_rows")
+    return (
+        insert(changes)
+        .from_select(
+            [
+                "resource_type",
+                "resource_id",
+                "project_id",
+                "actor_id",
+                "request_id",
+                "event",
+                "changed",
+                "row_after",
+                "created_at",
+            ],
+            select(
+                literal(resource),
+                source.c.id,
+                source.c.project_id,
+                bindparam("actor_id", type_=Uuid),
+                bindparam("request_id", type_=Text),
+                source.c.event,
+                _difference(cast(source.c.before, JSONB), cast(source.c.after, JSONB)),
+                cast(source.c.after, JSONB),
+                bindparam("now", type_=DateTime(timezone=True)),
+            ),
+        )
+        .cte(name)
+    )
+
+
+def _difference(before: ColumnElement[Any], after: ColumnElement[Any]) -> ColumnElement[Any]:
+    """`{"title": {"from": …, "to": …}}`, and `{}` for what is new."""
+    old = func.jsonb_each(before).table_valued("key", "value").alias("old_field")
+    new = func.jsonb_each(after).table_valued("key", "value").alias("new_field")
+    return func.coalesce(
+        select(
+            func.jsonb_object_agg(
+                new.c.key,
+                func.jsonb_build_object("from", old.c.value, "to", new.c.value),
+            )
+        )
+        .select_from(new.join(old, new.c.key == old.c.key))
+        .where(new.c.value != old.c.value, new.c.key != all_(_noise))
+        .scalar_subquery(),
+        literal_column("'{}'::jsonb"),
+    )

@@ -1,0 +1,114 @@
+"""The table of idempotency keys: what is asked of it, and how it stays small."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.sql import ColumnElement
+
+from app.core.clock import Now
+from app.database.base import Base
+from app.database.statement import Statement
+from app.database.unit_of_work import Database
+
+RETENTION = timedelta(hours=24)
+
+keys = Table(
+    "idempotency_keys",
+    Base.metadata,
+    Column("user_id", Uuid, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    # The answer; empty only while the transaction runs.
+    Column("status", SmallInteger, nullable=True),
+    Column("headers", ARRAY(Text), nullable=True),
+    Column("body", LargeBinary, nullable=True),
+    Column("project_ids", ARRAY(Uuid), nullable=True),
+    Index("ix_idempotency_keys_created_at", "created_at"),
+)
+
+
+def _columns(*names: str) -> dict[str, ColumnElement[Any]]:
+    return {name: bindparam(name, type_=keys.c[name].type) for name in names}
+
+
+mine = (
+    keys.c.user_id == bindparam("user_id", type_=Uuid),
+    keys.c.key == bindparam("key", type_=Text),
+)
+_expired_at: ColumnElement[Any] = bindparam("expired_at", type_=DateTime(timezone=True))
+_lock = func.pg_try_advisory_xact_lock(
+    func.hashtextextended(
+        func.concat(bindparam("user_id", type_=Uuid), bindparam("key", type_=Text)),
+        literal_column("1"),
+    )
+)
+_claimed = insert(keys).from_select(
+    ["user_id", "key", "fingerprint", "created_at"],
+    select(*_columns("user_id", "key", "fingerprint", "created_at").values()).where(_lock),
+    include_defaults=False,
+)
+CLAIM = Statement(
+    _claimed.on_conflict_do_update(
+        index_elements=["user_id", "key"],
+        set_={
+            "fingerprint": _claimed.excluded.fingerprint,
+            "created_at": _claimed.excluded.created_at,
+            "status": None,
+            "headers": None,
+            "body": None,
+            "project_ids": None,
+        },
+        where=or_(keys.c.created_at < _expired_at, keys.c.status.is_(None)),
+    ).returning(keys.c.user_id)
+)
+KEEP = Statement(
+    update(keys)
+    .where(*mine)
+    .values(**_columns("status", "headers", "body", "project_ids"))
+    .returning(keys.c.user_id)
+)
+# Also the key of the request that asks for it, which then has no answer to keep.
+FORGET = Statement(
+    delete(keys)
+    .where(keys.c.user_id == bindparam("user_id", type_=Uuid))
+    .returning(cast(keys.c.user_id, Text))
+)
+_oldest = select(keys.c.user_id, keys.c.key).where(keys.c.created_at < _expired_at)
+_SWEEP = Statement(
+    delete(keys)
+    .where(
+        func.row(keys.c.user_id, keys.c.key).in_(_oldest.limit(bindparam("batch", type_=Integer)))
+    )
+    .returning(cast(keys.c.user_id, Text))
+)
+
+
+async def sweep(database: Database, now: Now, batch: int = 10_000) -> int:
+    """Delete the keys that are older than the retention, some at a time; how many there were."""
+    swept = 0
+    while True:
+        gone = await database.primary.fetch_all(_SWEEP, expired_at=now() - RETENTION, batch=batch)
+        swept += len(gone)
+        if len(gone) < batch:
+            return swept

@@ -1,0 +1,85 @@
+"""The schema's revisions: where it should be, and how it gets there."""
+
+import ssl
+from functools import cache
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
+
+from app.core import urls
+from app.database import connection_errors, pgbouncer
+
+_ROOT = Path(__file__).parents[2]
+
+
+class MigrationError(RuntimeError):
+    """The schema cannot be brought to head; the text is one sentence for whoever starts it."""
+
+
+def config(database_url: str = "") -> Config:
+    """Alembic's configuration, with the database to work on."""
+    alembic = Config(str(_ROOT / "alembic.ini"))
+    alembic.set_main_option("script_location", str(_ROOT / "migrations"))
+    alembic.attributes["database_url"] = database_url
+    return alembic
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    """The migrations, which are read from the disk once: it takes 20 ms."""
+    return ScriptDirectory.from_config(config())
+
+
+@cache
+def head() -> str:
+    """The revision that this code needs."""
+    revision = _scripts().get_current_head()
+    assert revision is not None
+    return revision
+
+
+def behind(revision: str) -> int | None:
+    """How many steps a schema at this revision is from head; None if this code knows none such."""
+    try:
+        return len(list(_scripts().iterate_revisions("head", revision)))
+    except (CommandError, RevisionError):
+        return None
+
+
+def upgrade(database_url: str, revision: str = "head") -> None:
+    """Bring the schema to a revision; several at once wait for each other.
+
+    Raises `MigrationError`. Not to be called in an event loop.
+    """
+    _run(command.upgrade, database_url, revision)
+
+
+def downgrade(database_url: str, revision: str) -> None:
+    """Take the schema back to a revision. Raises `MigrationError`."""
+    _run(command.downgrade, database_url, revision)
+
+
+def _run(action: object, database_url: str, revision: str) -> None:
+    assert callable(action)
+    host = ", ".join(urls.postgres(database_url).hosts)
+    try:
+        action(config(database_url), revision)
+    except CommandError as error:
+        raise MigrationError(f"the database's schema is not of this Tickbox: {error}") from error
+    except connection_errors.FAILURES as error:
+        why = connection_errors.why(error, database_url, forbidden="change its schema")
+        if pgbouncer.refuses(error):
+            why = (
+                "a pooler is between, and migrations need the database itself: set "
+                "TICKBOX_DATABASE_DIRECT_URL"
+            )
+        cannot = "migrated"
+        if isinstance(error, ssl.SSLError):
+            cannot = "trusted"
+        elif isinstance(error, OSError):
+            cannot = "reached"
+        raise MigrationError(f"the database at {host} cannot be {cannot}: {why}") from error

@@ -1,0 +1,47 @@
+"""What the OAuth routes ask for."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.features.auth.service import AuthService, TokenInspector
+from app.features.sessions.dependencies import session_reader, session_service
+from app.features.sessions.revocations import EndedSessions
+from app.features.users.dependencies import password_proof, user_service
+from app.redis.rate_limits import LimitPolicy
+from app.web.dependencies import ReadingPrimary, RequestContext, Transaction, app_state
+
+SIGN_IN = LimitPolicy(
+    "sign-in", lambda settings: settings.limit_sign_ins_per_minute, holds_without_redis=True
+)
+
+
+async def _auth_service(
+    session: Transaction, primary: ReadingPrimary, context: RequestContext, request: Request
+) -> AuthService:
+    state = app_state(request)
+    return AuthService(
+        user_service(session, context, request),
+        password_proof(primary, context, request),
+        session_service(session, context, request),
+        state.access_tokens,
+        frozenset(state.scopes),
+        state.settings,
+        state.metrics.sign_ins,
+    )
+
+
+async def _inspector(
+    primary: ReadingPrimary, context: RequestContext, request: Request
+) -> TokenInspector:
+    state = app_state(request)
+    return TokenInspector(
+        session_reader(primary, context, request),
+        state.access_tokens,
+        state.resource(EndedSessions),
+        state.settings,
+    )
+
+
+Auth = Annotated[AuthService, Depends(_auth_service)]
+Inspector = Annotated[TokenInspector, Depends(_inspector)]

@@ -1,0 +1,190 @@
+"""`/v1/oauth/*`, and the keys that verify access tokens."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.exceptions import RequestValidationError
+
+from app.core.errors import AppError
+from app.features.auth.dependencies import SIGN_IN, Auth, Inspector
+from app.features.auth.errors import (
+    InvalidGrant,
+    InvalidRequest,
+    InvalidScope,
+    OAuthError,
+    UnsupportedGrantType,
+)
+from app.features.auth.schemas import (
+    Introspection,
+    IntrospectionRequest,
+    JsonWebKeySet,
+    OAuthErrorResponse,
+    RevocationRequest,
+    ServerMetadata,
+    TokenRequest,
+    TokenResponse,
+)
+from app.redis.rate_limits import RateLimited
+from app.security.password_hashing import PasswordHashingBusy
+from app.web.bearer import Caller
+from app.web.dependencies import app_state
+from app.web.openapi.problems import problems
+from app.web.routing import Feature, Handler, Route, StrictHandler, limited
+from app.web.routing import router as new_router
+
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+class OAuthRoute(Route):
+    """A form in, and RFC 6749's errors out."""
+
+    media_types = ("application/x-www-form-urlencoded",)
+    has_input_problems = False
+    # What a token is good for now is not what it was good for then.
+    takes_idempotency_key = False
+
+    def around(self, handle: StrictHandler) -> Handler:
+        """What is wrong with the input is `invalid_request` (section 5.2)."""
+        answer = super().around(handle)
+
+        async def oauth(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except RequestValidationError as error:
+                fields = ", ".join(sorted({str(e["loc"][-1]) for e in error.errors()}))
+                raise InvalidRequest(f"Missing or not valid: {fields}.") from None
+            except AppError as error:
+                if isinstance(error, OAuthError | RateLimited) or error.status >= 500:
+                    raise
+                raise InvalidRequest(error.detail) from None
+
+        return oauth
+
+
+router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=OAuthRoute)
+well_known = new_router("/.well-known", "oauth")
+FEATURE = Feature(
+    tag="oauth",
+    description="Signing in and out: OAuth 2.0 (RFC 6749, 7009, 7517, 7662, 8414).",
+    routers=(router, well_known),
+    limits=(SIGN_IN,),
+    token_url="/v1/oauth/token",  # noqa: S106 - no password
+)
+
+
+def _errors(*errors: type[OAuthError]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer with these errors."""
+    examples = {
+        error.code: {"summary": error.title, "value": error().as_json("")} for error in errors
+    }
+    return {
+        400: {
+            "model": OAuthErrorResponse,
+            "description": "RFC 6749, section 5.2.",
+            "content": {OAuthError.media_type: {"examples": examples}},
+        }
+    }
+
+
+@router.post(
+    "/token",
+    operation_id="create_token",
+    response_model=TokenResponse,
+    responses={
+        **_errors(InvalidRequest, InvalidGrant, InvalidScope, UnsupportedGrantType),
+        **problems(PasswordHashingBusy),
+    },
+)
+@limited(SIGN_IN)
+async def create_token(
+    auth: Auth, data: Annotated[TokenRequest, Form()], response: Response
+) -> TokenResponse:
+    """Sign in, or go on.
+
+    `grant_type=password` with `username` (the e-mail address) and `password`, or
+    `grant_type=refresh_token` with `refresh_token`. Each refresh token is good for one use; a
+    second use ends the session, since somebody else must have it too.
+    """
+    response.headers.update(_NO_STORE)
+    return await auth.grant(data)
+
+
+@router.post(
+    "/revoke",
+    operation_id="revoke_token",
+    response_class=Response,
+    responses={
+        200: {"description": "It is of no use any more, or never was."},
+        **_errors(InvalidRequest),
+    },
+)
+async def revoke_token(auth: Auth, data: Annotated[RevocationRequest, Form()]) -> Response:
+    """Sign out.
+
+    Ends the session that the token belongs to (RFC 7009).
+    """
+    await auth.revoke(data.token)
+    return Response(headers=_NO_STORE)
+
+
+@router.post(
+    "/introspect",
+    operation_id="introspect_token",
+    response_model=Introspection,
+    responses=_errors(InvalidRequest),
+)
+async def introspect_token(
+    caller: Caller,
+    inspector: Inspector,
+    data: Annotated[IntrospectionRequest, Form()],
+    response: Response,
+) -> Introspection:
+    """Ask what a token is good for.
+
+    Of your own tokens (RFC 7662); any other one is `{"active": false}`. Any access token will do
+    to ask, whatever its scopes.
+    """
+    response.headers.update(_NO_STORE)
+    return await inspector.introspect(caller, data.token)
+
+
+@well_known.get(
+    "/oauth-authorization-server",
+    operation_id="get_server_metadata",
+    response_model=ServerMetadata,
+)
+async def get_server_metadata(request: Request, response: Response) -> ServerMetadata:
+    """Read what this authorization server can do.
+
+    RFC 8414. The addresses begin with the issuer, if that is a URL, and else with where you sent
+    this request.
+    """
+    state = app_state(request)
+    issuer, is_url = state.settings.issuer, state.settings.issuer_is_url
+    # What a client said of its own address is for nobody else.
+    response.headers["Cache-Control"] = "public, max-age=300" if is_url else "no-store"
+    base = (issuer if is_url else str(request.base_url)).rstrip("/")
+    return ServerMetadata(
+        issuer=issuer,
+        token_endpoint=f"{base}/v1/oauth/token",
+        revocation_endpoint=f"{base}/v1/oauth/revoke",
+        introspection_endpoint=f"{base}/v1/oauth/introspect",
+        jwks_uri=f"{base}/.well-known/jwks.json",
+        service_documentation=f"{base}/docs",
+        scopes_supported=sorted(state.scopes),
+        response_types_supported=[],
+        grant_types_supported=["password", "refresh_token"],
+        token_endpoint_auth_methods_supported=["none"],
+        revocation_endpoint_auth_methods_supported=["none"],
+        introspection_endpoint_auth_methods_supported=["Bearer"],
+    )
+
+
+@well_known.get("/jwks.json", operation_id="get_jwks", response_model=JsonWebKeySet)
+async def get_jwks(request: Request, response: Response) -> JsonWebKeySet:
+    """Read the public keys.
+
+    They verify access tokens (RFC 7517). The `kid` of a token names its key.
+    """
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return JsonWebKeySet.model_validate(app_state(request).access_tokens.jwks())

@@ -1,0 +1,79 @@
+"""Projects that are deleted and have no member: what an account leaves that ends.
+
+Why they are not erased with it: `docs/decisions/ends-of-accounts.md`.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import (
+    DateTime,
+    Uuid,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+    update,
+)
+
+from app.core.clock import Now
+from app.database.base import table_of
+from app.database.changes import changes
+from app.database.statement import Statement
+from app.database.unit_of_work import Database
+from app.features.projects.models import Project, ProjectMember
+
+# Longer than what was under way goes on: nothing is added to a project of that age.
+_SETTLED = timedelta(minutes=1)
+
+projects = table_of(Project)
+members = table_of(ProjectMember)
+
+_id = bindparam("id", type_=Uuid)
+_FIND = Statement(
+    select(projects.c.id)
+    .where(projects.c.deleted_at < bindparam("before", type_=DateTime(timezone=True)))
+    .where(~exists().where(members.c.project_id == projects.c.id))
+    # What is below goes before what it is below of.
+    .order_by(projects.c.depth.desc(), projects.c.id)
+)
+
+
+def _erase() -> Statement:
+    """Delete a project, or its name and color where a project below it is somebody's."""
+    below = projects.alias("below")
+    is_parent = exists().where(below.c.parent_id == _id)
+    gone = delete(projects).where(projects.c.id == _id, ~is_parent).returning(projects.c.id)
+    bare = update(projects).where(projects.c.id == _id, is_parent)
+    unsaid = delete(changes).where(
+        changes.c.resource_type == literal("project"), changes.c.resource_id == _id
+    )
+    erased = gone.cte("gone")
+    return Statement(
+        select(func.count())
+        .select_from(erased)
+        .add_cte(
+            bare.values(name=literal(""), color=null()).returning(projects.c.id).cte("bare"),
+            unsaid.returning(changes.c.id).cte("unsaid"),
+        )
+    )
+
+
+_ERASE = _erase()
+
+
+async def abandoned(database: Database, now: Now) -> list[UUID]:
+    """Their ids; below another one comes first."""
+    rows = await database.primary.fetch_all(_FIND, before=now() - _SETTLED)
+    return [row["id"] for row in rows]
+
+
+async def erase_project(database: Database, project_id: UUID) -> int:
+    """Erase one that has no todos any more, with its changes; 0 if its row has to stay."""
+    row = await database.primary.fetch_one(_ERASE, id=project_id)
+    assert row is not None
+    count: int = row[0]
+    return count

@@ -1,0 +1,105 @@
+"""What other features' queries ask of projects: who may see, who may change.
+
+A permission is part of the query itself, so that a forgotten check cannot leak a row. The
+statements take the parameters of `seen_by(principal)`.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, Uuid, and_, any_, bindparam, func, or_, select
+from sqlalchemy.sql import ColumnElement
+
+from app.database.base import table_of
+from app.features.projects.models import Project, ProjectMember
+from app.security.principal import Principal
+
+_projects = table_of(Project)
+_members = table_of(ProjectMember)
+_EDITORS = ("owner", "editor")
+
+
+def visible_to_principal(
+    *,
+    only: ColumnElement[Any] | None = None,
+    among: ColumnElement[Any] | None = None,
+    archived: bool | None = None,
+) -> Select[Any]:
+    """The projects that the principal may see, one row each: `id`, `role`, `archived`.
+
+    Of these only the one with an id, those among an array of ids, or the archived ones or not.
+    """
+    limit: ColumnElement[Any] = bindparam("principal_project_id", type_=Uuid)
+    seen = (
+        select(_projects.c.id, _members.c.role, _projects.c.archived)
+        .join_from(_members, _projects, _projects.c.id == _members.c.project_id)
+        .where(
+            _members.c.user_id == bindparam("principal_id", type_=Uuid),
+            or_(limit.is_(None), _members.c.project_id == limit),
+            _projects.c.deleted_at.is_(None),
+        )
+    )
+    if only is not None:
+        seen = seen.where(_members.c.project_id == only)
+    if among is not None:
+        seen = seen.where(_members.c.project_id == any_(among))
+    if archived is not None:
+        seen = seen.where(_projects.c.archived.is_(archived))
+    return seen
+
+
+def inbox_of_principal() -> Select[Any]:
+    """The principal's own Inbox, as `visible_to_principal` has it."""
+    return visible_to_principal().where(
+        _projects.c.is_inbox,
+        _projects.c.created_by == bindparam("principal_id", type_=Uuid),
+    )
+
+
+def audience_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The users who see what is in a project."""
+    return _users_of(_members.c.project_id == project_id)
+
+
+def audience_of_all(project_ids: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The users who see what is in one of these."""
+    return _users_of(_members.c.project_id == any_(project_ids))
+
+
+def _users_of(where: ColumnElement[bool]) -> ColumnElement[Any]:
+    return select(func.array_agg(_members.c.user_id)).where(where).scalar_subquery()
+
+
+def owner_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Whose a project is."""
+    return (
+        select(_members.c.user_id)
+        .where(_members.c.project_id == project_id, _members.c.role == "owner")
+        # The project is that of the statement, however deep within it this stands.
+        .correlate_except(_members)
+        .scalar_subquery()
+    )
+
+
+def may_edit_all(project_ids: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the principal may change what is in all of these, also where they are deleted."""
+    limit: ColumnElement[Any] = bindparam("principal_project_id", type_=Uuid)
+    mine = select(_members.c.project_id).where(
+        _members.c.user_id == bindparam("principal_id", type_=Uuid),
+        or_(limit.is_(None), _members.c.project_id == limit),
+        _members.c.role.in_(_EDITORS),
+    )
+    return project_ids.op("<@")(func.array(mine.scalar_subquery()))
+
+
+def may_edit(project: Any) -> ColumnElement[bool]:
+    """Whether the role permits to change what is in the project, and the project allows it."""
+    return and_(project.c.role.in_(_EDITORS), project.c.archived.is_(False))
+
+
+def seen_by(principal: Principal) -> dict[str, UUID | None]:
+    """The parameters of a statement that uses `visible_to_principal`."""
+    return {
+        "principal_id": principal.user_id,
+        "principal_project_id": principal.project_id,
+    }

@@ -1,0 +1,47 @@
+"""A project's JSON: for each field of `ProjectRead`, in its order, what it is in SQL."""
+
+from typing import Any
+
+from sqlalchemy import CTE, FromClause, join, select, true
+from sqlalchemy.sql import ColumnElement
+
+from app.database.json_rows import as_object, instant
+
+
+def representation(project: FromClause) -> list[ColumnElement[Any]]:
+    """The fields of `ProjectRead`, from a row of `projects` with the viewer's `role`."""
+    row = project.c
+    return [
+        row.id,
+        row.version,
+        row.parent_id,
+        row.name,
+        row.color,
+        row.is_inbox,
+        row.archived,
+        row.position,
+        row.role,
+        row.created_by,
+        instant(row.created_at).label("created_at"),
+        instant(row.updated_at).label("updated_at"),
+        instant(row.deleted_at).label("deleted_at"),
+    ]
+
+
+def document(row: FromClause, name: str, *carried: str) -> CTE:
+    """The row's `id`, `version`, `project_id` (the same), and its representation as `body`.
+
+    Also the `carried` columns, as they are.
+    """
+    fields = select(*representation(row)).correlate(row).lateral("fields")
+    return (
+        select(
+            fields.c.id,
+            fields.c.version,
+            fields.c.id.label("project_id"),
+            as_object(fields).label("body"),
+            *(row.c[column] for column in carried),
+        )
+        .select_from(join(row, fields, true()))
+        .cte(name)
+    )

@@ -1,0 +1,23 @@
+"""The table of contents: every feature, with what it declares."""
+
+from fastapi import FastAPI
+
+from app.features.auth import router as auth
+from app.features.projects import router as projects
+from app.features.sessions import router as sessions
+from app.features.todos import router as todos
+from app.features.users import router as users
+from app.web import health
+
+FEATURES = tuple(module.FEATURE for module in (todos, projects, users, sessions, auth, health))
+SCOPES = {scope: text for feature in FEATURES for scope, text in feature.scopes.items()}
+
+
+def include_features(app: FastAPI) -> None:
+    """Mount all of it.
+
+    Their routes become the app's own: FastAPI's included routers match each request twice.
+    """
+    for feature in FEATURES:
+        for router in feature.routers:
+            app.router.routes.extend(router.routes)

@@ -1,0 +1,145 @@
+"""When a todo is due: all day, at a floating time, or at a time in a zone."""
+
+import datetime as dt
+import re
+from datetime import date, datetime, time
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
+
+from app.core.schemas import UNION_TAG, Input
+from app.core.timezones import TimeZone, instant_of, rules
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+# Not 24:00:00, which newer Pythons take for the next day.
+_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}T(?!24)\d{2}:\d{2}:\d{2}", re.ASCII)
+
+
+def _parse_date(value: object) -> object:
+    if isinstance(value, date):
+        return value
+    try:
+        if isinstance(value, str) and _DATE.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise PydanticCustomError("invalid_date", "must be a date such as 2026-11-30")
+
+
+def _parse_datetime(value: object) -> object:
+    if isinstance(value, datetime):
+        return value
+    try:
+        if isinstance(value, str) and _DATETIME.fullmatch(value):
+            return datetime.fromisoformat(value)
+    except ValueError:
+        pass
+    raise PydanticCustomError(
+        "invalid_datetime",
+        "must be a date and time such as 2026-11-30T09:00:00, with no offset",
+    )
+
+
+LocalDate = Annotated[date, BeforeValidator(_parse_date)]
+LocalDateTime = Annotated[
+    datetime,
+    BeforeValidator(_parse_datetime),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+            "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$",
+            "examples": ["2026-11-30T09:00:00"],
+        }
+    ),
+]
+
+
+class DueDate(Input):
+    """Due on a day, wherever you are."""
+
+    date: LocalDate = Field(examples=["2026-11-30"])
+
+    def columns(self) -> dict[str, Any]:
+        """The columns of `todos` that hold it."""
+        midnight = datetime.combine(self.date, time.min)
+        return _columns(local=midnight, all_day=True)
+
+
+class DueDateTime(Input):
+    """Due at a time on the wall clock: of a zone, or floating if `timezone` is `null`."""
+
+    datetime: LocalDateTime
+    timezone: TimeZone | None = Field(description="`null` means wherever you are.")
+
+    def columns(self) -> dict[str, Any]:
+        """The columns of `todos` that hold it."""
+        return _columns(local=self.datetime, timezone=self.timezone, at=self.instant())
+
+    def instant(self) -> dt.datetime | None:
+        """The instant of a zoned one (`timezones.instant_of`)."""
+        return None if self.timezone is None else instant_of(self.datetime, self.timezone)
+
+    @model_validator(mode="after")
+    def _has_instant(self) -> Self:
+        try:
+            self.instant()
+        except (OverflowError, ValueError):
+            raise PydanticCustomError("out_of_range", "is out of range in that zone") from None
+        return self
+
+
+def _form(value: object) -> str | None:
+    """Which of the two forms it is, by the key that only this one has."""
+    if isinstance(value, (DueDate, DueDateTime)):
+        return _DATE_TAG if isinstance(value, DueDate) else _DATETIME_TAG
+    if not isinstance(value, dict):
+        return None
+    return _DATE_TAG if "date" in value else _DATETIME_TAG
+
+
+_DATE_TAG = UNION_TAG + "date"
+_DATETIME_TAG = UNION_TAG + "datetime"
+
+# An alias with a name of its own has one in the OpenAPI document too.
+Due = TypeAliasType(
+    "Due",
+    Annotated[
+        Annotated[DueDate, Tag(_DATE_TAG)] | Annotated[DueDateTime, Tag(_DATETIME_TAG)],
+        Discriminator(
+            _form,
+            custom_error_type="invalid_due",
+            custom_error_message="must be an object with `date`, or with `datetime` and `timezone`",
+        ),
+    ],
+)
+
+
+def due_columns(due: DueDate | DueDateTime | None) -> dict[str, Any]:
+    """The columns of `todos` for a due, or for none."""
+    return due.columns() if due is not None else _columns(local=None)
+
+
+def _columns(
+    *,
+    local: datetime | None,
+    all_day: bool = False,
+    timezone: str | None = None,
+    at: datetime | None = None,
+) -> dict[str, Any]:
+    return {
+        "due_local": local.isoformat() if local is not None else None,
+        "due_all_day": all_day,
+        "due_timezone": timezone,
+        "due_at": at,
+        "due_rules": 0 if timezone is None else rules(timezone),
+    }

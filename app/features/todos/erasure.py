@@ -1,0 +1,71 @@
+"""Erasing a project's todos, deleted ones too, as if they had never been."""
+
+from uuid import UUID
+
+from sqlalchemy import (
+    Integer,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    select,
+)
+
+from app.database.base import table_of
+from app.database.changes import changes
+from app.database.statement import Statement
+from app.database.unit_of_work import Database
+from app.features.todos.models import Todo
+
+# Few enough for one statement's time, however often each of them was changed.
+_BATCH = 1_000
+
+todos = table_of(Todo)
+
+_project_id = bindparam("project_id", type_=Uuid)
+
+
+def _erase() -> Statement:
+    """Delete some that have no subtask, with what was written down of each in this project."""
+    below = todos.alias("below")
+    is_parent = exists().where(
+        below.c.project_id == todos.c.project_id, below.c.parent_id == todos.c.id
+    )
+    leaves = (
+        select(todos.c.id)
+        .where(todos.c.project_id == _project_id, ~is_parent)
+        .limit(bindparam("batch", type_=Integer))
+    )
+    # As arrays, which are looked up in the index: joined to, all of `changes` would be read.
+    gone = (
+        delete(todos)
+        .where(todos.c.id == any_(func.array(leaves.scalar_subquery())))
+        .returning(todos.c.id)
+        .cte("gone")
+    )
+    unsaid = delete(changes).where(
+        changes.c.resource_type == literal("todo"),
+        changes.c.resource_id == any_(func.array(select(gone.c.id).scalar_subquery())),
+        changes.c.project_id == _project_id,
+    )
+    return Statement(
+        select(cast(gone.c.id, Text)).add_cte(unsaid.returning(changes.c.id).cte("unsaid"))
+    )
+
+
+_ERASE = _erase()
+
+
+async def erase_todos(database: Database, project_id: UUID, batch: int = _BATCH) -> int:
+    """Erase them, some at a time, subtasks first; how many there were."""
+    count = 0
+    while True:
+        gone = await database.primary.fetch_all(_ERASE, project_id=project_id, batch=batch)
+        if not gone:
+            return count
+        count += len(gone)

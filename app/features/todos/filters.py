@@ -1,0 +1,193 @@
+"""What narrows a list of todos: each filter's condition, by its name.
+
+A due has a wall clock (`due_local`) and, if it is zoned, an instant (`due_at`). Where an instant is
+asked for, any other due is taken in the caller's time zone, an all-day one from its first moment.
+PostgreSQL knows no zone: which wall clocks come before an instant there, is a parameter.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    DateTime,
+    SmallInteger,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    column,
+    func,
+    not_,
+    select,
+    table,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TSMULTIRANGE
+from sqlalchemy.sql import ColumnElement
+
+from app.core.timezones import clocks_before, plus
+from app.database.base import table_of
+from app.features.todos.models import PRIORITIES, Todo
+from app.features.todos.schemas import TodoQuery
+from app.features.todos.sorting import completed_key, due_key, last_completed, last_due
+
+Clause = ColumnElement[Any]
+
+todos = table_of(Todo)
+# By its name, as a foreign key has it: accounts are another feature's.
+_users = table("users", column("id", Uuid), column("timezone", Text))
+callers_zone: Clause = (
+    select(_users.c.timezone)
+    .where(_users.c.id == bindparam("principal_id", type_=Uuid))
+    .scalar_subquery()
+)
+_DAY = timedelta(days=1)
+
+
+def _local(name: str) -> Clause:
+    # As text, since the driver takes the first moment of the year 1 for minus infinity.
+    return cast(bindparam(name, type_=Text), DateTime)
+
+
+def _instant(name: str) -> Clause:
+    return cast(bindparam(name, type_=Text), DateTime(timezone=True))
+
+
+def _is_among(name: str) -> Clause:
+    """Whether the wall clock is in one of the ranges, which are read once."""
+    ranges = select(cast(bindparam(name, type_=Text), TSMULTIRANGE)).scalar_subquery()
+    return todos.c.due_local.bool_op("<@")(ranges)
+
+
+def _is_before(name: str) -> Clause:
+    """Whether the due's instant is before this one; null without a due."""
+    return case(
+        (todos.c.due_at.is_(None), _is_among(f"{name}_clocks")),
+        else_=todos.c.due_at < _instant(name),
+    )
+
+
+_has_due = due_key < last_due
+_has_passed = case(
+    (todos.c.due_all_day, _is_among("now_days")),
+    else_=_is_before("now"),
+)
+_is_open = todos.c.completed_at.is_(None)
+# No zone's clock is a day away from UTC: with an earliest or latest wall clock an index ends about
+# where the exact test does.
+_is_overdue = and_(_is_open, due_key < _local("now_latest"), _has_passed)
+
+# Besides these there are `project` and `projects`: whose todos a list is of.
+_FILTERS: dict[str, Clause] = {
+    "parent_id": todos.c.parent_id == bindparam("parent_id", type_=Uuid),
+    "top_level": todos.c.parent_id.is_(None),
+    "completed": todos.c.completed_at.is_not(None),
+    "open": _is_open,
+    "priority": todos.c.priority == any_(bindparam("priority", type_=ARRAY(SmallInteger))),
+    "has_due": _has_due,
+    "has_no_due": due_key == last_due,
+    "due_after_date": and_(due_key >= _local("due_after"), _has_due),
+    "due_before_date": due_key < _local("due_before"),
+    "due_after_instant": and_(
+        due_key >= _local("due_after_earliest"),
+        _has_due,
+        not_(_is_before("due_after")),
+    ),
+    "due_before_instant": and_(
+        due_key < _local("due_before_latest"),
+        _is_before("due_before"),
+    ),
+    "overdue": _is_overdue,
+    "not_overdue": func.coalesce(_is_overdue, False).is_(False),
+    "updated_since": todos.c.updated_at >= _instant("updated_since"),
+}
+# In the order by completion these are ranges of its key, or else its index would be read in vain.
+_OF_COMPLETION = {
+    "completed": completed_key < last_completed,
+    "open": completed_key == last_completed,
+}
+
+
+# What is asked in the caller's time zone.
+_IN_ZONE = frozenset({"due_after_instant", "due_before_instant", "overdue", "not_overdue"})
+
+
+def told(filters: frozenset[str]) -> list[Clause]:
+    """What a list tells beside its todos: the zone in which its filters should have been asked."""
+    return [callers_zone.label("timezone")] if filters & _IN_ZONE else []
+
+
+def conditions(filters: frozenset[str], sort: str) -> list[Clause]:
+    """What these filters ask of a todo, as an index of the sort has it."""
+    known = _FILTERS
+    if sort.removeprefix("-") == "completed_at":
+        known = known | _OF_COMPLETION
+    return [known[name] for name in sorted(filters - {"project", "projects"})]
+
+
+def filters_of(query: TodoQuery, now: datetime, zone: str) -> dict[str, dict[str, Any]]:
+    """The names of a query's filters, and the parameters of each, for a caller in that zone."""
+    filters = _places(query)
+    for flag, (yes, no) in _FLAGS.items():
+        value = getattr(query, flag)
+        if value is not None:
+            filters[yes if value else no] = _clock(now, zone) if flag == "overdue" else {}
+    if query.priority:
+        filters["priority"] = {"priority": [PRIORITIES.index(name) for name in query.priority]}
+    for name in ("due_after", "due_before"):
+        moment: date | datetime | None = getattr(query, name)
+        if isinstance(moment, datetime):
+            filters[f"{name}_instant"] = _moment(name, moment, zone)
+        elif moment is not None:
+            filters[f"{name}_date"] = {name: moment.isoformat()}
+    if query.updated_since is not None:
+        filters["updated_since"] = {"updated_since": query.updated_since.isoformat()}
+    return filters
+
+
+def _moment(name: str, instant: datetime, zone: str) -> dict[str, Any]:
+    """An instant, and the wall clocks of the zone that come before it."""
+    utc = instant.astimezone(UTC).replace(tzinfo=None)
+    return {
+        name: instant.isoformat(),
+        f"{name}_earliest": plus(utc, -_DAY).isoformat(),
+        f"{name}_latest": plus(utc, _DAY).isoformat(),
+        f"{name}_clocks": _multirange(clocks_before(instant, zone)),
+    }
+
+
+def _clock(now: datetime, zone: str) -> dict[str, Any]:
+    """The same of now, and the days that are over: a day ends at the midnight after it."""
+    ends = clocks_before(now + datetime.resolution, zone)
+    days = [(start and plus(start, -_DAY), plus(end, -_DAY)) for start, end in ends]
+    return {**_moment("now", now, zone), "now_days": _multirange(days)}
+
+
+def _multirange(ranges: Iterable[tuple[datetime | None, datetime]]) -> str:
+    parts = (f"[{start.isoformat() if start else ''},{end.isoformat()})" for start, end in ranges)
+    return f"{{{','.join(parts)}}}"
+
+
+def _places(query: TodoQuery) -> dict[str, dict[str, Any]]:
+    filters: dict[str, dict[str, Any]] = {}
+    projects = set(query.project_id)
+    if len(projects) == 1:
+        filters["project"] = {"project": query.project_id[0]}
+    elif projects:
+        filters["projects"] = {"projects": query.project_id}
+    if query.parent_id == "none":
+        filters["top_level"] = {}
+    elif query.parent_id is not None:
+        filters["parent_id"] = {"parent_id": query.parent_id}
+    return filters
+
+
+# What a parameter means if it is true, and if it is false.
+_FLAGS = {
+    "completed": ("completed", "open"),
+    "has_due": ("has_due", "has_no_due"),
+    "overdue": ("overdue", "not_overdue"),
+}

@@ -1,0 +1,176 @@
+"""What the todos' reads ask of PostgreSQL: each is one query, and permission is part of it."""
+
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    cast,
+    func,
+    join,
+    literal_column,
+    or_,
+    outerjoin,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql import ColumnElement, FromClause
+
+from app.core.pagination import MAX_BYTES
+from app.database.base import table_of
+from app.database.json_rows import answer_of, as_object, as_text
+from app.database.statement import Statement
+from app.features.projects.permissions import visible_to_principal
+from app.features.todos.filters import conditions, told
+from app.features.todos.models import Todo
+from app.features.todos.representation import document, representation
+from app.features.todos.sorting import ORDERS, Order, Place
+
+todos = table_of(Todo)
+
+_project = visible_to_principal().subquery("project")
+_seen = (
+    select(todos)
+    .join(_project, _project.c.id == todos.c.project_id)
+    .where(todos.c.id == bindparam("id", type_=Uuid), todos.c.deleted_at.is_(None))
+)
+READ = Statement(answer_of(document(_seen.subquery("seen"), "doc")))
+DIAGNOSIS = Statement(
+    _seen.with_only_columns(
+        todos.c.version, todos.c.project_id, _project.c.role, _project.c.archived
+    )
+)
+
+# Of so few projects it is cheaper to read a whole page each than to look first.
+_FEW = 4
+
+# As text, since SQLAlchemy does not see that a subquery in a lateral one refers to what is outside.
+_project_id: ColumnElement[Any] = literal_column("project.id", Uuid)
+page_limit: ColumnElement[int] = bindparam("limit", type_=Integer)
+
+
+def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool) -> Statement:
+    """The rows of a page: each row's JSON as `body`, its sort key as text, and its id.
+
+    `filters` are names that `filters_of` gives. What is told beside, the total or the caller's
+    `timezone`, are columns of each row, and of one without a body if the page is empty.
+    """
+    order = ORDERS[sort]
+    where = conditions(filters, sort)
+    project = projects_of(filters)
+    source = project.subquery("project") if "project" in filters else project.cte("project")
+    here = [todos.c.project_id == _project_id, todos.c.deleted_at.is_(None), *where]
+    after = None if is_first else order.last()
+    if isinstance(source, CTE):
+        found = _found_in_many(source, order, here, after)
+    else:
+        rows = order.rows(todos, where=here, limit=page_limit, after=after).lateral("found")
+        found = select(rows).join_from(source, rows, true())
+    sort_key, row_id = found.selected_columns["sort_key"], found.selected_columns["id"]
+    found = found.order_by(*order.ordered(sort_key, row_id)).limit(page_limit)
+    beside = told(filters)
+    if with_total:
+        counted = project.subquery("counted")
+        total = (
+            select(func.count())
+            .select_from(todos.join(counted, counted.c.id == todos.c.project_id))
+            .where(todos.c.deleted_at.is_(None), *where)
+        )
+        beside.append(total.scalar_subquery().label("total"))
+    return answer(found, beside, descending=order.descending)
+
+
+def _in_order(rows: FromClause, *, descending: bool) -> list[ColumnElement[Any]]:
+    return [column.desc() if descending else column for column in (rows.c.sort_key, rows.c.id)]
+
+
+def _fitting(rows: FromClause, *, descending: bool) -> FromClause:
+    """The rows that may fit on a page, and perhaps one or more that do not: `Cursors.page` sees.
+
+    A text's length is known without reading it, and what is left out is neither read nor sent. No
+    single description is as long as a page may be.
+    """
+    before = func.sum(func.octet_length(rows.c.description)).over(
+        order_by=_in_order(rows, descending=descending), rows=(None, -1)
+    )
+    sized = select(rows, before.label("before")).subquery("sized")
+    return select(sized).where(func.coalesce(sized.c.before, 0) < MAX_BYTES).subquery("fitting")
+
+
+def answer(found: Select[Any], beside: list[ColumnElement[Any]], *, descending: bool) -> Statement:
+    """What `page` gives, from the page's todos with their `sort_key`, and what is told beside."""
+    merged = _fitting(found.subquery("merged"), descending=descending)
+    fields = select(*representation(merged)).correlate(merged).lateral("fields")
+    columns = [
+        as_text(as_object(fields)).label("body"),
+        cast(merged.c.sort_key, Text).label("sort_key"),
+        merged.c.id,
+    ]
+    rows = join(merged, fields, true())
+    result = select(*columns).select_from(rows)
+    if beside:
+        all_told = select(*beside).subquery("told")
+        result = select(all_told, *columns).select_from(outerjoin(all_told, rows, true()))
+    return Statement(result.order_by(*_in_order(merged, descending=descending)))
+
+
+def _found_in_many(
+    project: CTE, order: Order, where: list[ColumnElement[Any]], after: Place | None
+) -> Select[Any]:
+    """The rows of a page, and few others, of any number of projects.
+
+    First only the head of each project is read. If all of these are a page, no row of the page
+    stands after the last of that page, and no project is in it that has no head in it. So each of
+    the other projects is read up to there.
+    """
+    number = func.count()
+    # All heads together are about two pages, or one row of each project if these are more.
+    depth = func.least(page_limit // number + 2, 2 * page_limit // number + 1)
+    size = (
+        select(number.label("number"), case((number > _FEW, depth), else_=0).label("depth"))
+        .select_from(project)
+        .cte("size")
+    )
+    head_limit = select(size.c.depth).scalar_subquery()
+    first = order.rows(todos.c.id, where=where, limit=head_limit, after=after).lateral("first")
+    head = (
+        select(project.c.id.label("project_id"), first.c.sort_key, first.c.id)
+        .join_from(project, first, true())
+        .order_by(*order.ordered(first.c.sort_key, first.c.id))
+        .limit(page_limit)
+        .cte("head")
+    )
+    last = (
+        select(head.c.sort_key, head.c.id)
+        .order_by(*order.ordered(head.c.sort_key, head.c.id))
+        .offset(page_limit - 1)
+        .limit(1)
+        .cte("last")
+    )
+    until = order.or_end(
+        select(last.c.sort_key).scalar_subquery(), select(last.c.id).scalar_subquery()
+    )
+    rows = order.rows(todos, where=where, limit=page_limit, after=after, until=until).lateral(
+        "found"
+    )
+    is_few = select(size.c.number <= _FEW).scalar_subquery()
+    return (
+        select(rows)
+        .join_from(project, rows, true())
+        .where(or_(is_few, project.c.id.in_(select(head.c.project_id))))
+    )
+
+
+def projects_of(filters: frozenset[str]) -> Select[Any]:
+    """Whose todos are listed: those of the named projects, or of all that are not archived."""
+    if "project" in filters:
+        return visible_to_principal(only=bindparam("project", type_=Uuid))
+    if "projects" in filters:
+        return visible_to_principal(among=bindparam("projects", type_=ARRAY(Uuid)))
+    return visible_to_principal(archived=False)

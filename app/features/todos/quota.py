@@ -1,0 +1,22 @@
+"""How many todos a user's projects may hold, whoever makes them: `docs/decisions/quotas.md`."""
+
+from typing import Any
+
+from sqlalchemy import Integer, bindparam, func, select
+from sqlalchemy.sql import ColumnElement
+
+from app.database.base import table_of
+from app.features.projects.permissions import owner_of
+from app.features.todos.models import TodoCount
+
+_counts = table_of(TodoCount)
+
+
+def has_room(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the project's owner has less than the parameter `quota`."""
+    held = (
+        select(func.coalesce(func.sum(_counts.c.count), 0))
+        .where(_counts.c.owner_id == owner_of(project_id))
+        .correlate_except(_counts)
+    )
+    return held.scalar_subquery() < bindparam("quota", type_=Integer)

@@ -1,0 +1,119 @@
+"""`/v1/todos`."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+
+from app.core.errors import CursorInvalid, Forbidden, IdTaken, NotFound, QuotaExceeded
+from app.core.schemas import Listed, Stored
+from app.features.projects.errors import ProjectArchived, ProjectNotFound
+from app.features.todos.dependencies import ReadTodos, WriteTodos
+from app.features.todos.errors import (
+    ParentElsewhere,
+    ParentNotFound,
+    SortNeedsProject,
+    SortNeedsSearch,
+    TooDeep,
+)
+from app.features.todos.schemas import TodoCreate, TodoPage, TodoQuery, TodoRead, TodoUpdate
+from app.web.dependencies import ExpectedVersion
+from app.web.openapi.problems import problems
+from app.web.routing import Feature
+from app.web.routing import router as new_router
+
+router = new_router("/v1/todos", "todos", cached=True)
+FEATURE = Feature(
+    tag="todos",
+    description="What there is to do.",
+    routers=(router,),
+    scopes={
+        "todos:read": "Read todos.",
+        "todos:write": "Create, change and delete todos.",
+    },
+)
+
+_REFUSED = (NotFound, Forbidden, ProjectArchived)
+
+
+@router.get(
+    "",
+    operation_id="list_todos",
+    response_model=TodoPage,
+    responses=problems(CursorInvalid, SortNeedsProject, SortNeedsSearch),
+)
+async def list_todos(todos: ReadTodos, query: Annotated[TodoQuery, Query()]) -> Listed:
+    """List todos.
+
+    All that you can see, or those that match every filter, without the ones of archived
+    projects unless you name these.
+    """
+    return await todos.list(query)
+
+
+@router.post(
+    "",
+    status_code=201,
+    operation_id="create_todo",
+    response_model=TodoRead,
+    responses=problems(
+        IdTaken,
+        Forbidden,
+        ProjectNotFound,
+        ProjectArchived,
+        ParentNotFound,
+        ParentElsewhere,
+        TooDeep,
+        QuotaExceeded,
+    ),
+)
+async def create_todo(todos: WriteTodos, data: TodoCreate) -> Stored:
+    """Create a todo.
+
+    It stands last in its project.
+    """
+    return await todos.create(data)
+
+
+@router.get(
+    "/{todo_id}",
+    operation_id="get_todo",
+    response_model=TodoRead,
+    responses=problems(NotFound),
+)
+async def get_todo(todos: ReadTodos, todo_id: UUID) -> Stored:
+    """Read a todo.
+
+    One that was deleted is gone.
+    """
+    return await todos.read(todo_id)
+
+
+@router.patch(
+    "/{todo_id}",
+    operation_id="update_todo",
+    response_model=TodoRead,
+    responses=problems(*_REFUSED),
+)
+async def update_todo(
+    todos: WriteTodos, todo_id: UUID, data: TodoUpdate, expected: ExpectedVersion
+) -> Stored:
+    """Change a todo.
+
+    A merge patch (RFC 7396): only the fields that you send change, and `null` clears.
+    """
+    return await todos.update(todo_id, data, expected)
+
+
+@router.delete(
+    "/{todo_id}",
+    status_code=204,
+    operation_id="delete_todo",
+    responses=problems(*_REFUSED),
+)
+async def delete_todo(todos: WriteTodos, todo_id: UUID, expected: ExpectedVersion) -> None:
+    """Delete a todo.
+
+    Its subtasks, all levels of them, go with it.
+    """
+    await todos.delete(todo_id, expected)

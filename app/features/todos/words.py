@@ -1,0 +1,103 @@
+"""Text as the words that a search goes by: the same for what is searched and for what is sought.
+
+A word is a run of letters, marks and digits; a symbol, such as an emoji, is one by itself. Scripts
+that put no space between words give each of their characters together with the next: 行く is in
+どこかへ行く because 行く and く are among ど+こ, こ+か, か+へ, へ+行, 行+く and く.
+Punctuation and white space are between words. No word holds a quote, a backslash, a colon or white
+space, so that words with blanks between them are PostgreSQL's own notation of a tsvector.
+"""
+
+import asyncio
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from app.core.text import character_class, text_key
+
+# A longer word is found by its beginning; PostgreSQL takes 2,046 bytes.
+MAX_WORD_LENGTH = 255
+# Of one text's words, with a project's mark before each; PostgreSQL takes 1 MiB in a tsvector, into
+# which go two texts.
+_MAX_BYTES = 900_000
+_MARK_BYTES = 9
+
+# Of a longer text so much is split at once, in 2 ms where each character becomes 18; all of it may
+# take 0.4 s, in which others want to be served. It ends between words if it can.
+_PIECE = re.compile(r".{0,255}[\s.,;:!?\u3001\u3002\uff01\uff0c\uff0e\uff1f]|(.{1,256})", re.DOTALL)
+
+# Han, kana, Bopomofo; Thai, Lao, Myanmar, Khmer, and the scripts related to them.
+_SPACELESS = (
+    "\u0e01-\u0e3a\u0e40-\u0e4e\u0e80-\u0ecf\u0edc-\u0eff"
+    "\u1000-\u103f\u104c-\u108f\u109a-\u109f\ua9e0-\ua9ef\ua9fa-\ua9fe\uaa60-\uaa7f"
+    "\u1780-\u17d3\u17d7\u17dc\u17dd\u1950-\u19cf\u1a20-\u1a7f"
+    "\u1b00-\u1b4f\ua980-\ua9c0\uaa00-\uaa4f\uaa80-\uaadf"
+    "\u3005-\u3007\u3021-\u302f\u3031-\u3035\u3038-\u303c\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff"
+    "\u3105-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U0001b000-\U0001b16f\U00020000-\U0003ffff"
+)
+# What is not seen: it joins or tells how to draw what is beside it. Not the zero-width space.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u180b-\u180f\u200c-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+    "\U000e0000-\U000e0fff]+"
+)
+
+
+def _categories(wanted: str) -> str:
+    return character_class(lambda character: unicodedata.category(character)[0] in wanted)
+
+
+_MARKS = _categories("M")
+# Those too that this Python does not know yet.
+_SYMBOLS = _categories("S") + "\U0001f000-\U0001faff"
+_WORD = re.compile(
+    f"[{_SPACELESS}]+"
+    # A letter or a digit, of another script; what follows may have marks.
+    f"|[^\\W_{_SPACELESS}]+(?:[{_MARKS}]+[^\\W_{_SPACELESS}]*)*"
+    f"|[{_SYMBOLS}]"
+)
+_IS_SPACELESS = re.compile(f"[{_SPACELESS}]")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, folded, each of them once, in order."""
+    return list(dict.fromkeys(_words(text)))
+
+
+async def as_column(text: str) -> str:
+    """The words of a text as a column of `todos` holds them; of too many, the first.
+
+    Others are served meanwhile.
+    """
+    left = _MAX_BYTES
+    kept: dict[str, None] = {}
+    for piece in _pieces(text):
+        for word in words(piece):
+            if word in kept:
+                continue
+            left -= len(word.encode()) + _MARK_BYTES
+            if left < 0:
+                return " ".join(kept)
+            kept[word] = None
+        if len(piece) < len(text):
+            await asyncio.sleep(0)
+    return " ".join(kept)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    start = 0
+    while start < len(text):
+        piece = _PIECE.match(text, start)
+        assert piece is not None
+        yield piece[0]
+        # The last character again, if it may be one of two that go together.
+        start = piece.end() - (piece[1] is not None and piece.end() < len(text))
+
+
+def _words(text: str) -> Iterator[str]:
+    # The small İ keeps its dot as a mark, and would not be the i that everybody types.
+    folded = text_key(_INVISIBLE.sub("", text)).replace("i\u0307", "i")
+    for run in _WORD.findall(folded):
+        if _IS_SPACELESS.match(run):
+            yield from (run[place : place + 2] for place in range(len(run)))
+        else:
+            yield run[:MAX_WORD_LENGTH]

@@ -1,0 +1,149 @@
+"""Whether somebody knows a password, and how often that may be tried in vain.
+
+`docs/decisions/sign-in-limits.md` says why it is counted so.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from app.features.sessions.service import SessionReader
+from app.features.users import emails, passwords
+from app.features.users.repository import UserRepository
+from app.redis.rate_limits import Counts, Limit, QuotaReservation, RateLimited
+from app.security.access_tokens import hash_opaque_token
+from app.security.password_hashing import PasswordHasher
+
+
+class Row(Protocol):
+    """A row of accounts."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """An account whose password somebody knew, and the hash that it had then.
+
+    `known` is what a stranger may know of it too.
+    """
+
+    user_id: UUID
+    password_hash: str
+    known: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One that counts as failed until it is known better: many at once are no way around a limit.
+
+    `counted` is what it counts as.
+    """
+
+    counted: list[QuotaReservation]
+
+    def give_back(self) -> None:
+        """It does not count."""
+        for taken in self.counted:
+            taken.give_back()
+
+    @contextmanager
+    def only_if_wrong(self) -> Iterator[None]:
+        """What goes wrong here in the block is not to be blamed on who tries."""
+        try:
+            yield
+        except BaseException:
+            self.give_back()
+            raise
+
+
+class Attempts:
+    """What the limits say to those who try passwords from one network."""
+
+    def __init__(
+        self,
+        counts: Counts,
+        from_here: Limit,
+        from_anywhere: Limit,
+        sessions: SessionReader,
+        network: str | None,
+    ) -> None:
+        self._counts = counts
+        self._from_here = from_here
+        self._from_anywhere = from_anywhere
+        self._sessions = sessions
+        self._network = network
+
+    async def count_here(self, account: bytes) -> Attempt:
+        """Count an attempt from here. Raises `RateLimited`."""
+        here = hash_opaque_token(f"{account.hex()} {self._network}")
+        return Attempt([await self._counts.take(self._from_here, here)])
+
+    async def count_everywhere(
+        self, attempt: Attempt, account: bytes, user_id: UUID | None
+    ) -> None:
+        """Count it as one from anywhere; where the account is used from, it need not.
+
+        Raises `RateLimited`.
+        """
+        try:
+            attempt.counted.append(await self._counts.take(self._from_anywhere, account))
+        except RateLimited:
+            if not await self._sessions.knows(user_id, self._network):
+                raise
+
+
+class PasswordProof:
+    """Checks passwords, in one request."""
+
+    def __init__(
+        self, repository: UserRepository, hasher: PasswordHasher, attempts: Attempts
+    ) -> None:
+        self._repository = repository
+        self._hasher = hasher
+        self._attempts = attempts
+
+    async def by_email(self, email: str, password: str) -> Proved | None:
+        """Whose address and password these are; None, as slowly, if nobody's.
+
+        Raises `RateLimited`, `PasswordHashingBusy`.
+        """
+        key = _key_of(email)
+        account = hash_opaque_token(key or email)
+        attempt = await self._attempts.count_here(account)
+        with attempt.only_if_wrong():
+            known = await self._repository.credentials(key) if key is not None else None
+            return await self._proved(attempt, account, known, password)
+
+    async def by_id(self, user_id: UUID, password: str) -> Proved | None:
+        """The same of an account that somebody is signed in to."""
+        known = await self._repository.credentials_of(user_id)
+        account = hash_opaque_token(known["email_key"] if known is not None else str(user_id))
+        attempt = await self._attempts.count_here(account)
+        with attempt.only_if_wrong():
+            return await self._proved(attempt, account, known, password)
+
+    async def _proved(
+        self, attempt: Attempt, account: bytes, known: Row | None, password: str
+    ) -> Proved | None:
+        await self._attempts.count_everywhere(
+            attempt, account, known["id"] if known is not None else None
+        )
+        password_hash = known["password_hash"] if known is not None else None
+        matches = await self._hasher.verify(passwords.normalise(password), password_hash)
+        if known is None or not matches:
+            return None
+        attempt.give_back()
+        return Proved(
+            known["id"], known["password_hash"], (known["email"], known["display_name"] or "")
+        )
+
+
+def _key_of(email: str) -> str | None:
+    """What is the same for all spellings of an address; None, if it is none."""
+    try:
+        return emails.key(email)
+    except ValueError:
+        return None

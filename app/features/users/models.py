@@ -1,0 +1,51 @@
+"""The table of accounts."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database.base import Base
+
+WEEK_DAYS = (
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+)
+
+
+class User(Base):
+    """An account. `email` is as it was typed; `email_key`, folded, is what is unique."""
+
+    __tablename__ = "users"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(Text)
+    email_key: Mapped[str] = mapped_column(Text)
+    password_hash: Mapped[str] = mapped_column(Text)
+    display_name: Mapped[str | None] = mapped_column(Text)
+    timezone: Mapped[str] = mapped_column(String(64))
+    locale: Mapped[str] = mapped_column(String(35))
+    week_start: Mapped[str] = mapped_column(String(9))
+    version: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    # From then on the row says only that there was somebody.
+    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # When a sweep looked once more for what was left of it.
+    settled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (
+        UniqueConstraint("email_key"),
+        CheckConstraint(f"week_start IN {WEEK_DAYS}", name="week_start"),
+        Index(
+            "ix_users_unsettled",
+            "id",
+            postgresql_where=text("deleted_at IS NOT NULL AND settled_at IS NULL"),
+        ),
+    )

@@ -1,0 +1,29 @@
+"""Who asks, and what judges the token that says so.
+
+How a token is judged is the `auth` feature's affair; it is put in place by `create_app`, so that
+the platform and the other features need not know it.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The user on whose behalf a request runs, and what its token permits.
+
+    `project_id` is the one project that the token is limited to, or None.
+    """
+
+    user_id: UUID
+    session_id: UUID
+    scopes: frozenset[str]
+    project_id: UUID | None = None
+
+
+class Authenticator(Protocol):
+    """Judges access tokens."""
+
+    async def authenticate(self, token: str) -> Principal:
+        """Whose token this is. Raises `Unauthorized`."""

@@ -1,0 +1,113 @@
+"""How much of the bodies that clients send is held: of each, of each caller's, and of all."""
+
+from collections import Counter
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.types import Receive, Scope
+
+from app.core.errors import MalformedRequest, Unavailable
+
+# Of a body for which no token is needed: a sign-in has a few hundred bytes.
+PUBLIC_BODY_BYTES = 1 << 14
+# One caller holds at most one part in so many of what all may, and all together who have no token.
+_PARTS, _PUBLIC_PARTS = 4, 2
+_MAX_LENGTH_DIGITS = 18
+
+
+class ServerBusy(Unavailable):
+    """More is being sent at once than is held in memory."""
+
+    code = "server_busy"
+    title = "Too much is being sent at once"
+
+    def __init__(self) -> None:
+        super().__init__()
+        # What is still on its way is not read.
+        self.headers["Connection"] = "close"
+
+
+class TooLarge(Exception):
+    """A body has more than `limit` bytes. No `AppError`, so that no route makes it its own."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+
+class Buffers:
+    """The bytes of bodies that one process holds, for requests that are not answered yet."""
+
+    def __init__(self, limit: int = 64 << 20) -> None:
+        self._limit = limit
+        self._held: Counter[bytes] = Counter()
+        self.held = self._public = 0
+
+    def take(self, caller: bytes, size: int, *, is_public: bool = False) -> None:
+        """Hold so many bytes more. Raises `ServerBusy`, and then holds none of them."""
+        if (
+            self.held + size > self._limit
+            or self._held[caller] + size > self._limit // _PARTS
+            or (is_public and self._public + size > self._limit // _PUBLIC_PARTS)
+        ):
+            raise ServerBusy
+        self._held[caller] += size
+        self.held += size
+        self._public += size * is_public
+
+    def give_back(self, caller: bytes, size: int, *, is_public: bool = False) -> None:
+        """Hold so many bytes less."""
+        self._held[caller] -= size
+        self.held -= size
+        self._public -= size * is_public
+        if not self._held[caller]:
+            del self._held[caller]
+
+
+class Body:
+    """One request's body on its way in: `receive` counts it, until it is given back."""
+
+    def __init__(self, scope: Scope, receive: Receive, limit: int, buffers: Buffers) -> None:
+        self._headers = scope["headers"]
+        self._receive = receive
+        self._limit = limit
+        self._buffers = buffers
+        self._caller = b""
+        self._is_public = True
+        self._held = 0
+
+    def charge_to(self, caller: bytes, *, is_public: bool) -> None:
+        """Count it as this caller's, who has a token or is `is_public`; before any is read."""
+        self._caller, self._is_public = caller, is_public
+
+    def restrict(self, limit: int) -> None:
+        """Let it have no more bytes than that. Raises `TooLarge` as `check_declared` does."""
+        if limit < self._limit:
+            self._limit = limit
+            self.check_declared()
+
+    def check_declared(self) -> None:
+        """Raises `TooLarge` before any of it is read, and `MalformedRequest` for no number."""
+        for name, value in self._headers:
+            if name == b"content-length":
+                if not value.isdigit():
+                    raise MalformedRequest("The Content-Length header is not a number.")
+                if len(value) > _MAX_LENGTH_DIGITS or int(value) > self._limit:
+                    raise TooLarge(self._limit)
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        """The next part. Raises `TooLarge`, `ServerBusy`."""
+        message = await self._receive()
+        size = len(message.get("body", b""))
+        if size:
+            if self._held + size > self._limit:
+                raise TooLarge(self._limit)
+            self._buffers.take(self._caller, size, is_public=self._is_public)
+            self._held += size
+        return message
+
+    def give_back(self) -> None:
+        """The request is over: nothing of it is held any more."""
+        if self._held:
+            self._buffers.give_back(self._caller, self._held, is_public=self._is_public)
+            self._held = 0

@@ -1,0 +1,166 @@
+"""From errors to answers: problem details (RFC 9457), and nothing of what was sent or failed."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, get_args
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from pydantic_core.core_schema import ErrorType
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from app.core.errors import (
+    AppError,
+    FieldError,
+    InternalError,
+    MalformedRequest,
+    MethodNotAllowed,
+    RouteNotFound,
+    ValidationFailed,
+    pointer,
+)
+from app.core.schemas import UNION_TAG
+from app.web.request_state import request_state
+
+logger = logging.getLogger(__name__)
+
+# Enough to mend a form by; a body of a thousand wrong fields gets no answer larger than itself.
+_MAX_ERRORS = 100
+_PYDANTICS_OWN = frozenset(get_args(ErrorType))
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers; what they do not know, `RequestMiddleware` answers."""
+    app.add_exception_handler(AppError, _app_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+
+
+def problem(request: Request, error: AppError) -> Response:
+    """The answer that tells a client of an error."""
+    return Response(
+        orjson.dumps(error.as_json(request_state(request.scope).request_id)),
+        error.status,
+        {"Cache-Control": "no-store", **error.headers},
+        media_type=error.media_type,
+    )
+
+
+async def _app_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)
+    if error.status >= 500:
+        cause = error.__cause__
+        logger.error("%s: %s", error.code, type(cause).__name__ if cause else error.detail)
+    return problem(request, error)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = islice(field_errors(error.errors()), _MAX_ERRORS)
+    return problem(request, ValidationFailed(errors=tuple(errors)))
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    """What the frameworks raise themselves: an unknown path, a method it does not know."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return problem(request, RouteNotFound())
+    if error.status_code == 405:
+        allowed = _allowed_methods(request) | _methods((error.headers or {}).get("Allow", ""))
+        return problem(request, MethodNotAllowed(headers={"Allow": ", ".join(sorted(allowed))}))
+    if error.status_code < 500:
+        return problem(request, MalformedRequest())
+    return problem(request, InternalError())
+
+
+def _allowed_methods(request: Request) -> set[str]:
+    """The methods of all routes at this path: each route alone knows its own only."""
+    methods: set[str] = set()
+    for route in _routes_at(request.scope):
+        methods |= route.methods or set()
+    if "GET" in methods:
+        methods.add("HEAD")
+    return methods
+
+
+def route_at(scope: Scope) -> Any:
+    """The route that would answer, None if there is none; for what the router has not seen."""
+    routes = list(_routes_at(scope))
+    able = (route for route in routes if scope["method"] in (route.methods or ()))
+    return next(able, routes[0] if routes else None)
+
+
+def _routes_at(scope: Scope) -> Iterator[Any]:
+    """All routes at this path, whatever their methods."""
+    for route in iter_route_contexts(scope["app"].routes):
+        pattern = getattr(route, "path_regex", None)
+        if pattern is not None and pattern.match(scope["path"]):
+            yield route
+
+
+def _methods(header: str) -> set[str]:
+    return set(header.replace(" ", "").split(",")) - {""}
+
+
+# Pydantic's error types, as codes that never change, and messages that do not repeat the input.
+_OTHER = "other"
+FIELD_CODES = {
+    _OTHER: ("invalid", "is not valid"),
+    "missing": ("required", "is required"),
+    "extra_forbidden": ("unknown_field", "is not known here"),
+    "string_type": ("wrong_type", "must be a string"),
+    "bool_type": ("wrong_type", "must be a boolean"),
+    "bool_parsing": ("wrong_type", "must be a boolean"),
+    "int_type": ("wrong_type", "must be an integer"),
+    "int_parsing": ("wrong_type", "must be an integer"),
+    "int_parsing_size": ("out_of_range", "is out of range"),
+    "int_from_float": ("wrong_type", "must be an integer"),
+    "list_type": ("wrong_type", "must be a list"),
+    "dict_type": ("wrong_type", "must be an object"),
+    "model_type": ("wrong_type", "must be an object"),
+    "model_attributes_type": ("wrong_type", "must be an object"),
+    "string_unicode": ("invalid_text", "is not valid Unicode"),
+    "nul_character": ("nul_character", "must not contain the NUL character"),
+    "string_too_short": ("too_short", "must have at least {min_length} characters"),
+    "string_too_long": ("too_long", "must have at most {max_length} characters"),
+    "too_short": ("too_short", "must have at least {min_length} items"),
+    "too_long": ("too_long", "must have at most {max_length} items"),
+    "string_pattern_mismatch": ("invalid_format", "does not have the expected form"),
+    "greater_than_equal": ("out_of_range", "must be at least {ge}"),
+    "less_than_equal": ("out_of_range", "must be at most {le}"),
+    "enum": ("not_allowed", "must be one of {expected}"),
+    "literal_error": ("not_allowed", "must be one of {expected}"),
+    "uuid_parsing": ("invalid_id", "must be a UUID"),
+    "uuid_type": ("invalid_id", "must be a UUID"),
+    "uuid_version": ("invalid_id", "must be a UUIDv7"),
+    "date_from_datetime_parsing": ("invalid_date", "must be a date such as 2026-11-30"),
+    "date_parsing": ("invalid_date", "must be a date such as 2026-11-30"),
+}
+
+
+def field_errors(errors: Sequence[Any]) -> Iterable[FieldError]:
+    """Pydantic's errors as ours: a stable code, a JSON Pointer, no value."""
+    for error in errors:
+        location, *path = error["loc"]
+        context = error.get("ctx", {})
+        kind = error["type"]
+        if kind in FIELD_CODES:
+            code, template = FIELD_CODES[kind]
+            message = template.format_map(context)
+        elif kind in _PYDANTICS_OWN:
+            code, message = FIELD_CODES[_OTHER]
+        else:
+            # Our own `PydanticCustomError`s: their texts are written here and hold no input.
+            code, message = kind, error["msg"]
+        if location not in ("body", "query", "path", "header"):
+            location = "body"
+        yield FieldError(pointer(_names(path)), code, message, location)
+
+
+def _names(path: Iterable[str | int]) -> Iterable[str]:
+    """What was sent, without the tags by which Pydantic tells the members of a union apart."""
+    return (name for name in map(str, path) if not name.startswith(UNION_TAG))

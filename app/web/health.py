@@ -1,0 +1,129 @@
+"""Whether this process lives, and whether it should get requests: `/livez` and `/readyz`."""
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import Literal
+
+import asyncpg
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+from sqlalchemy import column, select, table
+from typing_extensions import TypeAliasType
+
+from app.core.errors import AppError
+from app.core.schemas import Schema
+from app.database import migrations
+from app.database.statement import Statement
+from app.database.unit_of_work import ReadConnection
+from app.redis.client import Redis, RedisAway
+from app.web.dependencies import app_state
+from app.web.routing import Feature, Route
+
+# Seconds that a store gets to answer; less than what asks usually waits.
+_PATIENCE = 2
+# Redis is done without after 0.04 s of silence (redis/client.py), which is no reason to tell
+# anybody: it has this long to come back, and is looked for every so often.
+_CACHE_PATIENCE = 0.5
+_CACHE_PAUSE = 0.05
+_REVISIONS = Statement(select(column("version_num")).select_from(table("alembic_version")))
+
+LivenessStatus = TypeAliasType("LivenessStatus", Literal["alive"])
+ReadinessStatus = TypeAliasType("ReadinessStatus", Literal["ready", "not_ready"])
+PartState = TypeAliasType("PartState", Literal["ok", "failed"])
+CacheState = TypeAliasType("CacheState", Literal["ok", "degraded"])
+
+
+class Liveness(Schema):
+    """The process answers."""
+
+    status: LivenessStatus
+
+
+class Readiness(Schema):
+    """Whether requests should come here, and what speaks against it."""
+
+    status: ReadinessStatus
+    database: PartState
+    migrations: PartState
+    cache: CacheState = Field(
+        description="`degraded` while it is away: requests are answered, each read by a query."
+    )
+    draining: bool
+
+
+router = APIRouter(tags=["health"], route_class=Route)
+FEATURE = Feature(tag="health", description="For whoever runs this.", routers=(router,))
+
+
+@router.get("/livez", operation_id="get_liveness", response_model=Liveness)
+async def get_liveness() -> Liveness:
+    """Tell whether the process lives.
+
+    It asks nothing of the stores: a restart would not mend them.
+    """
+    return Liveness(status="alive")
+
+
+@router.get(
+    "/readyz",
+    operation_id="get_readiness",
+    response_model=Readiness,
+    responses={503: {"model": Readiness, "description": "Send requests elsewhere."}},
+)
+async def get_readiness(request: Request, response: Response) -> Readiness:
+    """Tell whether the process should get requests.
+
+    It should when the database answers, with its migrations at head, and no shutdown has begun.
+    Migrations of a newer version do no harm: while it is rolled out, this one goes on. Without the
+    cache it goes on too.
+    """
+    state = app_state(request)
+    revisions, has_cache = await asyncio.gather(
+        _answer(_revisions(state.database.primary)), _answers(state.redis)
+    )
+    draining = state.lifecycle.draining
+    # It was at head when this process began: what it does not know has come since.
+    is_migrated = (
+        isinstance(revisions, list)
+        and len(revisions) == 1
+        and migrations.behind(revisions[0]) in {0, None}
+    )
+    is_ready = is_migrated and not draining
+    response.status_code = 200 if is_ready else 503
+    response.headers["Cache-Control"] = "no-store"
+    return Readiness(
+        status="ready" if is_ready else "not_ready",
+        database="ok" if revisions is not None else "failed",
+        migrations="ok" if is_migrated else "failed",
+        cache="ok" if has_cache else "degraded",
+        draining=draining,
+    )
+
+
+async def _revisions(primary: ReadConnection) -> list[str]:
+    """Where the schema is; nowhere, if it was never migrated."""
+    try:
+        return [row["version_num"] for row in await primary.fetch_all(_REVISIONS)]
+    except asyncpg.UndefinedTableError:
+        return []
+
+
+async def _answer(question: Awaitable[object]) -> object | None:
+    """What the database says, or None if it says nothing in time."""
+    try:
+        return await asyncio.wait_for(question, _PATIENCE)
+    except (AppError, asyncpg.PostgresError, OSError, TimeoutError):
+        return None
+
+
+async def _answers(redis: Redis) -> bool:
+    """Whether Redis is there, or comes back in time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CACHE_PATIENCE):
+            while True:
+                with suppress(RedisAway):
+                    await redis.run(("PING",))
+                    return True
+                await asyncio.sleep(_CACHE_PAUSE)
+    return False

@@ -1,0 +1,165 @@
+"""Bodies, read strictly: what is not JSON as RFC 8259 has it is refused before anyone uses it."""
+
+import asyncio
+import json
+import re
+from itertools import islice
+from typing import Any
+
+import orjson
+from fastapi import Request
+from fastapi.datastructures import QueryParams
+from starlette.datastructures import FormData
+from starlette.types import Receive, Scope
+
+from app.core import urlencoded
+from app.core.errors import (
+    FieldError,
+    MalformedJson,
+    MalformedRequest,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+
+# The value of a body that is not there.
+ABSENT = object()
+_MAX_FORM_FIELDS = 100
+# Reading it takes milliseconds: others get their turn between its parts.
+_LARGE = 1 << 16
+# What is made of a text can be twenty times its size, and takes a hundred times as long.
+_MAX_TOKENS = 10_000
+# Of one object: each that no schema knows costs an error.
+_MAX_MEMBERS = 1_000
+_MARKS = b'"[{,'
+# A string, one without an end too, or what stands between values.
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{,]', re.DOTALL)
+
+
+class _DuplicateKey(ValueError):
+    pass
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > _MAX_MEMBERS:
+        raise _too_many()
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise _DuplicateKey
+    return result
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object)
+
+
+def parse_json(body: bytes) -> Any:
+    """The value of a JSON text in UTF-8.
+
+    Raises `MalformedJson` for duplicate keys, NaN and infinities, lone surrogates, other
+    encodings, and nesting or numbers too large to read; `ValidationFailed` for more members in an
+    object than any has.
+    """
+    try:
+        # orjson is the strict judge (UTF-8, surrogates, NaN, depth), but it does not see
+        # duplicate keys and turns large integers into floats; the standard library does not.
+        orjson.loads(body)
+        return _decoder.decode(body.decode())
+    except (ValueError, RecursionError):
+        raise MalformedJson from None
+
+
+def _too_many() -> ValidationFailed:
+    return ValidationFailed(errors=(FieldError("", "too_long", "has too many names and values"),))
+
+
+def _check_tokens(body: bytes) -> None:
+    """Raise `ValidationFailed` for more names and values than any schema takes, parsing nothing."""
+    # Text may have as many of these marks, which are no tokens.
+    if len(body) - len(body.translate(None, _MARKS)) > _MAX_TOKENS:
+        tokens = _TOKEN.finditer(body)
+        if next(islice(tokens, _MAX_TOKENS, None), None) is not None:
+            raise _too_many()
+
+
+def parse_form(body: bytes) -> list[tuple[str, str]]:
+    """The fields of a form. Raises `MalformedRequest`: which of two would count?"""
+    try:
+        fields = urlencoded.parse(body, max_fields=_MAX_FORM_FIELDS)
+    except UnicodeDecodeError:
+        raise MalformedRequest("The form is not in UTF-8.") from None
+    except urlencoded.TooMany:
+        raise MalformedRequest("There are too many parameters.") from None
+    if len({name for name, _ in fields}) < len(fields):
+        raise MalformedRequest("A parameter is repeated.")
+    return fields
+
+
+class StrictRequest(Request):
+    """A request whose query and body were read already, and are not parsed again.
+
+    `pairs` are the query's parameters in their order, `value` is the body's JSON.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self.pairs: list[tuple[str, str]] = []
+        self.value: Any = ABSENT
+
+    @classmethod
+    def of(cls, request: Request) -> "StrictRequest":
+        """The same request, of which nothing was read."""
+        return request if isinstance(request, cls) else cls(request.scope, request.receive)
+
+    @property
+    def query_params(self) -> QueryParams:
+        """As FastAPI reads them."""
+        return QueryParams(self.pairs)
+
+    async def json(self) -> Any:
+        """The body's value."""
+        return self.value
+
+
+async def read_body(request: StrictRequest, media_types: tuple[str, ...]) -> None:
+    """Read the body, and parse it.
+
+    Raises `UnsupportedMediaType`, `MalformedRequest`, `MalformedJson`, `ValidationFailed`.
+    """
+    content = bytearray()
+    media_type = ""
+    async for part in request.stream():
+        if part and not content:
+            media_type = _media_type(request, media_types)
+        content += part
+    # Where Starlette keeps what it has read itself.
+    body = request._body = bytes(content)
+    if not body:
+        return
+    if not media_type.endswith("json"):
+        request._form = FormData(dict(parse_form(body)))
+        return
+    is_large = len(body) > _LARGE
+    _check_tokens(body)
+    if is_large:
+        await asyncio.sleep(0)
+    request.value = parse_json(body)
+    if is_large:
+        await asyncio.sleep(0)
+
+
+def _media_type(request: Request, media_types: tuple[str, ...]) -> str:
+    """What the body is said to be. Its parameters say nothing: text is UTF-8."""
+    codings = ",".join(request.headers.getlist("content-encoding")).lower().split(",")
+    if {coding.strip() for coding in codings} - {"", "identity"}:
+        raise UnsupportedMediaType(
+            "Send the body without a content coding.", headers={"Accept-Encoding": "identity"}
+        )
+    content_types = request.headers.getlist("content-type")
+    if len(content_types) > 1:
+        raise MalformedRequest("The Content-Type header was sent more than once.")
+    media_type = "".join(content_types).partition(";")[0].strip().lower()
+    if media_type not in media_types:
+        raise UnsupportedMediaType(
+            f"Send {' or '.join(media_types)}.",
+            headers={"Accept": ", ".join(media_types)},
+        )
+    return media_type

@@ -1,0 +1,215 @@
+"""`tickbox user create`."""
+
+import asyncio
+import re
+import subprocess
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+from httpx import AsyncClient
+
+from app.core.settings import Settings
+from tests import servers
+from tests.commands import Run, environment, invoke, on_a_terminal, read_until, run
+from tests.people import PASSWORD, sign_in
+
+COMMON = "passwordpassword"
+
+
+@pytest.fixture
+def email() -> str:
+    return f"{uuid4().hex}@example.com"
+
+
+@pytest.fixture
+def env(settings: Settings) -> dict[str, str]:
+    return environment(settings)
+
+
+def create(env: dict[str, str], email: str, *options: str, typed: str | bytes = PASSWORD) -> Run:
+    arguments = ("user", "create", "--email", email, "--password-stdin", *options)
+    return invoke(*arguments, env=env, typed=typed)
+
+
+async def test_it_signs_in_and_has_its_inbox(
+    env: dict[str, str], email: str, client: AsyncClient
+) -> None:
+    options = ("--display-name", "Ada Lovelace", "--timezone", "Europe/Berlin")
+    more = ("--locale", "de-DE", "--week-start", "sunday")
+    create = ("user", "create", "--email", f" {email} ", "--password-stdin")
+    done = await asyncio.to_thread(run, *create, *options, *more, env=env, typed=f"{PASSWORD}\n")
+
+    assert (done.code, done.errors) == (0, "")
+    tokens = await sign_in(client, email)
+    client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+    account = (await client.get("/v1/users/me")).json()
+    assert UUID(done.output.removesuffix("\n")) == UUID(account["id"])
+    assert {name: account[name] for name in ("email", "display_name", "timezone", "locale")} == {
+        "email": email,
+        "display_name": "Ada Lovelace",
+        "timezone": "Europe/Berlin",
+        "locale": "de-DE",
+    }
+    assert account["week_start"] == "sunday"
+    [inbox] = (await client.get("/v1/projects")).json()["items"]
+    assert inbox["is_inbox"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("short", "The password: Use at least 15 characters."),
+        ("", "The password: Use at least 15 characters."),
+        (COMMON, "The password: This is among the first that an attacker tries,"),
+        ("x" * 5_000, "The password: Use at most 128 characters."),
+        (f"{PASSWORD}\nand more", "The password: Use no control characters,"),
+        (b"\xff" * 20, "The password is not in UTF-8."),
+    ],
+)
+def test_a_password_is_refused_as_when_signing_up(
+    env: dict[str, str], email: str, typed: str | bytes, said: str
+) -> None:
+    [refusal] = create(env, email, typed=typed).refusals
+    assert refusal.startswith(said)
+    assert "correct horse" not in refusal
+
+
+def test_an_address_that_is_taken(env: dict[str, str], email: str) -> None:
+    assert create(env, email).code == 0
+    assert create(env, email.upper()).refusals == ["The email is taken."]
+
+
+def test_every_wrong_option_is_named_and_no_password_asked_for(env: dict[str, str]) -> None:
+    wrong = ("--timezone", "Europe/Atlantis", "--locale", "x", "--week-start", "someday")
+    arguments = ("user", "create", "--email", "geheim-4711", *wrong)
+    refusals = invoke(*arguments, env=env).refusals
+    assert [refusal.split(" ")[0].rstrip(":") for refusal in refusals] == [
+        "--email",
+        "--timezone",
+        "--locale",
+        "--week-start",
+    ]
+    assert "geheim" not in str(refusals)
+
+
+def test_without_a_terminal_nobody_can_be_asked(env: dict[str, str], email: str) -> None:
+    [refusal] = invoke("user", "create", "--email", email, env=env).refusals
+    assert "--password-stdin" in refusal
+
+
+@pytest.mark.parametrize(
+    ("redirected", "said"),
+    [
+        ("<&-", "Standard input is closed: pipe the password in."),
+        ("0> /dev/null", "The password cannot be read from standard input: Bad file descriptor."),
+    ],
+)
+def test_where_no_password_can_be_read(
+    env: dict[str, str], email: str, redirected: str, said: str
+) -> None:
+    options = ("user", "create", "--email", email)
+    assert run(*options, "--password-stdin", env=env, redirected=redirected).refusals == [said]
+    [refusal] = run(*options, env=env, redirected=redirected).refusals
+    assert refusal.startswith("There is no terminal to ask for the password on")
+
+
+@pytest.mark.parametrize("redirected", [">&-", "| true"])
+async def test_whose_id_cannot_be_printed_is_there_all_the_same(
+    env: dict[str, str], email: str, client: AsyncClient, redirected: str
+) -> None:
+    options = ("user", "create", "--email", email, "--password-stdin")
+    done = await asyncio.to_thread(run, *options, env=env, typed=PASSWORD, redirected=redirected)
+    said = re.fullmatch(
+        "tickbox: The account was created, with the id (.*), which cannot be written to standard "
+        "output: .*\\.\n",
+        done.errors,
+    )
+    assert said is not None, done
+    assert done.code == (0 if redirected == "| true" else 1)  # a pipe's is that of its end
+    tokens = await sign_in(client, email)
+    client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+    assert (await client.get("/v1/users/me")).json()["id"] == said[1]
+
+
+def test_no_option_takes_the_password(env: dict[str, str]) -> None:
+    done = invoke("user", "create", "--email", "a@example.com", "--password", PASSWORD, env=env)
+    assert done.code == 2
+    assert PASSWORD not in done.errors
+
+
+class TestTerminal:
+    @pytest.fixture
+    def screen(self, env: dict[str, str], email: str) -> Iterator[subprocess.Popen[bytes]]:
+        with on_a_terminal("user", "create", "--email", email, env=env) as process:
+            yield process
+            process.kill()
+
+    def type(self, screen: subprocess.Popen[bytes], *lines: str) -> tuple[int, str]:
+        """Answer each prompt; gives the exit code and all that was on the screen."""
+        assert screen.stdin is not None
+        seen = b""
+        for line, prompt in zip(lines, (b"Password: ", b"Password, once more: "), strict=False):
+            seen += read_until(screen, prompt)
+            screen.stdin.write(f"{line}\n".encode())
+            screen.stdin.flush()
+        seen += read_until(screen, b"never")
+        return screen.wait(30), seen.decode()
+
+    async def test_asks_twice_and_shows_nothing(
+        self, screen: subprocess.Popen[bytes], email: str, client: AsyncClient
+    ) -> None:
+        code, seen = self.type(screen, PASSWORD, PASSWORD)
+        assert code == 0, seen
+        assert PASSWORD not in seen
+        UUID(seen.split()[-1])
+        await sign_in(client, email)
+
+    def test_takes_no_password_that_was_mistyped(self, screen: subprocess.Popen[bytes]) -> None:
+        assert screen.stdin is not None
+        for line, prompt in (
+            (PASSWORD, b"Password: "),
+            (f"{PASSWORD} ", b"Password, once more: "),
+            ("\x04", b"do not match.\r\nPassword: "),
+        ):
+            assert read_until(screen, prompt).endswith(prompt)
+            screen.stdin.write(f"{line}\n".encode())
+            screen.stdin.flush()
+        assert b"Traceback" not in read_until(screen, b"never")
+        assert screen.wait(30) == 1
+
+    def test_may_be_left(self, screen: subprocess.Popen[bytes]) -> None:
+        code, seen = self.type(screen, "\x03")  # Ctrl-C
+        assert code == 1
+        assert "Traceback" not in seen
+
+    def test_may_end(self, screen: subprocess.Popen[bytes]) -> None:
+        code, seen = self.type(screen, "\x04")  # Ctrl-D
+        assert code == 1
+        assert "Aborted." in seen
+
+    def test_is_not_typed_into_in_the_clear(self, env: dict[str, str], email: str) -> None:
+        options = ("--email", email, "--password-stdin")
+        with on_a_terminal("user", "create", *options, env=env) as process:
+            seen = read_until(process, b"never")
+        assert b"would show what is typed" in seen
+
+
+class TestDatabase:
+    def test_that_is_away(self, settings: Settings, email: str) -> None:
+        url = "postgresql://tickbox:geheim-4711@127.0.0.1:1/tickbox"
+        env = environment(settings, TICKBOX_DATABASE_URL=url)
+        [refusal] = create(env, email).refusals
+        assert refusal.startswith("The database cannot be reached")
+
+    def test_whose_schema_is_behind(self, settings: Settings, email: str) -> None:
+        assert settings.database_url is not None
+        name = f"tickbox_test_behind_{uuid4().hex}"
+        url = settings.database_url.get_secret_value()
+        asyncio.run(servers.make_database(url, name, template="template0"))
+        try:
+            env = environment(settings, TICKBOX_DATABASE_URL=servers.sibling(url, name))
+            [refusal] = create(env, email).refusals
+            assert refusal == "The schema is behind: run `tickbox migrate` first."
+        finally:
+            servers.drop_database(name)

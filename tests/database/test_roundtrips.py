@@ -1,0 +1,272 @@
+"""What requests cost: a round trip to PostgreSQL is the unit (design.md, rule 12)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from unittest.mock import ANY
+from uuid import uuid4
+
+import pytest
+from fastapi import FastAPI
+from httpx import AsyncClient, Response
+from sqlalchemy import func, select, table
+
+from app.core.settings import Settings
+from app.database.statement import Statement
+from app.features.sessions.revocations import EndedSessions
+from tests.apps import running
+from tests.people import PASSWORD, Person, sign_up, until_cached
+from tests.roundtrips import redis_calls, statements
+from tests.shapes import fresh
+
+pytestmark = pytest.mark.keeps_session(reason="that costs more of them: see test_pooler.py")
+
+Json = dict[str, Any]
+READ = [ANY]
+
+
+class Begins:
+    """The command that begins a transaction, and asks for the account in the same round trip."""
+
+    def __eq__(self, sql: object) -> bool:
+        return str(sql).startswith("BEGIN; EXECUTE hold_account")
+
+    def __hash__(self) -> int:
+        return 0
+
+
+BEGIN = Begins()
+WRITE = [BEGIN, ANY, "COMMIT"]
+
+REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
+    ("GET", "/v1/todos", None, READ),
+    ("GET", "/v1/todos?limit=1&sort=due&completed=false&priority=high", None, READ),
+    ("GET", "/v1/todos?project_id={project}&sort=position&parent_id=none", None, READ),
+    ("GET", "/v1/todos?overdue=true&due_after=2026-11-22T09:00:00Z&sort=-title", None, READ),
+    ("GET", "/v1/todos?include_total=true&overdue=false&limit=1", None, READ),
+    ("GET", "/v1/todos?q=book%20t&completed=false&limit=1", None, READ),
+    ("GET", "/v1/todos?q=book&sort=due", None, READ),
+    ("GET", "/v1/todos/{todo}", None, READ),
+    ("GET", "/v1/projects", None, READ),
+    ("GET", "/v1/projects?include_total=true", None, READ),
+    ("GET", "/v1/projects/{project}", None, READ),
+    ("GET", "/v1/users/me", None, READ),
+    ("GET", "/v1/sessions", None, READ),
+    ("GET", "/v1/sessions?limit=1&include_total=true", None, READ),
+    ("POST", "/v1/todos", {"title": "Book the train"}, WRITE),
+    ("POST", "/v1/todos", {"title": "Water", "project_id": "{project}"}, WRITE),
+    ("POST", "/v1/projects", {"name": "Garden"}, WRITE),
+    ("PATCH", "/v1/todos/{todo}", {"title": "Book the ship"}, WRITE),
+    ("PATCH", "/v1/todos/{todo}", {"completed": True}, WRITE),
+    ("PATCH", "/v1/projects/{project}", {"name": "Balcony"}, WRITE),
+    ("PATCH", "/v1/users/me", {"locale": "fr"}, WRITE),
+    ("DELETE", "/v1/sessions", None, WRITE),
+    # The password is checked before there is a transaction.
+    (
+        "POST",
+        "/v1/users/me/password",
+        {"current": PASSWORD, "new": PASSWORD},
+        [ANY, BEGIN, ANY, ANY, "COMMIT"],
+    ),
+    ("GET", "/livez", None, []),
+    ("GET", "/.well-known/jwks.json", None, []),
+    ("GET", "/.well-known/oauth-authorization-server", None, []),
+    # What is refused for its input does not come so far.
+    ("GET", "/v1/todos?limit=0", None, []),
+    ("GET", "/v1/todos?cursor=x", None, []),
+    ("GET", "/v1/todos?q=-", None, []),
+    ("GET", "/v1/todos?sort=relevance", None, []),
+    ("POST", "/v1/todos", {"title": ""}, []),
+    ("POST", "/v1/users", {"email": "ada@example.com", "password": "short"}, []),
+    # What finds nothing to change asks why.
+    ("PATCH", "/v1/todos/{project}", {"title": "Book"}, [BEGIN, ANY, ANY, "ROLLBACK"]),
+]
+
+
+class Ada:
+    """Somebody with a todo and a project, who has the app's only connection."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.client = client
+        self.ids: dict[str, str] = {}
+
+    async def prepare(self) -> None:
+        """Make all of these requests once, in another time zone than that of a new account."""
+        zone = await self.client.patch("/v1/users/me", json={"timezone": "Asia/Tokyo"})
+        assert zone.status_code == 200
+        todo = await self.client.post("/v1/todos", json={"title": "Book"})
+        project = await self.client.post("/v1/projects", json={"name": "Garden"})
+        self.ids = {"todo": todo.json()["id"], "project": project.json()["id"]}
+        for method, url, body, _ in REQUESTS:
+            await self.request(method, url, body)
+
+    async def request(self, method: str, url: str, body: Json | None) -> Response:
+        sent = body and {
+            name: value.format(**self.ids) if isinstance(value, str) else value
+            for name, value in body.items()
+        }
+        return await self.client.request(method, url.format(**self.ids), json=sent)
+
+
+@pytest.fixture(scope="module")
+async def steady(settings: Settings) -> AsyncIterator[tuple[FastAPI, Ada]]:
+    with fresh():
+        async with (
+            running(settings, database_pool_size=1, cache_seconds=0) as app,
+            sign_up(app) as person,
+        ):
+            ada = Ada(person.client)
+            await ada.prepare()
+            yield app, ada
+
+
+@pytest.mark.parametrize(("method", "url", "body", "cost"), REQUESTS)
+async def test_a_request_costs_no_more_than_it_must(
+    steady: tuple[FastAPI, Ada], method: str, url: str, body: Json | None, cost: list[Any]
+) -> None:
+    app, ada = steady
+    async with statements(app) as sql:
+        response = await ada.request(method, url, body)
+
+    assert response.status_code < 300 or cost not in (READ, WRITE), response.text
+    assert sql == cost
+
+
+async def test_what_other_tasks_send_meanwhile_is_not_counted(app: FastAPI, ada: Person) -> None:
+    begun = asyncio.Event()
+
+    async def elsewhere() -> None:
+        await begun.wait()
+        await app.state.resource(EndedSessions).refresh()
+
+    other = asyncio.create_task(elsewhere())
+    async with statements(app) as sql:
+        begun.set()
+        await other
+        await ada.get("/v1/todos")
+    assert sql == READ
+
+
+async def test_a_statement_is_prepared_once_a_connection(steady: tuple[FastAPI, Ada]) -> None:
+    app, ada = steady
+    prepared = Statement(select(func.count()).select_from(table("pg_prepared_statements")))
+    await app.state.database.primary.fetch_value(prepared)
+    before = await app.state.database.primary.fetch_value(prepared)
+    async with statements(app) as sql:
+        for method, url, body, _ in REQUESTS:
+            await ada.request(method, url, body)
+
+    assert await app.state.database.primary.fetch_value(prepared) == before
+    # The driver prepares anew what is longer than twice this each time.
+    assert max(map(len, sql)) < 16 * 1024
+
+
+class TestInput:
+    """Whatever a client sends is a parameter, and no part of the SQL."""
+
+    async def test_never_is_part_of_the_sql(self, app: FastAPI, ada: Person) -> None:
+        mark = f"{uuid4().hex}'\";--"
+        client = ada.client
+        async with statements(app) as sql:
+            todo = await client.post(
+                "/v1/todos",
+                json={
+                    "title": f"title {mark}",
+                    "description": f"description {mark}",
+                    "priority": "urgent",
+                    "due": {"datetime": "2031-07-13T04:05:06", "timezone": "Asia/Kathmandu"},
+                },
+            )
+            url = todo.headers["location"]
+            await client.post("/v1/todos", json={"title": mark, "parent_id": todo.json()["id"]})
+            await client.patch(
+                url, json={"title": mark, "completed": True}, headers={"If-Match": '"90125"'}
+            )
+            project = await client.post("/v1/projects", json={"name": mark, "color": "#a1b2c3"})
+            parameters: list[Json] = [
+                {"project_id": project.json()["id"], "sort": "position", "limit": 173},
+                {"parent_id": todo.json()["id"], "priority": ["urgent", "low"]},
+                {"due_after": "2031-07-13", "due_before": "2031-07-13T04:05:06Z"},
+                {"updated_since": "2031-07-13T04:05:06Z", "overdue": "true"},
+                {"q": mark},
+            ]
+            for params in parameters:
+                await client.get("/v1/todos", params=params)
+            page = await client.get("/v1/todos", params={"limit": 1})
+            await client.get("/v1/todos", params={"limit": 1, "cursor": page.json()["next_cursor"]})
+            await client.patch("/v1/users/me", json={"display_name": mark, "locale": "ha-NG"})
+            await client.post(
+                "/v1/oauth/token",
+                data={"grant_type": "password", "username": "q@example.com", "password": mark},
+            )
+            await client.request("DELETE", url)
+
+        # Who asks is no input: it is what a token says that we signed.
+        said = " ".join(statement for statement in sql if statement != BEGIN)
+        assert len(sql) > 20
+        unsaid = [mark[:32], "2031", "Kathmandu", "90125", "a1b2c3", "173", "ha-NG", "q@example"]
+        unsaid += [todo.json()["id"], project.json()["id"], str(ada.id)]
+        assert [value for value in unsaid if value in said] == []
+
+
+class TestRedis:
+    """With the cache on."""
+
+    LIMIT, PAGE, OUTDATE = "EVAL", "MGET", "SET"
+
+    @pytest.mark.parametrize(
+        "url", ["/v1/todos", "/v1/todos/{todo}", "/v1/projects", "/v1/projects/{project}"]
+    )
+    async def test_a_cached_read_is_one_round_trip_and_no_query(
+        self, app: FastAPI, ada: Person, url: str
+    ) -> None:
+        todo, project = await ada.make_todo(), await ada.make_project()
+        url = url.format(todo=todo["id"], project=project["id"])
+        await until_cached(ada, url)
+
+        async with statements(app) as sql:
+            with redis_calls(app) as calls:
+                page = await ada.get(url)
+                same = await ada.get(url, headers={"If-None-Match": page.headers["etag"]})
+
+        assert [page.headers["x-cache"], same.headers["x-cache"]] == ["hit", "hit"]
+        assert same.status_code == 304
+        assert sql == []
+        assert calls == [[self.LIMIT, self.PAGE]] * 2
+
+    async def test_a_read_that_is_not_cached_asks_once_before(
+        self, app: FastAPI, ada: Person
+    ) -> None:
+        with redis_calls(app) as calls:
+            assert (await ada.get("/v1/todos")).headers["x-cache"] == "miss"
+        # The last is the page, which nobody waits for.
+        assert calls == [[self.LIMIT, self.PAGE], ["SET"]]
+
+    async def test_a_write_asks_for_its_limit_and_outdates_once(
+        self, app: FastAPI, ada: Person
+    ) -> None:
+        todo = await ada.make_todo()
+        with redis_calls(app) as calls:
+            await ada.client.patch(f"/v1/todos/{todo['id']}", json={"title": "Book the ship"})
+        assert calls == [[self.LIMIT], [self.OUTDATE]]
+
+    async def test_a_write_under_a_key_is_one_transaction_of_three_statements(
+        self, app: FastAPI, ada: Person
+    ) -> None:
+        headers = {"Idempotency-Key": uuid4().hex}
+        await ada.make_todo()
+        async with statements(app) as sql:
+            await ada.client.post("/v1/todos", json={"title": "Book"}, headers=headers)
+        said = [
+            statement.split()[0] for statement in sql if "todos" in statement or "keys" in statement
+        ]
+        assert said == ["INSERT", "WITH", "UPDATE"]
+        assert [sql[0], sql[-1]] == [BEGIN, "COMMIT"]
+
+    async def test_what_needs_no_user_and_no_limit_asks_nothing(
+        self, app: FastAPI, client: AsyncClient
+    ) -> None:
+        with redis_calls(app) as calls:
+            await client.get("/livez")
+            await client.get("/.well-known/jwks.json")
+        assert calls == []

@@ -1,0 +1,89 @@
+"""Rows of somebody's, many or large ones; copied by SQL, since that takes less long."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from tests.people import Person
+
+Fill = Callable[[asyncpg.Connection, Person, int], Awaitable[None]]
+
+_COLUMNS = """
+SELECT string_agg(quote_ident(column_name), ', ')
+FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name = $1 AND is_generated = 'NEVER'
+"""
+# Each as large as one may be.
+_LARGE_TODO = {"title": "\u00e9" * 500, "description": '\u884c"' * 25_000}
+_LARGE_PROJECT = {"name": '"\u884c' * 100, "color": "#ffffff"}
+_POSITION = "'n' || n"
+
+
+async def copy(
+    database: asyncpg.Connection, table: str, original: object, count: int, **changes: str
+) -> None:
+    """Copies of a row, which differ in their ids and these columns: SQL, in which `n` counts."""
+    columns = await database.fetchval(_COLUMNS, table)
+    changed = {"id": "gen_random_uuid()", **changes}
+    pairs = ", ".join(f"'{name}', {sql}" for name, sql in changed.items())
+    await database.execute(
+        f"WITH copy AS (SELECT (jsonb_populate_record(t, jsonb_build_object({pairs}))).* "
+        f"FROM {table} AS t, generate_series(1, $2) AS n WHERE t.id = $1) "
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM copy",
+        UUID(str(original)),
+        count,
+    )
+
+
+async def todos(database: asyncpg.Connection, person: Person, count: int, **fields: Any) -> None:
+    """Of one project, or of one parent."""
+    original = await person.make_todo(**fields)
+    await copy(database, "todos", original["id"], count - 1, position=_POSITION)
+
+
+async def projects(database: asyncpg.Connection, person: Person, count: int, **fields: Any) -> None:
+    """Of somebody's, or right below one of them."""
+    original = await person.make_project(**fields)
+    await copy(database, "projects", original["id"], count - 1, position=_POSITION)
+    await database.execute(
+        "INSERT INTO project_members (project_id, user_id, role, created_at) "
+        "SELECT id, created_by, 'owner', created_at FROM projects WHERE created_by = $1 "
+        "ON CONFLICT DO NOTHING",
+        person.id,
+    )
+
+
+async def sessions(database: asyncpg.Connection, person: Person, count: int) -> None:
+    """Of somebody's, each with a refresh token."""
+    original = (await person.make_session())["id"]
+    token = await database.fetchval(
+        "SELECT id FROM refresh_tokens WHERE session_id = $1", UUID(original)
+    )
+    copied = f"md5('{original}' || n)::uuid"
+    await copy(database, "sessions", original, count - 1, id=copied)
+    await copy(
+        database,
+        "refresh_tokens",
+        token,
+        count - 1,
+        session_id=copied,
+        token_hash=r"'\x' || encode(sha256(gen_random_uuid()::text::bytea), 'hex')",
+    )
+
+
+async def _large_todos(database: asyncpg.Connection, person: Person, count: int) -> None:
+    await todos(database, person, count, **_LARGE_TODO)
+
+
+async def _large_projects(database: asyncpg.Connection, person: Person, count: int) -> None:
+    await projects(database, person, count, **_LARGE_PROJECT)
+
+
+# What there is to list, by the operation that does.
+LISTED: Mapping[str, Fill] = {
+    "list_todos": _large_todos,
+    "list_projects": _large_projects,
+    "list_sessions": sessions,
+}

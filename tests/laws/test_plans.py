@@ -1,0 +1,219 @@
+"""What lists cost where there are many todos: rows that PostgreSQL touches for a page."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import asyncpg
+import pytest
+from fastapi import FastAPI
+from httpx import Response
+from sqlalchemy import func, select
+
+from app.core.pagination import Cursors, Position
+from app.core.settings import Settings
+from app.database.statement import Statement
+from app.features.todos.schemas import TodoQuery
+from tests import servers
+from tests.apps import Clock, running
+from tests.features.todos.many import largest_project, load
+from tests.people import Json, Person, sign_up
+from tests.roundtrips import prepared
+
+LIMIT = 50
+# Half as many todos stand before a page in the middle, if there are as many.
+FAR = 6_000
+# Rows touched for each one that a page may have.
+FACTOR = 10
+
+_SORTS = ("created_at", "updated_at", "completed_at", "due", "priority", "title")
+_BOTH_WAYS = [sign + name for name in _SORTS for sign in ("", "-")]
+_IN_ONE = [*_BOTH_WAYS, "position", "-position"]
+_LATE = "2026-11-22T08:00:00%2B01:00"
+
+# What is fast however many todos there are: filters, and the sorts with which they are.
+ANYWHERE = {
+    "": _BOTH_WAYS,
+    "completed=false": [
+        "created_at", "-created_at", "completed_at", "-completed_at", "due", "-due", "priority",
+        "-priority",
+    ],
+    "completed=true": ["created_at", "updated_at", "-updated_at", "completed_at", "-completed_at"],
+    "parent_id=none": ["created_at", "-updated_at", "due", "-completed_at"],
+    "has_due=true": ["due", "-due"],
+    "has_due=false": ["due", "-due"],
+    "completed=false&has_due=true": ["due", "-due"],
+    "completed=false&has_due=false": ["due", "-due"],
+    "due_after=2026-11-22": ["due", "-due"],
+    "due_before=2025-11-22": ["due", "-due"],
+    "due_after=2026-09-01&due_before=2026-12-15&completed=false": ["due", "-due"],
+    f"due_after={_LATE}": ["due", "-due"],
+    f"due_before={_LATE}": ["due", "-due"],
+    "overdue=true": ["due", "-due"],
+    "overdue=false": ["-created_at"],
+    "updated_since=2026-11-01T00:00:00Z": ["updated_at", "-updated_at"],
+    "completed=false&priority=high&priority=urgent": ["-priority"],
+}  # fmt: skip
+IN_ONE_PROJECT = {
+    **ANYWHERE,
+    "": _IN_ONE,
+    "completed=false": [*ANYWHERE["completed=false"], "position", "-position"],
+    "completed=true": _IN_ONE,
+    "parent_id=none": _IN_ONE,
+}
+
+
+@dataclass
+class House:
+    """Two people with many todos, and how to look at what they cost."""
+
+    app: FastAPI
+    database: asyncpg.Connection
+    people: dict[str, Person]
+    projects: dict[str, UUID]
+
+    async def statement(self, person: Person, query: str) -> tuple[str, list[Any]]:
+        """What the app sends to PostgreSQL, and its parameters."""
+        sent: list[tuple[str, Sequence[Any]]] = []
+        with prepared(lambda *said: sent.append(said)):
+            response = await person.get(f"/v1/todos?{query}")
+            assert response.status_code == 200, response.text
+            await asyncio.sleep(0)  # the driver tells of its last statement in the next turn
+        [(sql, arguments)] = sent
+        return sql, list(arguments)
+
+    async def deep(self, person: Person, query: str) -> str:
+        """The query for a page in the middle."""
+        sql, arguments = await self.statement(person, query)
+        arguments[arguments.index(LIMIT + 1)] = FAR
+        rows = await self.database.fetch(f"SELECT sort_key, id FROM ({sql}) AS page", *arguments)
+        assert len(rows) > LIMIT // 2, f"{query} finds too little"
+        place = Position(*rows[len(rows) // 2])
+        sent = person.client.build_request("GET", f"/v1/todos?{query}").url.params
+        binding = TodoQuery.model_validate(
+            {
+                name: sent.get_list(name) if name in ("priority", "project_id") else sent[name]
+                for name in sent
+            }
+        ).binding("todos")
+        cursors = Cursors(self.app.state.cursor_signer, person.id, binding)
+        return f"{query}&{urlencode({'cursor': cursors.encode(place)})}"
+
+    async def touched(self, person: Person, query: str) -> int:
+        """How many rows of todos the query touches, by the plan that the app's connections make."""
+        sql, arguments = await self.statement(person, query)
+        await self.database.execute(f"PREPARE page AS {sql}")
+        values = ", ".join(map(_literal, arguments))
+        plan = await self.database.fetchval(
+            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE page ({values})"
+        )
+        await self.database.execute("DEALLOCATE page")
+        return sum(_rows(node) for node in _nodes(json.loads(plan)[0]["Plan"]))
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, list):
+        return _literal("{" + ",".join(map(str, value)) + "}")
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _nodes(node: Json) -> Iterator[Json]:
+    yield node
+    for child in node.get("Plans", []):
+        yield from _nodes(child)
+
+
+def _rows(node: Json) -> int:
+    """The rows of todos that a node touches itself."""
+    name = node.get("Index Name", "")
+    is_bitmap = node["Node Type"] == "Bitmap Index Scan"
+    if node.get("Relation Name") != "todos" and not (is_bitmap and "todos" in name):
+        return 0
+    names = ("Rows Removed by Filter", "Rows Removed by Index Recheck")
+    rows: float = node["Actual Rows"]
+    rows += sum(node.get(name, 0) for name in names)
+    return round(rows * int(node["Actual Loops"]))
+
+
+@pytest.fixture(scope="module")
+def large(worker_id: str) -> Iterator[Settings]:
+    servers.only_as_superuser("load rows without the triggers of foreign keys")
+    with servers.cloned_database(f"tickbox_many_{worker_id}_{os.getpid()}") as name:
+        yield servers.settings_for(name)
+
+
+@pytest.fixture(scope="module")
+async def house(large: Settings) -> AsyncIterator[House]:
+    async with AsyncExitStack() as stack:
+        database = await servers.connect(large.migration_url)
+        stack.push_async_callback(database.close)
+        changes = {"database_pool_size": 1, "statement_timeout": 60, "cache_seconds": 0}
+        app = await stack.enter_async_context(running(large, now=Clock(), **changes))
+        names = ("Owner", "Member", "Other")
+        people = {who: await stack.enter_async_context(sign_up(app, who)) for who in names}
+        await load(database, *people.values())
+        mode = Statement(select(func.current_setting("plan_cache_mode")))
+        await database.execute(
+            f"SET plan_cache_mode = {await app.state.database.reading(None).fetch_value(mode)}"
+        )
+        projects = {who: await largest_project(database, people[who]) for who in names[:2]}
+        yield House(app, database, people, projects)
+
+
+def _pairs(supported: dict[str, list[str]]) -> list[str]:
+    return [
+        "&".join(filter(None, (filters, f"sort={sort}")))
+        for filters, sorts in supported.items()
+        for sort in sorts
+    ]
+
+
+async def _excess(house: House, person: Person, queries: list[str]) -> list[str]:
+    """The queries that touch too much, on the first page or in the middle."""
+    wrong = []
+    for query in queries:
+        for place in (query, await house.deep(person, query)):
+            touched = await house.touched(person, place)
+            if touched > FACTOR * LIMIT:
+                wrong.append(f"{place} touches {touched}")
+    return wrong
+
+
+async def _slow(house: House, person: Person, query: str) -> Response:
+    """The answer, if PostgreSQL takes no more than a moment for a statement."""
+    reader = house.app.state.database._reader
+    for limit in ("5ms", "60s"):
+        lease = await reader.lease()
+        driver: Any = lease.driver_connection
+        await driver.execute(f"SET statement_timeout = '{limit}'")
+        lease.close()
+        if limit == "5ms":
+            response = await person.get(f"/v1/todos?{query}")
+    return response
+
+
+@pytest.mark.keeps_session(reason="it sets a limit for the connection, and reads under it")
+async def test_a_supported_list_touches_few_todos_and_another_one_ends(house: House) -> None:
+    """One test, since what it needs takes long to be made."""
+    owner, member = house.people["Owner"], house.people["Member"]
+    for who, supported in (("Owner", IN_ONE_PROJECT), ("Member", {"": IN_ONE_PROJECT[""]})):
+        assert not await _excess(house, house.people[who], _pairs(ANYWHERE))
+        pairs = [f"{pair}&project_id={house.projects[who]}" for pair in _pairs(supported)]
+        assert not await _excess(house, house.people[who], pairs)
+
+    # Nothing that this asks for is in the order of an index, and nothing matches.
+    query = "sort=title&overdue=false&has_due=true&updated_since=2026-11-22T09:00:01Z"
+    for person in (owner, member):
+        right = await person.get(f"/v1/todos?{query}&include_total=true")
+        assert right.json() == {"items": [], "next_cursor": None, "total": 0}
+        response = await _slow(house, person, f"{query}&include_total=true")
+        assert (response.status_code, response.json()["code"]) == (503, "database_busy")
+        assert response.headers["retry-after"]

@@ -1,0 +1,60 @@
+"""Which tests are to notice a mutation of which files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Room:
+    """Files, by patterns below `app/`, and their tests, in the order in which they are run."""
+
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    def modules(self) -> list[Path]:
+        """The files, relative to the checkout."""
+        found = [path for pattern in self.files for path in sorted((ROOT / "app").glob(pattern))]
+        return [path.relative_to(ROOT) for path in found if path.stat().st_size]
+
+
+ROOMS = {
+    "todos": Room(
+        ("features/todos/*.py",), ("tests/features/todos", "tests/features/users/test_erasure.py")
+    ),
+    "projects": Room(
+        ("features/projects/*.py",),
+        (
+            "tests/features/projects",
+            "tests/features/users/test_deletion.py",
+            "tests/features/users/test_erasure.py",
+            "tests/features/todos/test_quotas.py",
+        ),
+    ),
+    "sessions": Room(
+        ("features/sessions/*.py",),
+        ("tests/features/sessions", "tests/features/auth", "tests/features/users/test_attempts.py"),
+    ),
+    "idempotency": Room(
+        ("database/idempotency_keys.py", "web/idempotency.py"),
+        ("tests/web/test_idempotency.py", "tests/features/users/test_erasure.py"),
+    ),
+    "cache": Room(
+        ("redis/response_cache.py", "web/responses.py"),
+        (
+            "tests/redis/test_response_cache.py",
+            "tests/redis/test_invalidation.py",
+            "tests/features/projects",
+        ),
+    ),
+    "limits": Room(
+        ("redis/rate_limits.py", "web/request_gate.py"),
+        (
+            "tests/redis/test_rate_limits.py",
+            "tests/redis/test_response_cache.py",
+            "tests/web/test_scopes.py",
+            "tests/features/users/test_attempts.py",
+        ),
+    ),
+}
