@@ -15,7 +15,7 @@ from tests.certificates import Authority
 from tests.faults import wire
 from tests.faults.processes import Stores, Tickbox, serving
 
-LIMIT_SECONDS = 90
+LIMIT_SECONDS = 180
 
 Serve = Callable[..., Tickbox]
 Report = Callable[[str], None]

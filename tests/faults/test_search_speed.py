@@ -1,4 +1,7 @@
-"""How long a search takes among 200,000 todos: p99 below 150 ms, however common its words are."""
+"""What a search costs among 200,000 todos: p99 below 150 ms of CPU, however common its words are.
+
+That is the service's CPU time and PostgreSQL's: what else runs on the machine is not in it.
+"""
 
 import json
 import random
@@ -6,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -140,12 +144,27 @@ def large() -> Iterator[Settings]:
         yield servers.settings_for(name)
 
 
-async def _seconds(person: Person, params: dict[str, Any]) -> float:
-    started = time.perf_counter()
+async def _seconds(person: Person, params: dict[str, Any], database: asyncpg.Connection) -> float:
+    """The CPU time of one search, here and in PostgreSQL."""
+    backends = await _backend_seconds(database)
+    started = time.process_time()
     response = await person.get("/v1/todos", params=params)
-    ended = time.perf_counter()
+    seconds = time.process_time() - started
     assert response.status_code == 200, response.text
-    return ended - started
+    return seconds + await _backend_seconds(database) - backends
+
+
+async def _backend_seconds(database: asyncpg.Connection) -> float:
+    """The CPU time of the connections to this database but the one that asks.
+
+    The first number of a process's `schedstat` is its nanoseconds on a CPU.
+    """
+    pids = await database.fetch(
+        "SELECT pid FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    spent = (Path(f"/proc/{pid}/schedstat").read_text().split()[0] for (pid,) in pids)
+    return sum(map(int, spent)) / 1e9
 
 
 @dataclass(frozen=True)
@@ -181,13 +200,16 @@ async def test_a_search_among_200_000_todos_is_fast_and_asks_only_for_ones_own(
         assert await _blocks_for_one_match(crowd, q) < 50
     assert len({repr(query) for query in crowd.queries}) >= 200
     for person in crowd.people:
-        rounds = [[await _seconds(person, query) for query in crowd.queries] for _ in range(3)]
-        # The quietest of three: what else runs on this machine is not what a search costs.
+        rounds = [
+            [await _seconds(person, query, crowd.database) for query in crowd.queries]
+            for _ in range(3)
+        ]
+        # The quietest of three: others take the processor's caches too.
         least = map(min, *rounds)
         taken = sorted(zip(least, map(repr, crowd.queries), strict=True))
         median, p99 = taken[len(taken) // 2][0], taken[-1 - len(taken) // 100][0]
         report(f"{len(taken)} searches, median {median * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms")
-        # 67 ms on a fast machine, 108 on a slow one.
+        # XX
         assert p99 < 0.15, taken[-10:]
 
 
