@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from app.core import urls
-from app.embedded.processes import spawn, starts
+from app.embedded import processes
 
 # Debian's is where only root looks.
 BINARY = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
@@ -56,15 +56,14 @@ def pgbouncer(
         if account is not None:
             os.chown(folder, *account)
             os.chown(config, *account)
-        log = folder / "log"
-        process = spawn([BINARY, config], folder, stack, log=log, account=account)
+        log = processes.open_log(folder / "log", stack)
 
         def answers() -> bool:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 return True
             return False
 
-        assert starts(process, answers), log.read_text()
+        processes.start("PgBouncer", [BINARY, config], folder, log, stack, answers, account=account)
         yield (
             make_url(url)
             .set(drivername="postgresql", host="127.0.0.1", port=port, query={})

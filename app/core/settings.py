@@ -29,6 +29,10 @@ class SettingsError(ValueError):
     """The settings do not allow a start; the text is one sentence for whoever set them."""
 
 
+class StartError(RuntimeError):
+    """Tickbox cannot start here; the text is one sentence for whoever starts it."""
+
+
 class Settings(BaseSettings):
     """What the environment says; every field can be set as `TICKBOX_<NAME>`."""
 
