@@ -15,7 +15,7 @@ from typing import Any
 
 import hiredis
 
-from app.redis.address import Command, RedisAddress, why
+from app.redis.address import Command, RedisAddress, describe_connection_error
 
 logger = logging.getLogger(__name__)
 
@@ -231,7 +231,9 @@ class Redis:
                 if _is_error(reply):
                     raise reply
         except (OSError, TimeoutError, RedisAway, hiredis.HiredisError) as error:
-            self._miss(why(error), isinstance(error, TimeoutError | RedisAway))
+            self._miss(
+                describe_connection_error(error), isinstance(error, TimeoutError | RedisAway)
+            )
             if connection is not None:
                 connection.give_up()
             return
