@@ -105,7 +105,7 @@ class Cache:
         commands: Sequence[Command] = [
             ("SET", _VERSION + viewer.bytes, _token(), "EX", _VERSION_SECONDS) for viewer in viewers
         ]
-        await self._redis.insist(*commands)
+        await self._redis.execute_or_wait(*commands)
 
 
 def _token() -> bytes:
