@@ -60,7 +60,9 @@ _UNREACHABLE = {
 }
 
 
-def why(error: BaseException, url: str, *, forbidden: str = "use its tables") -> str:
+def describe_connection_error(
+    error: BaseException, url: str, *, forbidden: str = "use its tables"
+) -> str:
     """Why the PostgreSQL of this URL cannot be used; `forbidden` is what was about to be done.
 
     What has no words here goes by the name of its class.

@@ -73,7 +73,9 @@ def _run(action: object, database_url: str, revision: str, pool_mode: str) -> No
     except CommandError as error:
         raise MigrationError(f"the database's schema is not of this Tickbox: {error}") from error
     except connection_errors.FAILURES as error:
-        why = connection_errors.why(error, database_url, forbidden="change its schema")
+        why = connection_errors.describe_connection_error(
+            error, database_url, forbidden="change its schema"
+        )
         if pgbouncer.refuses(error):
             why = (
                 "a pooler is between, and migrations need the database itself: set "

@@ -82,8 +82,9 @@ async def check_postgres(settings: Settings, now: Callable[[], datetime]) -> Asy
         yield Finding("PostgreSQL", "failed", str(error))
     except (AppError, *connection_errors.FAILURES) as error:
         used = getattr(settings, name).get_secret_value()
-        reason = f"at {_host(used)}: {connection_errors.why(error.__cause__ or error, used)}"
-        yield Finding("PostgreSQL", "failed", f"{reason}; mend that, or {variable(name)}")
+        reason = connection_errors.describe_connection_error(error.__cause__ or error, used)
+        text = f"at {_host(used)}: {reason}; mend that, or {variable(name)}"
+        yield Finding("PostgreSQL", "failed", text)
     finally:
         await database.close()
 
