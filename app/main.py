@@ -113,7 +113,7 @@ def _state(settings: Settings, now: Now, metrics: Metrics, *, sweeps: bool) -> A
     assert settings.signing_keys is not None
     redis = Redis(settings.redis_url.get_secret_value())
     cache = Cache(redis, settings.cache_seconds)
-    database = Database(settings, cache.outdate)
+    database = Database(settings, cache.invalidate)
     access_tokens = AccessTokens(
         settings.signing_keys.get_secret_value(),
         issuer=settings.issuer,

@@ -5,7 +5,6 @@ import os
 
 from alembic import context
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import NullPool
 
@@ -62,16 +61,16 @@ async def _work(engine: AsyncEngine) -> None:
 
 
 async def _run() -> None:
-    url = context.config.attributes.get("database_url") or os.environ["TICKBOX_DATABASE_URL"]
-    session = {"application_name": "tickbox-migrate", "timezone": "UTC", **_SETTINGS}
+    given = context.config.attributes
+    url = given.get("database_url") or os.environ["TICKBOX_DATABASE_URL"]
+    session = {"application_name": "tickbox-migrate", "timezone": "UTC"}
+    is_pooled = given.get("pool_mode") == "session"
+    if not is_pooled:
+        session |= _SETTINGS
     engine = make_engine(url, poolclass=NullPool, timeout=_SECONDS, server_settings=session)
+    if is_pooled:
+        pgbouncer.set_when_open(engine, _SETTINGS)
     try:
-        await _work(engine)
-    except (DBAPIError, EmulatedDBAPIException, pgbouncer.NotKept) as error:
-        # A pooler that keeps sessions will do: what is not taken at first, is set later.
-        if not pgbouncer.refuses(error) or not await pgbouncer.keeps_session(url, _SECONDS):
-            raise
-        pgbouncer.say_when_open(engine, _SETTINGS)
         await _work(engine)
     finally:
         await engine.dispose()

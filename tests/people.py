@@ -60,7 +60,7 @@ class Person:
 
     async def outdate(self) -> None:
         """Forget what this person read: what a test changes by SQL, the cache is not told of."""
-        await self._app.state.cache.outdate([self.id])
+        await self._app.state.cache.invalidate([self.id])
 
     async def make_todo(self, title: str = "Book the train", **fields: Any) -> Json:
         return await self._made("/v1/todos", title=title, **fields)

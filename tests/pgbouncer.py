@@ -12,7 +12,8 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from app.core import urls
-from app.embedded.processes import spawn, starts
+from app.embedded import processes
+from tests import driver
 
 # Debian's is where only root looks.
 BINARY = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
@@ -56,15 +57,14 @@ def pgbouncer(
         if account is not None:
             os.chown(folder, *account)
             os.chown(config, *account)
-        log = folder / "log"
-        process = spawn([BINARY, config], folder, stack, log=log, account=account)
+        log = processes.open_log(folder / "log", stack)
 
         def answers() -> bool:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 return True
             return False
 
-        assert starts(process, answers), log.read_text()
+        processes.start("PgBouncer", [BINARY, config], folder, log, stack, answers, account=account)
         yield (
             make_url(url)
             .set(drivername="postgresql", host="127.0.0.1", port=port, query={})
@@ -74,12 +74,15 @@ def pgbouncer(
 
 def _target(url: str) -> str:
     """Where it connects to, as it spells that; the database's name is the client's."""
-    arguments = urls.postgres(url).arguments
+    [address, *_], parameters = driver.read(url)
+    if isinstance(address, str):
+        folder, _, port = address.rpartition("/.s.PGSQL.")
+        address = folder, port
     words = {
-        "host": arguments["host"][0],
-        "port": arguments["port"][0],
-        "user": arguments.get("user", "postgres"),
-        "password": arguments.get("password"),
+        "host": address[0],
+        "port": address[1],
+        "user": parameters.user,
+        "password": parameters.password,
     }
     return " ".join(f"{name}={value}" for name, value in words.items() if value is not None)
 
@@ -88,7 +91,7 @@ def _whoever_may_connect(url: str) -> tuple[int, int] | None:
     """Whom root runs it as, since it refuses root: the owner of the socket's folder."""
     if os.geteuid() != 0:
         return None
-    host = urls.postgres(url).hosts[0]
+    host = urls.hosts(url)[0]
     owner = Path(host).stat() if host.startswith("/") else None
     if owner is not None and owner.st_uid != 0:
         return owner.st_uid, owner.st_gid

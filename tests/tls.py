@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-from app.core import urls
 from app.redis.address import RedisAddress
+from tests import driver
 from tests.certificates import Files
 
 _SSL_REQUEST = struct.pack("!ll", 8, 80877103)
@@ -85,12 +85,12 @@ def context_of(files: Files, *, clients: Path | None = None) -> ssl.SSLContext:
 @asynccontextmanager
 async def before_postgres(url: str, context: ssl.SSLContext | None) -> AsyncIterator[Proxy]:
     """A PostgreSQL at `port` of this machine that speaks TLS, or says that it does not."""
-    [host], [port] = urls.postgres(url).hosts, urls.postgres(url).arguments["port"]
+    [address], _ = driver.read(url)
 
     async def upstream() -> Streams:
-        if host.startswith("/"):
-            return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
-        return await asyncio.open_connection(host, port)
+        if isinstance(address, str):
+            return await asyncio.open_unix_connection(address)
+        return await asyncio.open_connection(*address)
 
     proxy = Proxy(upstream, context)
     async with await asyncio.start_server(proxy.serve_postgres, "127.0.0.1", 0) as server:

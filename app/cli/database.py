@@ -66,7 +66,9 @@ def upgrade(settings: Settings) -> None:
 
     run_with_database(settings, lambda database: database.check())
     try:
-        migrations.upgrade(settings.migration_url)
+        # What goes around a pooler meets none.
+        mode = "none" if settings.database_direct_url else settings.database_pool_mode
+        migrations.upgrade(settings.migration_url, pool_mode=mode)
     except migrations.MigrationError as error:
         raise CommandError(str(error)) from error
     from app.features.todos.due_rules import recompute

@@ -18,8 +18,7 @@ from app.cli.errors import CommandError, errors_as_sentences, variable
 from app.cli.output import do_without_output, open_output
 from app.cli.signals import ended_by_signals
 from app.cli.users import user
-from app.core.settings import Settings, SettingsError
-from app.embedded.processes import StartError
+from app.core.settings import Settings, SettingsError, StartError
 
 cli = typer.Typer(
     no_args_is_help=True,

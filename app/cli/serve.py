@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from app.core.settings import Settings
+from app.embedded.stores import check_connections
 from app.observability.metrics import Metrics
 from app.server import gathering, runner, shares, tls, workers
 from app.server.shares import Counts, Shares
@@ -17,7 +18,7 @@ Prepared = Callable[[Settings], AbstractContextManager[Settings]]
 def run(settings: Settings, prepared: Prepared) -> None:
     """Serve until a signal. Raises `SettingsError`, `StartError`."""
     tls.check(settings)
-    workers.check(settings)
+    check_connections(settings)
     if settings.workers == 1:
         _alone(settings, prepared)
     else:

@@ -40,7 +40,7 @@ def _is_postgres(url: SecretStr) -> SecretStr:
 def _is_redis(url: SecretStr) -> SecretStr:
     # Files end in a line break.
     text = url.get_secret_value().strip()
-    urls.check_redis(text)
+    urls.redis(text)
     return SecretStr(text)
 
 

@@ -29,6 +29,10 @@ class SettingsError(ValueError):
     """The settings do not allow a start; the text is one sentence for whoever set them."""
 
 
+class StartError(RuntimeError):
+    """Tickbox cannot start here; the text is one sentence for whoever starts it."""
+
+
 class Settings(BaseSettings):
     """What the environment says; every field can be set as `TICKBOX_<NAME>`."""
 
@@ -85,10 +89,10 @@ class Settings(BaseSettings):
         description="The same database without a pooler between, for migrations; required with a "
         "`TICKBOX_DATABASE_POOL_MODE` of `transaction`.",
     )
-    database_pool_mode: Literal["session", "transaction"] = Field(
-        "session",
-        description="`transaction` where the URLs are of PgBouncer in transaction mode; a read "
-        "then takes four round trips instead of one.",
+    database_pool_mode: Literal["none", "session", "transaction"] = Field(
+        "none",
+        description="The mode of the pooler that the URLs are of, such as PgBouncer, if there is "
+        "one; with `transaction` a read takes four round trips instead of one.",
     )
     redis_url: RedisUrl | None = Field(
         None,
@@ -266,7 +270,7 @@ class Settings(BaseSettings):
     def _pooler(self) -> Self:
         direct = [self.database_direct_url]
         pooled = [self.database_url, self.database_read_url]
-        if self.database_pool_mode == "session":
+        if self.database_pool_mode != "transaction":
             direct, pooled = direct + pooled, []
         elif self.database_direct_url is None:
             raise ValueError(

@@ -60,7 +60,9 @@ _UNREACHABLE = {
 }
 
 
-def why(error: BaseException, url: str, *, forbidden: str = "use its tables") -> str:
+def describe_connection_error(
+    error: BaseException, url: str, *, forbidden: str = "use its tables"
+) -> str:
     """Why the PostgreSQL of this URL cannot be used; `forbidden` is what was about to be done.
 
     What has no words here goes by the name of its class.
@@ -96,14 +98,14 @@ def encoding(name: str) -> str:
 
 def _unreachable(error: OSError, url: str) -> str:
     if isinstance(error, ssl.SSLError):
-        return urls.distrust(error)
+        return urls.describe_tls_error(error)
     if isinstance(error, socket.gaierror):
         return "there is no host of that name"
     if isinstance(error, TimeoutError):
         return "it does not answer in time"
     if "SSL" in str(error) or "connection_lost" in str(error):
         # The driver's word for any answer but yes; by default it takes a no, and goes on without.
-        if isinstance(urls.postgres(url).arguments["ssl"], ssl.SSLContext):
+        if isinstance(urls.postgres(url).arguments.get("ssl"), ssl.SSLContext):
             return "it speaks no TLS"
         return "what listens there is no PostgreSQL"
     # A name may have several addresses, and asyncio then has one text for all of them.

@@ -20,11 +20,12 @@ class MigrationError(RuntimeError):
     """The schema cannot be brought to head; the text is one sentence for whoever starts it."""
 
 
-def config(database_url: str = "") -> Config:
-    """Alembic's configuration, with the database to work on."""
+def config(database_url: str = "", pool_mode: str = "none") -> Config:
+    """Alembic's configuration, with the database to work on and the mode of its pooler."""
     alembic = Config(str(_ROOT / "alembic.ini"))
     alembic.set_main_option("script_location", str(_ROOT / "migrations"))
     alembic.attributes["database_url"] = database_url
+    alembic.attributes["pool_mode"] = pool_mode
     return alembic
 
 
@@ -50,32 +51,36 @@ def behind(revision: str) -> int | None:
         return None
 
 
-def upgrade(database_url: str, revision: str = "head") -> None:
+def upgrade(database_url: str, revision: str = "head", *, pool_mode: str = "none") -> None:
     """Bring the schema to a revision; several at once wait for each other.
 
-    Raises `MigrationError`. Not to be called in an event loop.
+    A pooler between may have a `pool_mode` of `session`, and of nothing else. Raises
+    `MigrationError`. Not to be called in an event loop.
     """
-    _run(command.upgrade, database_url, revision)
+    _run(command.upgrade, database_url, revision, pool_mode)
 
 
-def downgrade(database_url: str, revision: str) -> None:
+def downgrade(database_url: str, revision: str, *, pool_mode: str = "none") -> None:
     """Take the schema back to a revision. Raises `MigrationError`."""
-    _run(command.downgrade, database_url, revision)
+    _run(command.downgrade, database_url, revision, pool_mode)
 
 
-def _run(action: object, database_url: str, revision: str) -> None:
+def _run(action: object, database_url: str, revision: str, pool_mode: str) -> None:
     assert callable(action)
-    host = ", ".join(urls.postgres(database_url).hosts)
+    host = ", ".join(urls.hosts(database_url))
     try:
-        action(config(database_url), revision)
+        action(config(database_url, pool_mode), revision)
     except CommandError as error:
         raise MigrationError(f"the database's schema is not of this Tickbox: {error}") from error
     except connection_errors.FAILURES as error:
-        why = connection_errors.why(error, database_url, forbidden="change its schema")
+        why = connection_errors.describe_connection_error(
+            error, database_url, forbidden="change its schema"
+        )
         if pgbouncer.refuses(error):
             why = (
                 "a pooler is between, and migrations need the database itself: set "
-                "TICKBOX_DATABASE_DIRECT_URL"
+                "TICKBOX_DATABASE_DIRECT_URL, or TICKBOX_DATABASE_POOL_MODE to session if that is "
+                "the pooler's"
             )
         cannot = "migrated"
         if isinstance(error, ssl.SSLError):

@@ -1,31 +1,28 @@
 """A pooler between, such as PgBouncer: for how long it lets a connection mean the same server."""
 
-import asyncio
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
-from secrets import token_hex
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import asyncpg
 from sqlalchemy import event, exc
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.core import urls
 from app.core.settings import Settings
-
-# A notification arrives within a round trip.
-_HEARD_SECONDS = 1
 
 
 class Mode(NamedTuple):
     """How long a connection means the same server, and what follows from it.
 
-    `local` goes with the command that begins a transaction, which may take `first_seconds`.
+    `when_open` is set by SET on a new connection. `local` goes with the command that begins a
+    transaction, which may take `first_seconds`.
     """
 
+    keeps_session: bool
     server_settings: dict[str, str]
     connect_args: dict[str, Any]
     options: dict[str, Any]
+    when_open: Mapping[str, str] = MappingProxyType({})
     local: str = ""
     first_seconds: float | None = None
 
@@ -47,35 +44,46 @@ def session_settings(settings: Settings) -> dict[str, str]:
     }
 
 
-def session_mode(settings: Settings) -> Mode:
+def mode(settings: Settings) -> Mode:
+    """What `database_pool_mode` means."""
+    if settings.database_pool_mode == "transaction":
+        return _transaction_mode(settings)
+    return _session_mode(settings, is_pooled=settings.database_pool_mode == "session")
+
+
+def _session_mode(settings: Settings, *, is_pooled: bool) -> Mode:
     """For as long as it is open: what is set or prepared once, stays."""
+    session = session_settings(settings)
     return Mode(
-        {**_SERVER_SETTINGS, **session_settings(settings)},
-        {
+        keeps_session=True,
+        server_settings=_SERVER_SETTINGS if is_pooled else _SERVER_SETTINGS | session,
+        connect_args={
             "statement_cache_size": 256,
             # The driver prepares longer ones anew each time.
             "max_cacheable_statement_size": 32 * 1024,
         },
-        {"isolation_level": "AUTOCOMMIT"},
+        options={"isolation_level": "AUTOCOMMIT"},
+        when_open=session if is_pooled else {},
     )
 
 
-def transaction_mode(settings: Settings) -> Mode:
+def _transaction_mode(settings: Settings) -> Mode:
     """For a transaction: nothing outlasts it, and what SQLAlchemy asks at first is in one too."""
     local = "".join(
         f"; SET LOCAL {name} = '{value}'" for name, value in session_settings(settings).items()
     )
     return Mode(
-        _SERVER_SETTINGS,
-        {
+        keeps_session=False,
+        server_settings=_SERVER_SETTINGS,
+        connect_args={
             "statement_cache_size": 0,
             "prepared_statement_cache_size": 0,
             "prepared_statement_name_func": str,  # none has a name
         },
-        {},
-        local,
+        options={},
+        local=local,
         # It is then that the pooler may have no server to give.
-        settings.database_pool_timeout,
+        first_seconds=settings.database_pool_timeout,
     )
 
 
@@ -100,49 +108,11 @@ def original(error: BaseException) -> BaseException:
     return error
 
 
-async def keeps_session(url: str, seconds: float) -> bool:
-    """Whether it is sure that a connection keeps its server while nothing is said on it.
-
-    An idle connection hears what another one notifies only where its server is its own: between
-    transactions a pooler that shares servers has nobody to hand that to. A standby takes no LISTEN,
-    so of one it is never sure. Raises `OSError`, or `TimeoutError` if it takes so many seconds to
-    get there.
-    """
-    arguments = {**urls.postgres(url).arguments, "timeout": seconds, "statement_cache_size": 0}
-    channel = f"tickbox_{token_hex(16)}"
-    heard = asyncio.Event()
-    async with AsyncExitStack() as stack, asyncio.timeout(seconds + _HEARD_SECONDS):
-        try:
-            listener = await asyncpg.connect(**arguments)
-            stack.callback(listener.terminate)
-            other = await asyncpg.connect(**arguments)
-            stack.callback(other.terminate)
-            # Within a transaction the server is its own in any case; from its end on, it listens.
-            async with listener.transaction():
-                await listener.add_listener(channel, lambda *_: heard.set())
-            await other.execute(f"NOTIFY {channel}")
-        except asyncpg.PostgresError:
-            return False
-        try:
-            async with asyncio.timeout(_HEARD_SECONDS):
-                await heard.wait()
-        except TimeoutError:
-            # It is most likely the same server again, and others are to find nothing on it.
-            await listener.execute(f"UNLISTEN {channel}")
-            return False
-        return True
-
-
-def say_when_open(engine: AsyncEngine, settings: Mapping[str, str]) -> None:
-    """Have each new connection set these, instead of beginning with them."""
+def set_when_open(engine: AsyncEngine, settings: Mapping[str, str]) -> None:
+    """Have each new connection set these by SET, since a pooler refuses to begin with them."""
     sql = "; ".join(f"SET {name} = '{value}'" for name, value in settings.items())
 
-    def begin_without(_dialect: Any, _record: Any, _args: Any, options: dict[str, Any]) -> None:
-        given = options["server_settings"].items()
-        options["server_settings"] = {name: value for name, value in given if name not in settings}
-
-    def say(connection: Any, _record: Any) -> None:
+    def set_all(connection: Any, _record: Any) -> None:
         connection.run_async(lambda driver: driver.execute(sql))
 
-    event.listen(engine.sync_engine, "do_connect", begin_without)
-    event.listen(engine.sync_engine, "connect", say)
+    event.listen(engine.sync_engine, "connect", set_all)

@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import event, exc, func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import greenlet_spawn
 
 from app.core import urls
@@ -34,8 +34,6 @@ def make_engine(
     return create_async_engine("postgresql+asyncpg://", connect_args=connect_args, **options)
 
 
-# A pooler that is refused is not asked again before.
-_MEETING_SECONDS = 10
 _PLAN_CACHE_MODE = Statement(select(func.current_setting("plan_cache_mode")))
 
 
@@ -47,10 +45,8 @@ class Pool:
     """
 
     def __init__(self, url: str, settings: Settings, *, size: int, share: int) -> None:
-        self.keeps_session = settings.database_pool_mode == "session"
-        mode = pgbouncer.session_mode if self.keeps_session else pgbouncer.transaction_mode
-        self._mode = mode(settings)
-        self._url = url
+        self._mode = pgbouncer.mode(settings)
+        self.keeps_session = self._mode.keeps_session
         self._settings = settings
         self.engine = make_engine(
             url,
@@ -69,16 +65,14 @@ class Pool:
             },
             **self._mode.options,
         )
+        if self._mode.when_open:
+            pgbouncer.set_when_open(self.engine, self._mode.when_open)
         self._pool: QueuePool = self.engine.sync_engine.pool  # type: ignore[assignment]
         # Places in the pool whose connection broke: whoever takes one opens it anew.
         self._broken: set[object] = set()
         self._places = Places(size, share)
         self.size = size
         self.waiting = 0
-        # Whether a pooler is between that keeps a session, and has been met.
-        self.is_behind_session_pooler = False
-        self._meeting = asyncio.Lock()
-        self._next_meeting = 0.0
         event.listen(self._pool, "invalidate", self._note_broken)
         event.listen(self._pool, "connect", self._note_open)
 
@@ -96,7 +90,7 @@ class Pool:
                         # One is there, and a switch into a greenlet costs as much as a query.
                         connection = self.engine.sync_engine.raw_connection()
                     else:
-                        connection = await self._connected()
+                        connection = await self.engine.raw_connection()
                     driver: Any = connection.driver_connection
                     if not driver.is_closed():
                         return Lease(connection, partial(self._places.give_back, holder))
@@ -111,11 +105,10 @@ class Pool:
         return self._pool.checkedout()
 
     async def check_session(self) -> None:
-        """Raise `SettingsError` where a pooler is between that does not keep a session, unasked.
+        """Raise `SettingsError` where a pooler is between of which the settings do not tell.
 
         Raises `DatabaseBusy`, `DatabaseUnavailable`, whose cause says what else is wrong.
         """
-        found = None
         try:
             lease = await self.lease()
             if not self.keeps_session:
@@ -126,16 +119,18 @@ class Pool:
         except AppError as error:
             if not isinstance(error.__cause__, Exception) or not pgbouncer.refuses(error.__cause__):
                 raise
-        if not self.keeps_session:
-            raise SettingsError(
-                "the pooler does not take `options` of a database's URL: leave them out"
-            )
-        if found != self._mode.server_settings["plan_cache_mode"]:
+            found = None
+        if found == pgbouncer.session_settings(self._settings)["plan_cache_mode"]:
+            return
+        if self._settings.database_pool_mode == "none":
             raise SettingsError(
                 "a database's URL is of a pooler, such as PgBouncer: set "
-                "TICKBOX_DATABASE_POOL_MODE to transaction, and TICKBOX_DATABASE_DIRECT_URL to the "
-                "database behind it"
+                "TICKBOX_DATABASE_POOL_MODE to the mode of its pools; with transaction, set "
+                "TICKBOX_DATABASE_DIRECT_URL to the database behind it, too"
             )
+        raise SettingsError(
+            "the pooler does not take `options` of a database's URL: leave them out"
+        )
 
     async def check_encoding(self) -> None:
         """Raise `SettingsError` where text is kept in an encoding that not every letter is in.
@@ -188,27 +183,6 @@ class Pool:
             raise DatabaseBusy from error
         finally:
             self.waiting -= 1
-
-    async def _connected(self) -> PoolProxiedConnection:
-        try:
-            return await self.engine.raw_connection()
-        except exc.EmulatedDBAPIException as error:
-            if not self.keeps_session or not pgbouncer.refuses(error):
-                raise
-            if not await self._meet_pooler():
-                raise
-        return await self.engine.raw_connection()
-
-    async def _meet_pooler(self) -> bool:
-        """Whether there is a pooler that keeps a session; from then on connections suit it."""
-        async with self._meeting:
-            now = asyncio.get_running_loop().time()
-            if not self.is_behind_session_pooler and now >= self._next_meeting:
-                self._next_meeting = now + _MEETING_SECONDS
-                if await pgbouncer.keeps_session(self._url, self._settings.statement_timeout):
-                    pgbouncer.say_when_open(self.engine, pgbouncer.session_settings(self._settings))
-                    self.is_behind_session_pooler = True
-            return self.is_behind_session_pooler
 
     def _note_broken(self, _connection: object, place: object, _reason: object) -> None:
         self._broken.add(place)

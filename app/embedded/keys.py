@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.core.setting_types import SECRET_KEY_LENGTH
-from app.embedded.processes import StartError
+from app.core.settings import StartError
 
 
 def new_secret_key() -> str:
@@ -30,52 +30,24 @@ def new_signing_key() -> str:
     return pem.decode()
 
 
-def kept_secret_key(folder: Path) -> str:
-    """The folder's secret key, made if there is none. Raises `StartError`, `OSError`."""
-    path = folder / "secret_key"
-    text = _kept(path, new_secret_key)
-    if len(text) < SECRET_KEY_LENGTH:
-        raise _damaged(path)
-    return text
+def kept(path: Path, make: Callable[[], str]) -> str:
+    """What the file holds; made first, whole or not at all, when there is none.
 
-
-def kept_signing_key(folder: Path) -> str:
-    """The folder's signing key, made if there is none. Raises `StartError`, `OSError`."""
-    path = folder / "signing_key.pem"
-    text = _kept(path, new_signing_key)
-    try:
-        serialization.load_pem_private_key(text.encode(), password=None)
-    except ValueError:
-        raise _damaged(path) from None
-    return text
-
-
-def _kept(path: Path, make: Callable[[], str]) -> str:
-    """What the file holds; made first, whole or not at all, when there is none."""
+    Raises `StartError`, `OSError`.
+    """
     if not path.exists():
         new = path.with_name(f"{path.name}.new")
         new.unlink(missing_ok=True)
         new.touch(mode=0o600, exist_ok=False)
-        with new.open("wb") as file:
-            file.write(make().encode())
+        with new.open("w") as file:
+            file.write(make())
             file.flush()
             os.fsync(file.fileno())
         new.rename(path)
-        sync_folder(path.parent)
-    return path.read_text(encoding="ascii", errors="replace")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make what was renamed into the folder outlive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _damaged(path: Path) -> StartError:
-    return StartError(
-        f"The key in {path} is damaged: restore it, or remove the file to have a new one made, "
-        "which voids what the old one signed."
-    )
+    text = path.read_text(encoding="ascii", errors="replace")
+    if len(text) < SECRET_KEY_LENGTH:
+        raise StartError(
+            f"The key in {path} is damaged: restore it, or remove the file to have a new one made, "
+            "which voids what the old one signed."
+        )
+    return text

@@ -1,169 +1,179 @@
-"""Servers as child processes: started so that nothing interrupts them, and surely ended.
+"""Servers as child processes that never outlive Tickbox, and the lock of its data folder.
 
-Each runs in a session of its own, so that Ctrl-C in the terminal reaches Tickbox alone, which
-first finishes its open requests.
+Each server runs in a session of its own, so that Ctrl-C reaches Tickbox alone, below a shell that
+ends it as soon as a pipe closes: Tickbox has closed it, or has died, however that happened. A
+server's log file is its standard output, and locked for as long as any process of it lives, so that
+the next start waits for what a killed Tickbox left.
 """
 
+import errno
+import fcntl
+import os
+import re
+import shutil
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import IO, Any
+
+from app.core.settings import StartError
 
 START_SECONDS = 300  # replaying the write-ahead log after a power cut takes its time
 STOP_SECONDS = 30
-KILL_SECONDS = 10
 POLL_SECONDS = 0.01
+FULL_DISK_BYTES = 8 << 20
+
+# SIGINT is a fast shutdown for PostgreSQL: open connections end, and all is written.
+_WATCHED = """
+exec 3<&0 </dev/null
+"$@" 3<&- &
+server=$!
+{ read -r _ <&3; kill -INT "$server"; } >/dev/null 2>&1 &
+watcher=$!
+wait "$server"
+code=$?
+kill "$watcher" 2>/dev/null
+exit "$code"
+"""
 
 Command = Sequence[str | Path]
-Handler = Callable[[int, FrameType | None], None]
 Account = tuple[int, int] | None  # user and group id; None is whoever runs Tickbox
 
 
-class StartError(RuntimeError):
-    """Tickbox cannot start here; the text is one sentence for whoever starts it."""
+class FolderInUse(StartError):
+    """Another Tickbox has the data folder."""
 
 
-def spawn(
+def lock(folder: Path, stack: ExitStack) -> IO[str]:
+    """Take the data folder until the stack closes, and give the file to `announce` servers in.
+
+    Raises `FolderInUse`.
+    """
+    file = stack.enter_context((folder / "lock").open("a+"))
+    if not _try_lock(file):
+        file.seek(0)
+        raise FolderInUse(
+            f"Another Tickbox (process {file.readline().strip() or 'unknown'}) uses the data "
+            f"folder {folder}: stop it, or set TICKBOX_DATA_DIR to another folder."
+        )
+    file.truncate(0)
+    announce(file, str(os.getpid()))
+    return file
+
+
+def announce(file: IO[str], *lines: str) -> None:
+    """Add lines to the lock's file: its process, and then the URLs of its servers."""
+    file.writelines(f"{line}\n" for line in lines)
+    file.flush()
+
+
+def announced(folder: Path) -> list[str]:
+    """The URLs of the servers of the Tickbox that has the folder.
+
+    Raises `FolderInUse` while it does not say so: it starts, or ends.
+    """
+    _, *urls = (folder / "lock").read_text().splitlines() or [""]
+    if not urls:
+        raise FolderInUse(
+            f"The Tickbox that uses the data folder {folder} is just starting or ending: try again "
+            "in a moment."
+        )
+    return urls
+
+
+def open_log(path: Path, stack: ExitStack) -> IO[bytes]:
+    """An empty log, once no server of an earlier start holds it. Raises `StartError`."""
+    file = stack.enter_context(path.open("ab"))
+    if not wait_until(lambda: _try_lock(file), STOP_SECONDS):
+        raise StartError(f"What an earlier Tickbox started still writes to {path}: end it.")
+    file.truncate(0)
+    return file
+
+
+def run(command: Command, folder: Path, log: IO[bytes], *, account: Account = None) -> bool:
+    """Run a command to its end; whether it went well."""
+    with ExitStack() as stack:
+        process = _spawn(command, folder, log, stack, account)
+        return process.wait(START_SECONDS) == 0
+
+
+def start(
+    name: str,
     command: Command,
     folder: Path,
+    log: IO[bytes],
     stack: ExitStack,
+    is_ready: Callable[[], bool],
     *,
-    log: Path | None,
     account: Account = None,
-) -> subprocess.Popen[bytes]:
-    """Start a process that ends with the stack; without a log it is spoken to through pipes."""
-    ids: dict[str, Any] = {}
-    if account is not None:
-        ids = {"user": account[0], "group": account[1], "extra_groups": []}
-    # A signal between the start and the callback would leave the process behind.
-    with uninterrupted(), ExitStack() as opened:
-        # What runs is the wheels' own binaries.
-        process = subprocess.Popen(  # noqa: S603
-            command,
-            cwd=folder,
-            env={"LC_ALL": "C"},  # neither the language nor PG* variables of who starts Tickbox
-            stdin=subprocess.DEVNULL if log else subprocess.PIPE,
-            stdout=opened.enter_context(log.open("wb")) if log else subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            **ids,
-        )
-        stack.enter_context(process)
-        stack.callback(_stop, process)
-    return process
+) -> None:
+    """Start a server that ends with the stack, and wait until it is ready.
+
+    Raises `StartError`, `OSError`.
+    """
+    process = _spawn(command, folder, log, stack, account)
+    wait_until(lambda: process.poll() is not None or is_ready(), START_SECONDS)
+    if process.poll() is not None or not is_ready():
+        raise StartError(f"{name} does not start: {last_words(log)}.")
 
 
-def run(
-    command: Command, folder: Path, *, stdin: bytes = b"", account: Account = None
-) -> tuple[int, str]:
-    """Run a command to its end: its exit code and all that it said."""
-    with ExitStack() as stack:
-        process = spawn(command, folder, stack, log=None, account=account)
-        output, _ = process.communicate(stdin, timeout=START_SECONDS)
-    return process.returncode, output.decode(errors="replace")
+def last_words(log: IO[bytes]) -> str:
+    """Why a command gave up, by its own account. Raises `OSError` if its disk is full."""
+    if shutil.disk_usage(log.name).free < FULL_DISK_BYTES:  # then the account is not whole
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    text = Path(log.name).read_text(errors="replace")
+    reasons = re.findall(r"(?:FATAL|PANIC|error): +(.+)", text) or text.split("\n")
+    lines = (line.strip() for line in reversed(reasons))
+    return next(filter(None, lines), "it gave no reason")
 
 
-def starts(process: subprocess.Popen[bytes], is_ready: Callable[[], bool]) -> bool:
-    """Wait until the process is ready; false when it ended before, or took too long."""
-    deadline = time.monotonic() + START_SECONDS
-    while not is_ready():
-        if process.poll() is not None or time.monotonic() > deadline:
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether this came true in so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
             return False
         time.sleep(POLL_SECONDS)
     return True
 
 
+def _try_lock(file: IO[Any]) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+def _spawn(
+    command: Command, folder: Path, log: IO[bytes], stack: ExitStack, account: Account
+) -> subprocess.Popen[bytes]:
+    ids: dict[str, Any] = {}
+    if account is not None:
+        ids = {"user": account[0], "group": account[1], "extra_groups": []}
+    # What runs is the wheels' own binaries.
+    process = subprocess.Popen(  # noqa: S603
+        ["/bin/sh", "-c", _WATCHED, "sh", *command],
+        cwd=folder,
+        env={"LC_ALL": "C"},  # neither the language nor PG* variables of who starts Tickbox
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        **ids,
+    )
+    stack.callback(_stop, process)
+    return process
+
+
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End it in order (SIGINT: open connections end, all is written), or else by force."""
-    for number, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, KILL_SECONDS)):
-        process.send_signal(number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=seconds)
-            return
-    process.kill()
-    process.wait()
-
-
-def end_leftovers(names: set[str], folders: Sequence[Path], leader: str) -> None:
-    """End processes of these names that work in these folders: their Tickbox was killed.
-
-    The leader (its pid), if it is one of them, ends in order and its children with it; others are
-    killed. They are not known by a kept pid alone: after a reboot it is another process's.
-    """
-    import psutil  # noqa: PLC0415  # it comes with the embedded servers' wheels
-
-    def is_left(process: psutil.Process) -> bool:
-        with suppress(psutil.Error, OSError):
-            if process.name() in names:
-                return any(Path(process.cwd()).is_relative_to(folder) for folder in folders)
-        return False
-
-    def is_alive(process: psutil.Process) -> bool:
-        with suppress(psutil.NoSuchProcess):
-            # Whether and when the machine's first process buries it is of no interest here.
-            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-        return False
-
-    def wait(processes: list[psutil.Process], seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while any(map(is_alive, processes)) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-
-    left = [process for process in psutil.process_iter() if is_left(process)]
-    for process in left:
-        if str(process.pid) == leader:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGINT)
-            wait([process], STOP_SECONDS)
-    for process in left:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    wait(left, KILL_SECONDS)
-
-
-@contextmanager
-def handling(handler: Handler, *more: signal.Signals) -> Iterator[None]:
-    """Call this for signals that ask for an end, and for `more`, for the length of the block.
-
-    A hangup asks too (the terminal was closed), unless whoever started Tickbox has it ignored
-    (nohup).
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread only
-        return
-    numbers = [signal.SIGINT, signal.SIGTERM, *more]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    handlers = {number: signal.signal(number, handler) for number in numbers}
+    """End a server in order, or else by force."""
+    assert process.stdin is not None
+    process.stdin.close()
     try:
-        yield
-    finally:
-        for number, before in handlers.items():
-            signal.signal(number, before)
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Signals that ask for an end wait until the block is through."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread only
-        return
-    caught: list[int] = []
-
-    def catch(number: int, _: FrameType | None) -> None:
-        caught.append(number)
-
-    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    handlers = {number: signal.signal(number, catch) for number in ends}
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for first in caught[:1]:
-            signal.raise_signal(first)
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

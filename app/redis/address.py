@@ -3,10 +3,9 @@
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import hiredis
-from redis.asyncio.connection import SSLConnection, parse_url
 
 from app.core import urls
 
@@ -18,10 +17,7 @@ class RedisAddress:
     """A Redis' place in the net, the TLS that it speaks, and what it wants to hear at first."""
 
     def __init__(self, url: str) -> None:
-        self._options: dict[str, Any] = dict(parse_url(url))
-        self._tls: ssl.SSLContext | None = None
-        if self._options.pop("connection_class", None) is SSLConnection:
-            self._tls = SSLConnection(**self._options).ssl_context.get()
+        self._options, self._tls = urls.redis(url)
 
     async def connect(self, make: Callable[[], _Protocol]) -> _Protocol:
         """Open a connection. Raises `OSError`, as which a certificate is refused too."""
@@ -45,10 +41,10 @@ class RedisAddress:
         return commands
 
 
-def why(error: Exception) -> str:
+def describe_connection_error(error: Exception) -> str:
     """What stood against a connection, without what may be in Redis' own words."""
     if isinstance(error, ssl.SSLError):
-        return urls.distrust(error)
+        return urls.describe_tls_error(error)
     if isinstance(error, hiredis.ReplyError):
         # NOAUTH, WRONGPASS, NOPERM, …
         return f"it answers {str(error).partition(' ')[0]}"

@@ -2,8 +2,9 @@
 
 What is asked in the same turn of the event loop leaves in one piece, and replies come back in the
 order of the questions. Redis holds what may be lost, so nobody waits for it long: who gets no reply
-within `PATIENCE` goes on without it, the connection is given up, and until there is another one
-`run` raises `RedisAway` at once. Why this is not redis-py: `docs/decisions/redis-connection.md`.
+within `REPLY_TIMEOUT` goes on without it, the connection is given up, and until there is another
+one `run` raises `RedisAway` at once. `docs/decisions/redis-connection.md` says why this is not
+redis-py.
 """
 
 import asyncio
@@ -15,16 +16,20 @@ from typing import Any
 
 import hiredis
 
-from app.redis.address import Command, RedisAddress, why
+from app.redis.address import Command, RedisAddress, describe_connection_error
 
 logger = logging.getLogger(__name__)
 
-# Seconds: for a reply, for a new connection, and between looks at whether Redis is still there.
-PATIENCE = 0.04
-CONNECT_PATIENCE = 1.0
+# Seconds: for a reply, for a new connection, and between heartbeats while Redis is in use.
+REPLY_TIMEOUT = 0.04
+CONNECT_TIMEOUT = 1.0
 INTERVAL = 0.025
-# So long after one process gave it up for its silence, all have noticed that it is silent, and
-# trust nothing that it held: each looks every INTERVAL, and waits PATIENCE. Half is for late ones.
+# Seconds without a request after which heartbeats become rare, and how rare.
+IDLE_AFTER = 1.0
+IDLE_INTERVAL = 0.5
+# So long after one process gave Redis up for its silence, all that use it have noticed: each sends
+# a heartbeat every INTERVAL, and waits REPLY_TIMEOUT. Half is for late ones. Those that are idle
+# find out before they use it again.
 NOTICED = 0.05
 _MOMENT = 0.005
 
@@ -77,7 +82,7 @@ class _Connection(asyncio.Protocol):
         packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]
         self._transport.write(b"".join(packed))
         if self._timer is None:
-            self._timer = self._loop.call_later(PATIENCE, self._look)
+            self._timer = self._loop.call_later(REPLY_TIMEOUT, self._look)
         return future
 
     def data_received(self, data: bytes) -> None:
@@ -123,7 +128,7 @@ class _Connection(asyncio.Protocol):
         if oldest is suspect:
             self.give_up(is_silent=True)
             return
-        left = oldest.sent_at + PATIENCE - self._loop.time()
+        left = oldest.sent_at + REPLY_TIMEOUT - self._loop.time()
         if left > 0:
             self._timer = self._loop.call_later(left, self._look)
         else:
@@ -141,6 +146,10 @@ class Redis:
         self._keeping: asyncio.Task[None] | None = None
         self._noticed_at = 0.0
         self._is_missed = False
+        self._used_at = 0.0
+        # Whether heartbeats are frequent, and whether somebody waits for that.
+        self._watched = asyncio.Event()
+        self._wanted = asyncio.Event()
 
     @property
     def is_connected(self) -> bool:
@@ -154,11 +163,12 @@ class Redis:
     async def start(self) -> None:
         """Connect, and keep connected from now on; that Redis is away stops nothing."""
         with suppress(RedisAway):
-            await self._connected(CONNECT_PATIENCE)
+            await self._connected(CONNECT_TIMEOUT)
         self._keeping = asyncio.create_task(self._keep())
 
     async def close(self) -> None:
         """Disconnect for good."""
+        self._watched.set()
         for task in (self._keeping, self._connecting):
             if task is not None:
                 task.cancel()
@@ -171,8 +181,14 @@ class Redis:
     async def run(self, *commands: Command) -> list[Any]:
         """The commands' replies, from one round trip. An error that Redis replies is an item.
 
-        Raises `RedisAway`, at once where that is known already.
+        After an idle time Redis is first looked at. Raises `RedisAway`, at once where that is known
+        already.
         """
+        self._used_at = asyncio.get_running_loop().time()
+        if not self._watched.is_set():
+            self._wanted.set()
+            if self._connection is not None and self._keeping is not None:
+                await self._watched.wait()
         if self._connection is None:
             raise RedisAway
         return await self._connection.ask(commands)
@@ -184,8 +200,9 @@ class Redis:
         of it can be called outdated any more.
         """
         connection = self._connection
-        replies = await self.run(*commands)
-        if connection is not None and any(map(_is_error, replies)):
+        if connection is None:
+            raise RedisAway
+        if any(map(_is_error, await connection.ask(commands))):
             connection.give_up(is_silent=True)
             raise RedisAway
 
@@ -194,14 +211,14 @@ class Redis:
         if self._connection is not None:
             self._connection.ask(commands)
 
-    async def insist(self, *commands: Command) -> bool:
+    async def execute_or_wait(self, *commands: Command) -> bool:
         """Run what other processes go by, on a new connection if there is none.
 
         If it cannot be said, this waits until all of them have noticed that Redis is silent, and
         gives False. Where Redis closes connections or takes none, they notice at once.
         """
         try:
-            await self._connected(PATIENCE)
+            await self._connected(REPLY_TIMEOUT)
             await self._write(*commands)
         except RedisAway:
             await asyncio.sleep(max(0.0, self._noticed_at - asyncio.get_running_loop().time()))
@@ -221,7 +238,7 @@ class Redis:
     async def _connect(self) -> None:
         connection: _Connection | None = None
         try:
-            async with asyncio.timeout(CONNECT_PATIENCE):
+            async with asyncio.timeout(CONNECT_TIMEOUT):
                 connection = await self._address.connect(self._new)
                 greeting = [*self._address.introduction(), HEARTBEAT]
                 for commands in self._greetings:
@@ -231,7 +248,9 @@ class Redis:
                 if _is_error(reply):
                     raise reply
         except (OSError, TimeoutError, RedisAway, hiredis.HiredisError) as error:
-            self._miss(why(error), isinstance(error, TimeoutError | RedisAway))
+            self._miss(
+                describe_connection_error(error), isinstance(error, TimeoutError | RedisAway)
+            )
             if connection is not None:
                 connection.give_up()
             return
@@ -248,6 +267,9 @@ class Redis:
     def _lost(self, connection: _Connection) -> None:
         if connection is self._connection:
             self._connection = None
+            # Nobody need wait to know, and it is looked for at once.
+            self._watched.set()
+            self._wanted.set()
             silent = connection.was_silent
             reason = "it is silent, or takes nothing" if silent else "it has closed the connection"
             self._miss(reason, silent)
@@ -260,14 +282,27 @@ class Redis:
         self._is_missed = True
 
     async def _keep(self) -> None:
-        """Look whether Redis is there and takes what it is told, ever again."""
+        """Look whether Redis is there and takes what it is told, often while it is in use."""
+        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(INTERVAL)
+            is_wanted = self._wanted.is_set()
+            self._wanted.clear()
             with suppress(RedisAway):
                 if self._connection is None:
-                    await self._connected(CONNECT_PATIENCE)
+                    await self._connected(CONNECT_TIMEOUT)
                 else:
                     await self._write(HEARTBEAT)
+                    if is_wanted:
+                        # Its reply comes after all that others had sent when a Redis that was
+                        # frozen went on, on connections that it had not accepted yet, too.
+                        await self._write(HEARTBEAT)
+            if is_wanted:
+                self._watched.set()
+            elif loop.time() - self._used_at > IDLE_AFTER:
+                self._watched.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL if self._watched.is_set() else IDLE_INTERVAL):
+                    await self._wanted.wait()
 
 
 def _is_error(reply: Any) -> bool:

@@ -1,11 +1,12 @@
-"""Who may call how often: the generic cell rate algorithm, counted in Redis by its own clock.
+"""Rate limits by the generic cell rate algorithm (GCRA), counted in Redis by Redis's own clock.
 
-Of each caller one instant is kept: when it will have its whole quota back. A call moves it on by
-one call's share; it may not be further ahead than a whole quota takes. That lets a burst through
-and then a steady rate, and there is no window whose edge would let two bursts through.
+For each caller Redis keeps one instant: when the caller will have its whole quota back. A call
+moves it on by the emission interval, which is the time in which one call is earned again. A call
+that would move it further ahead than the burst tolerance is refused. So a burst passes, then a
+steady rate, and there is no window at whose edge two bursts would pass.
 
-While Redis is away, what a limit says is counted in this process where it `holds_without_redis`;
-the rest lets through.
+While Redis is away, a limit that `holds_without_redis` is counted in this process; the others let
+every call through.
 """
 
 import time
@@ -28,23 +29,23 @@ _MAX_REMEMBERED = 100_000
 # the cache is, so that Redis, when it is full, drops those first (`volatile-ttl`).
 _KEPT = 3_600_000
 
-# KEYS: whom it is about. ARGV: microseconds that a call takes, and that the quota takes; and _KEPT.
-# Gives whether it is let through, and the microseconds until the whole quota is there.
+# KEYS: the caller. ARGV: the emission interval and the burst tolerance, in microseconds; and _KEPT.
+# Gives whether the call is let through, and the microseconds until the whole quota is there.
 _SCRIPT = b"""
 local now = redis.call('TIME')
 now = now[1] * 1000000 + now[2]
-local share, quota = tonumber(ARGV[1]), tonumber(ARGV[2])
+local interval, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2])
 local full = tonumber(redis.call('GET', KEYS[1]) or 0)
 if full < now then full = now end
-if full + share - now > quota then return {0, full - now} end
-full = full + share
+if full + interval - now > tolerance then return {0, full - now} end
+full = full + interval
 local kept = math.ceil((full - now) / 1000) + ARGV[3]
 redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', kept)
 return {1, full - now}
 """
 
-# One call is given back, if it still counts.
-_GIVE_BACK = b"""
+# Give a call back, if it still counts.
+_REFUND = b"""
 local full = tonumber(redis.call('GET', KEYS[1]) or 0) - ARGV[1]
 if full > 0 then redis.call('SET', KEYS[1], string.format('%.0f', full), 'KEEPTTL') end
 """
@@ -77,16 +78,16 @@ class Limit:
     ) -> None:
         self.name = name.encode()
         self.quota = quota
-        # Microseconds that one call takes up, and all of them.
-        self.share = ceil(_SECOND / per_second)
-        self.span = quota * self.share
+        # In microseconds, as GCRA calls them.
+        self.emission_interval = ceil(_SECOND / per_second)
+        self.burst_tolerance = quota * self.emission_interval
         self.holds_without_redis = holds_without_redis
         self.allowed = self.refused = 0
         policy = b'"%b";q=%d;w=%d' % (self.name, quota, ceil(quota / per_second))
         self.policy = (b"ratelimit-policy", policy)
 
     def count(self, *, is_allowed: bool) -> None:
-        """Count what it said to a call."""
+        """Count a verdict for the metrics."""
         if is_allowed:
             self.allowed += 1
         else:
@@ -118,29 +119,37 @@ class Verdict:
     def headers(self) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
         """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers)."""
         limit = self.limit
-        remaining = max(0, limit.span - self.full_in) // limit.share
+        remaining = max(0, limit.burst_tolerance - self.full_in) // limit.emission_interval
         seconds = -(-self.full_in // _SECOND)
         return limit.policy, (b"ratelimit", b'"%b";r=%d;t=%d' % (limit.name, remaining, seconds))
 
     def enforce(self) -> None:
         """Raise `RateLimited` if the call is one too many."""
         if not self.is_allowed:
-            over = self.full_in + self.limit.share - self.limit.span
+            over = self.full_in + self.limit.emission_interval - self.limit.burst_tolerance
             raise RateLimited(max(1, ceil(over / _SECOND)))
 
 
-def question(limit: Limit, caller: bytes) -> Command:
-    """What to tell Redis of a call by `caller`; `read` understands the reply."""
-    return ("EVAL", _SCRIPT, 1, _key(limit, caller), limit.share, limit.span, _KEPT)
+def take_command(limit: Limit, caller: bytes) -> Command:
+    """The command that counts a call by `caller` in Redis; `read` understands the reply."""
+    return (
+        "EVAL",
+        _SCRIPT,
+        1,
+        _key(limit, caller),
+        limit.emission_interval,
+        limit.burst_tolerance,
+        _KEPT,
+    )
 
 
-def giving_back(limit: Limit, caller: bytes) -> Command:
-    """What to tell Redis so that a call does not count."""
-    return ("EVAL", _GIVE_BACK, 1, _key(limit, caller), limit.share)
+def refund_command(limit: Limit, caller: bytes) -> Command:
+    """The command that gives a call back to `caller` in Redis."""
+    return ("EVAL", _REFUND, 1, _key(limit, caller), limit.emission_interval)
 
 
 def read(limit: Limit, reply: Any) -> Verdict | None:
-    """What Redis says; None if it has nothing to say (out of memory, read-only)."""
+    """The verdict in a reply; None if Redis refused to count (out of memory, read-only)."""
     if not isinstance(reply, list):
         return None
     allowed, full_in = reply
@@ -152,7 +161,7 @@ def _key(limit: Limit, caller: bytes) -> bytes:
 
 
 class LocalCounts:
-    """The same, counted in this process alone."""
+    """Rate limits that are counted in this process alone."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -164,19 +173,19 @@ class LocalCounts:
         key = _key(limit, caller)
         now = int(self._clock() * _SECOND)
         full = max(self._full.get(key, 0), now)
-        if full + limit.share - now > limit.span:
+        if full + limit.emission_interval - now > limit.burst_tolerance:
             return Verdict(limit, is_allowed=False, full_in=full - now)
-        self._full[key] = full + limit.share
+        self._full[key] = full + limit.emission_interval
         self._full.move_to_end(key)
         if len(self._full) > _MAX_REMEMBERED:
             self._full.popitem(last=False)
-        return Verdict(limit, is_allowed=True, full_in=full + limit.share - now)
+        return Verdict(limit, is_allowed=True, full_in=full + limit.emission_interval - now)
 
-    def give_back(self, limit: Limit, caller: bytes) -> None:
-        """Let a call not count."""
+    def refund(self, limit: Limit, caller: bytes) -> None:
+        """Give a call back."""
         key = _key(limit, caller)
         if key in self._full:
-            self._full[key] -= limit.share
+            self._full[key] -= limit.emission_interval
 
 
 class Counts:
@@ -187,9 +196,9 @@ class Counts:
         self._local = LocalCounts()
 
     def judge(self, limit: Limit, caller: bytes, replies: Iterator[Any]) -> Verdict | None:
-        """What Redis says in its next reply; if it says nothing of use, what this process says.
+        """The verdict in the next reply of Redis, or else this process's own.
 
-        It is counted in the limit, for the metrics.
+        The verdict is counted for the metrics.
         """
         verdict = read(limit, next(replies, None))
         if verdict is None and limit.holds_without_redis:
@@ -202,30 +211,30 @@ class Counts:
         """Count a call. Raises `RateLimited`."""
         replies: list[Any] = []
         with suppress(RedisAway):
-            replies = await self._redis.run(question(limit, caller))
+            replies = await self._redis.run(take_command(limit, caller))
         verdict = self.judge(limit, caller, iter(replies))
         if verdict is not None:
             verdict.enforce()
         in_redis = bool(replies) and read(limit, replies[0]) is not None
         return QuotaReservation(self, limit, caller, in_redis)
 
-    def give_back(self, limit: Limit, caller: bytes, *, in_redis: bool) -> None:
-        """Let a call that was counted there or here not count."""
+    def refund(self, limit: Limit, caller: bytes, *, in_redis: bool) -> None:
+        """Give back a call that was counted in Redis, or in this process."""
         if in_redis:
-            self._redis.tell(giving_back(limit, caller))
+            self._redis.tell(refund_command(limit, caller))
         else:
-            self._local.give_back(limit, caller)
+            self._local.refund(limit, caller)
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaReservation:
-    """A call that was counted."""
+    """A call that was counted, and may be given back."""
 
     counts: Counts
     limit: Limit
     caller: bytes
     in_redis: bool
 
-    def give_back(self) -> None:
-        """Let it not count."""
-        self.counts.give_back(self.limit, self.caller, in_redis=self.in_redis)
+    def refund(self) -> None:
+        """Give the call back."""
+        self.counts.refund(self.limit, self.caller, in_redis=self.in_redis)

@@ -1,9 +1,9 @@
-"""The response cache: pages in Redis, each with the viewer's version that it was read under.
+"""The response cache: answers in Redis, each stored with the viewer's version it was read under.
 
-A write gives all who see its project a new version (`outdate`) before it is answered; a page counts
-only while its version is the viewer's. Versions are random, so that none comes back after Redis
-lost them. The epoch is a version of everything: each new connection of any process sets another, so
-that nothing counts that Redis held while somebody could not reach it to say that it is outdated.
+Before a write is answered it gives everybody who sees its project a new version (`invalidate`). A
+stored answer is used only while its version is still the viewer's. Versions are random, so that
+none comes back after Redis lost it. The epoch is a version of everything. Each new connection of
+any process sets another epoch: what Redis held while a process could not reach it is not used.
 `docs/decisions/cache.md` says what that leaves open.
 """
 
@@ -37,7 +37,7 @@ Header = tuple[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer to a read, as it is kept: `link` is the value of `Link`, if it has any."""
+    """A stored answer; `link` is the value of its `Link` header, if it has one."""
 
     etag: bytes
     link: bytes
@@ -45,15 +45,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """Where the answer to a request is kept, and under which epoch and version it is read."""
+class CacheEntryKey:
+    """The key under which an answer is stored, and the epoch and version that it is read under."""
 
     key: bytes
     tokens: bytes
 
 
 class Cache:
-    """What Redis knows of reads that were answered before."""
+    """Answers to reads, stored in Redis."""
 
     def __init__(self, redis: Redis, seconds: int) -> None:
         self._redis = redis
@@ -62,21 +62,21 @@ class Cache:
 
     @property
     def is_on(self) -> bool:
-        """Whether anything is kept at all."""
+        """Whether answers are stored at all."""
         return self._seconds > 0
 
-    def question(self, principal: Principal, path: str, query: bytes) -> Command:
-        """What to ask Redis for, so that `read` understands it."""
+    def get_command(self, principal: Principal, path: str, query: bytes) -> Command:
+        """The command that looks an answer up in Redis; `read` understands the reply."""
         viewer = _viewer(principal)
         asked = b"%b %b?%b" % (_RELEASE, path.encode(), query)
         digest = blake2b(asked, digest_size=16, key=viewer).digest()
         return ("MGET", _EPOCH, _VERSION + principal.user_id.bytes, _PAGE + digest)
 
-    def read(self, question: Command, reply: Any) -> Page | Slot | None:
-        """The page; or where to keep it, if there is none. None: Redis said something else."""
+    def read(self, command: Command, reply: Any) -> Page | CacheEntryKey | None:
+        """The stored answer, or the key to store it under. None if Redis replied an error."""
         if not isinstance(reply, list):
             return None
-        _, epoch_key, version_key, page_key = question
+        _, epoch_key, version_key, page_key = command
         epoch, current, page = reply
         if page is not None and epoch and current and page.startswith(epoch + current):
             etag, link, body = page[2 * _TOKEN_BYTES :].split(b"\n", 2)
@@ -89,23 +89,23 @@ class Cache:
             current = _token()
             self._redis.tell(("SET", version_key, current, "NX", "EX", _VERSION_SECONDS))
         assert isinstance(page_key, bytes)
-        return Slot(page_key, epoch + current)
+        return CacheEntryKey(page_key, epoch + current)
 
-    def keep(self, slot: Slot, page: Page) -> None:
-        """Remember an answer that was read after the slot was given."""
+    def keep(self, entry: CacheEntryKey, page: Page) -> None:
+        """Store an answer that was read after its key was made."""
         if len(page.body) <= _MAX_BYTES:
-            kept = b"%b%b\n%b\n%b" % (slot.tokens, page.etag, page.link, page.body)
-            self._redis.tell(("SET", slot.key, kept, "EX", self._seconds))
+            kept = b"%b%b\n%b\n%b" % (entry.tokens, page.etag, page.link, page.body)
+            self._redis.tell(("SET", entry.key, kept, "EX", self._seconds))
 
-    async def outdate(self, viewers: Iterable[UUID]) -> None:
-        """What these users read so far counts no more, in any process.
+    async def invalidate(self, viewers: Iterable[UUID]) -> None:
+        """Make every process forget what these users read so far.
 
-        Also where this one keeps nothing: others may.
+        Also where this process stores nothing: others may.
         """
         commands: Sequence[Command] = [
             ("SET", _VERSION + viewer.bytes, _token(), "EX", _VERSION_SECONDS) for viewer in viewers
         ]
-        await self._redis.insist(*commands)
+        await self._redis.execute_or_wait(*commands)
 
 
 def _token() -> bytes:

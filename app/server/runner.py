@@ -22,11 +22,11 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, start_http_server
 
-from app.core.settings import Settings, SettingsError
-from app.embedded.processes import StartError, handling
+from app.core.settings import Settings, SettingsError, StartError
 from app.server import tls
 from app.server.http_protocol import LAST_HANDSHAKE_SECONDS, protocol
 from app.server.shares import Acceptor, Shares
+from app.server.signals import handling
 
 READY = "Tickbox is ready"
 FORCED_SHUTDOWN_SECONDS = 2

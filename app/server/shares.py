@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Sized
 from contextlib import contextmanager
 
-from app.embedded.processes import StartError
+from app.core.settings import StartError
 from app.server.nameless import nameless
 
 logger = logging.getLogger(__name__)

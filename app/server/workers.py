@@ -28,38 +28,23 @@ from contextlib import suppress
 from dataclasses import replace
 from types import FrameType
 
-from app.core.settings import SECURITY_CONNECTIONS, Settings, SettingsError
-from app.embedded.processes import StartError, handling
-from app.embedded.stores import POSTGRES
+from app.core.settings import StartError
 from app.server import tls
 from app.server.runner import FORCED_SHUTDOWN_SECONDS, READY
 from app.server.shares import Counts
+from app.server.signals import handling
 from app.server.task import Task
 
 logger = logging.getLogger(__name__)
 
 COMMAND = "serve-worker"
 FORCE = signal.SIGUSR1
-# Connections to the embedded PostgreSQL that are left to `tickbox purge` and to people.
-SPARE_CONNECTIONS = 8
 # One that served for as long died of something new; of those that did not, each successor waits
 # twice as long as the one before it.
 STEADY_SECONDS = 60
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 # Beyond the time that a worker gives itself to end.
 GRACE_SECONDS = 10
-
-
-def check(settings: Settings) -> None:
-    """Refuse more connections than the embedded PostgreSQL has. Raises `SettingsError`."""
-    most = (int(POSTGRES["max_connections"]) - SPARE_CONNECTIONS) // settings.workers
-    most -= SECURITY_CONNECTIONS
-    if settings.is_embedded and settings.database_pool_size > most:
-        raise SettingsError(
-            f"{settings.workers} times {settings.database_pool_size} connections are more than the "
-            f"embedded PostgreSQL has: set TICKBOX_DATABASE_POOL_SIZE to {most} or less, or "
-            "TICKBOX_WORKERS lower."
-        )
 
 
 def serve(task: Task, listener: socket.socket) -> None:

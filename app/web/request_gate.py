@@ -17,7 +17,7 @@ from app.core.addresses import address_of
 from app.core.errors import AppError, InsufficientScope
 from app.core.settings import Settings
 from app.redis.client import Redis, RedisAway
-from app.redis.rate_limits import Counts, Limit, LimitPolicy, Verdict, question
+from app.redis.rate_limits import Counts, Limit, LimitPolicy, Verdict, take_command
 from app.redis.response_cache import Cache, Page
 from app.security.principal import Authenticator, Principal
 from app.web.bearer import bearer_token
@@ -79,11 +79,13 @@ class RequestGate:
         callers = self._callers(scope, policy, principal)
         if callers:
             state.body.charge_to(callers[0][1], is_public=principal is None)
-        commands = [question(*caller) for caller in callers]
+        commands = [take_command(*caller) for caller in callers]
         wants_page = policy.cached and self._cache.is_on and principal is not None
         if wants_page:
             assert principal is not None
-            commands.append(self._cache.question(principal, scope["path"], scope["query_string"]))
+            commands.append(
+                self._cache.get_command(principal, scope["path"], scope["query_string"])
+            )
         replies: list[Any] = []
         if commands:
             with suppress(RedisAway):

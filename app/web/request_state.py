@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from app.redis.response_cache import Slot
+from app.redis.response_cache import CacheEntryKey
 from app.security.principal import Principal
 from app.web.body_buffering import Body
 from app.web.idempotency import Claim
@@ -25,7 +25,7 @@ class RequestState:
     body: Body
     principal: Principal | None = None
     preconditions: Preconditions = NO_PRECONDITIONS
-    cache_slot: Slot | None = None
+    cache_slot: CacheEntryKey | None = None
     claim: Claim | None = None
 
 

@@ -276,7 +276,7 @@ async def _write(
     except (NotFound, Conflict, PreconditionFailed):
         # It tells of what others did, perhaps before they are told themselves.
         if takes_key and principal is not None:
-            await app_state(request).cache.outdate([principal.user_id])
+            await app_state(request).cache.invalidate([principal.user_id])
         raise
     if created and isinstance(response, StoredResponse):
         response.status_code = 201

@@ -267,6 +267,7 @@ class TestPooler:
     @pytest.mark.parametrize(
         ("name", "mode"),
         [
+            ("database_url", "none"),
             ("database_url", "session"),
             ("database_read_url", "session"),
             ("database_direct_url", "transaction"),

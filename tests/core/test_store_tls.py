@@ -24,7 +24,7 @@ from tests.faults.processes import Valkey
 from tests.people import sign_up
 from tests.tls import Proxy, before_postgres, before_redis, context_of, through
 
-DIRECT = {"TICKBOX_DATABASE_DIRECT_URL": "", "TICKBOX_DATABASE_POOL_MODE": "session"}
+DIRECT = {"TICKBOX_DATABASE_DIRECT_URL": "", "TICKBOX_DATABASE_POOL_MODE": "none"}
 
 
 class Company:
@@ -94,7 +94,7 @@ class TestPostgres:
         changes: dict[str, Any] = {
             "database_url": url,
             "database_direct_url": None,
-            "database_pool_mode": "session",
+            "database_pool_mode": "none",
         }
         async with running(settings, **changes) as app, sign_up(app) as person:
             todo = await person.make_todo()

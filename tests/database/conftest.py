@@ -16,4 +16,4 @@ def scratch() -> Iterator[Settings]:
     with servers.cloned_database(f"tickbox_pooler_{uuid4().hex}") as name:
         settings = servers.settings_for(name)
         changes = {"database_url": settings.migration_url, "database_direct_url": None}
-        yield changed(settings, **changes, database_pool_mode="session", statement_timeout=2.5)
+        yield changed(settings, **changes, database_pool_mode="none", statement_timeout=2.5)

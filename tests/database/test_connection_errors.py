@@ -17,7 +17,7 @@ from tests import servers
 from tests.cli.doctor.examined import examined
 
 HTTP = b"HTTP/1.1 400 Bad Request\r\n\r\n"
-IN_THE_WAY = {"TICKBOX_DATABASE_DIRECT_URL": "", "TICKBOX_DATABASE_POOL_MODE": "session"}
+IN_THE_WAY = {"TICKBOX_DATABASE_DIRECT_URL": "", "TICKBOX_DATABASE_POOL_MODE": "none"}
 
 
 def message(kind: bytes, body: bytes) -> bytes:

@@ -27,7 +27,8 @@ from tests.roundtrips import statements
 
 SENTENCE = (
     "tickbox: A database's URL is of a pooler, such as PgBouncer: set TICKBOX_DATABASE_POOL_MODE "
-    "to transaction, and TICKBOX_DATABASE_DIRECT_URL to the database behind it.\n"
+    "to the mode of its pools; with transaction, set TICKBOX_DATABASE_DIRECT_URL to the database "
+    "behind it, too.\n"
 )
 
 
@@ -199,9 +200,8 @@ class TestStart:
     def test_goes_through_a_pooler_that_keeps_sessions(self, scratch: Settings) -> None:
         migrations.downgrade(scratch.migration_url, "-1")
         with pgbouncer(scratch.migration_url, servers=20, mode="session") as url:
-            assert self.migrated(changed(scratch, database_url=url)) == (0, "")
-            migrations.downgrade(url, "-1")
-            migrations.upgrade(url)
+            settings = changed(scratch, database_url=url, database_pool_mode="session")
+            assert self.migrated(settings) == (0, "")
 
     def test_migrates_around_a_pooler(self, scratch: Settings) -> None:
         with pgbouncer(scratch.migration_url) as url:
@@ -223,5 +223,6 @@ class TestStart:
         assert code == 1
         assert said == (
             "tickbox: The database at 127.0.0.1 cannot be migrated: a pooler is between, and "
-            "migrations need the database itself: set TICKBOX_DATABASE_DIRECT_URL.\n"
+            "migrations need the database itself: set TICKBOX_DATABASE_DIRECT_URL, or "
+            "TICKBOX_DATABASE_POOL_MODE to session if that is the pooler's.\n"
         )

@@ -3,8 +3,8 @@
 import asyncio
 import importlib.util
 import os
+import re
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -21,8 +21,7 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.core.settings import Settings
-from app.embedded.processes import StartError, uninterrupted
+from app.core.settings import Settings, StartError
 from app.embedded.stores import embedded
 
 CHOSEN_KEY = "chosen-by-the-user-0123456789abcdefghij"
@@ -208,6 +207,7 @@ def test_starts_again_after_its_process_was_killed(data_dir: Path) -> None:
         assert tickbox.stdout is not None
         assert tickbox.stdout.readline() == b"ready\n"
         tickbox.kill()
+    # They end by themselves, and a start waits for it.
     left = servers_of(data_dir)
     assert left
     with embedded(Settings(data_dir=data_dir), durable=False) as settings:
@@ -237,34 +237,22 @@ def test_folder_may_move_to_where_socket_addresses_do_not_reach(
             shutil.move(moved, data_dir)
 
 
-def test_signal_during_the_start_waits_for_it() -> None:
-    caught: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _: caught.append(number))
-    try:
-        with uninterrupted():
-            signal.raise_signal(signal.SIGTERM)
-            assert caught == []
-        assert caught == [signal.SIGTERM]
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 @pytest.mark.parametrize("below", ["", "below"])
 def test_file_instead_of_a_folder(tmp_path: Path, below: str) -> None:
     path = tmp_path / "file"
     path.touch()
-    assert "is not a folder" in refusal(path / below)
+    assert re.search("File exists|Not a directory", refusal(path / below))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_folder_of_another_user(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    assert "This user may not use" in refusal(tmp_path / "data")
+    assert "Permission denied" in refusal(tmp_path / "data")
 
 
 @pytest.mark.parametrize("tmpfs", [16], indirect=True)
 def test_disk_too_small_for_the_data(tmpfs: Path) -> None:
-    assert "no space left" in refusal(tmpfs / "data")
+    assert "No space left" in refusal(tmpfs / "data")
 
 
 @pytest.mark.parametrize("tmpfs", [80], indirect=True)
@@ -275,10 +263,10 @@ def test_disk_that_became_full_or_read_only(tmpfs: Path) -> None:
     with suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(1 << 16))
-    assert "no space left" in refusal(tmpfs / "data")
+    assert "No space left" in refusal(tmpfs / "data")
     filler.unlink()
     subprocess.run(["mount", "-o", "remount,ro", tmpfs], check=True)
-    assert "read-only" in refusal(tmpfs / "data")
+    assert "Read-only" in refusal(tmpfs / "data")
 
 
 def test_data_of_another_postgresql(data_dir: Path) -> None:

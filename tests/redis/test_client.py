@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,51 +10,18 @@ import pytest
 from redis.asyncio import Redis as Client
 
 from app.core.settings import Settings
-from app.redis.client import CONNECT_PATIENCE, INTERVAL, NOTICED, PATIENCE, Redis, RedisAway
+from app.redis.client import (
+    CONNECT_TIMEOUT,
+    INTERVAL,
+    NOTICED,
+    REPLY_TIMEOUT,
+    Redis,
+    RedisAway,
+)
 from tests.apps import client_of, running
 from tests.faults.processes import Valkey
 from tests.people import Person, until_cached
-
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-PONG = b"+PONG\r\n"
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Redis]:
-    redis = Redis(url)
-    await redis.start()
-    try:
-        yield redis
-    finally:
-        await redis.close()
-
-
-@asynccontextmanager
-async def served_by(talk: Talk) -> AsyncIterator[str]:
-    """The URL of a server that talks in its own way."""
-    writers = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-        await talk(reader, writer)
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        for writer in writers:
-            writer.close()
-
-
-async def answers(redis: Redis) -> bool:
-    try:
-        return await redis.run(("PING",)) == [b"PONG"]
-    except RedisAway:
-        return False
-
-
-async def until_it_answers(redis: Redis) -> None:
-    async with asyncio.timeout(10):
-        while not await redis.insist(("PING",)):
-            pass
+from tests.redis.connections import PONG, answers, connected, served_by, until_it_answers
 
 
 @pytest.fixture
@@ -120,7 +86,7 @@ class TestAway:
             for _ in range(100):
                 with pytest.raises(RedisAway):
                     await redis.run(("PING",))
-            assert time.perf_counter() - began < PATIENCE
+            assert time.perf_counter() - began < REPLY_TIMEOUT
             redis.tell(("PING",))  # nobody hears, and nobody minds
 
     async def test_that_says_nothing_is_waited_for_once(self) -> None:
@@ -135,10 +101,10 @@ class TestAway:
             frozen.set()
             began = time.perf_counter()
             assert await asyncio.gather(*(answers(redis) for _ in range(50))) == [False] * 50
-            assert time.perf_counter() - began < 10 * PATIENCE
+            assert time.perf_counter() - began < 10 * REPLY_TIMEOUT
             began = time.perf_counter()
             assert not await answers(redis)
-            assert time.perf_counter() - began < PATIENCE
+            assert time.perf_counter() - began < REPLY_TIMEOUT
 
     async def test_is_used_again_when_it_is_back(self) -> None:
         frozen = True
@@ -170,7 +136,7 @@ class TestAway:
             await until_it_answers(redis)
             assert redis._connection is not None
             redis._connection.give_up()
-            assert await redis.insist(("PING",))
+            assert await redis.execute_or_wait(("PING",))
 
     async def test_that_is_silent_holds_up_who_insists_until_all_others_have_noticed(self) -> None:
         frozen = asyncio.Event()
@@ -183,14 +149,14 @@ class TestAway:
             await until_it_answers(redis)
             frozen.set()
             began = time.perf_counter()
-            assert not await redis.insist(("PING",))
+            assert not await redis.execute_or_wait(("PING",))
             # Another process may have looked last when this one asked, and then waits as long.
-            assert time.perf_counter() - began >= INTERVAL + PATIENCE
+            assert time.perf_counter() - began >= INTERVAL + REPLY_TIMEOUT
 
     async def test_that_takes_no_connection_is_known_by_all_at_once(self) -> None:
         async with connected("redis://127.0.0.1:1") as redis:
             began = time.perf_counter()
-            assert not await redis.insist(("PING",))
+            assert not await redis.execute_or_wait(("PING",))
             assert time.perf_counter() - began < NOTICED
 
     @pytest.mark.parametrize("turns", range(6))
@@ -202,7 +168,7 @@ class TestAway:
             await ends.wait()
 
         redis._connect = connect  # type: ignore[method-assign]
-        waiting = asyncio.create_task(redis._connected(CONNECT_PATIENCE))
+        waiting = asyncio.create_task(redis._connected(CONNECT_TIMEOUT))
         for _ in range(3):
             await asyncio.sleep(0)
         ends.set()
@@ -215,7 +181,7 @@ class TestAway:
     async def test_is_logged_once(self, caplog: pytest.LogCaptureFixture) -> None:
         async with connected("redis://127.0.0.1:1") as redis:
             for _ in range(3):
-                await redis.insist(("PING",))
+                await redis.execute_or_wait(("PING",))
         lines = [record.getMessage() for record in caplog.records if "Redis" in record.message]
         assert lines == ["going on without Redis: ConnectionRefusedError"]
 
@@ -238,7 +204,7 @@ class TestFull:
         async with connected(own) as one, connected(own) as other:
             await until_it_answers(one)
             await one.run(self.REFUSE)
-            assert not await one.insist(("SET", "a", "b"))
+            assert not await one.execute_or_wait(("SET", "a", "b"))
             assert not await answers(one)
             async with asyncio.timeout(10):
                 while await answers(other):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.settings import Settings
-from app.redis.rate_limits import Limit, LocalCounts, RateLimited, question, read
+from app.redis.rate_limits import Limit, LocalCounts, RateLimited, read, take_command
 from app.security.password_hashing import PasswordHashingBusy
 from tests.apps import client_of, running
 from tests.people import PASSWORD, Person
@@ -246,7 +246,7 @@ def test_a_limit_lets_through_its_quota_and_then_its_rate(
             assert verdict.is_allowed == (tokens > 1)
         if verdict.is_allowed:
             tokens -= 1
-        assert verdict.full_in <= limit.span
+        assert verdict.full_in <= limit.burst_tolerance
 
 
 @given(calls=st.lists(st.sampled_from([b"ada", b"bob"]), max_size=25))
@@ -254,7 +254,7 @@ async def test_redis_and_this_process_count_alike(app: FastAPI, calls: list[byte
     # So slow that the clocks do not matter.
     limit, local, here = Limit(f"l-{uuid4().hex}", 7, 0.001), LocalCounts(), str(uuid4()).encode()
     for caller in calls:
-        [reply] = await app.state.redis.run(question(limit, here + caller))
+        [reply] = await app.state.redis.run(take_command(limit, here + caller))
         there = read(limit, reply)
         assert there is not None
         assert there.is_allowed == local.take(limit, here + caller).is_allowed
@@ -263,13 +263,13 @@ async def test_redis_and_this_process_count_alike(app: FastAPI, calls: list[byte
 async def test_what_is_given_back_in_part_does_not_stay_for_ever(app: FastAPI) -> None:
     limit, caller = Limit(f"part-{uuid4().hex}", 7, 1.0), b"ada"
     first, _ = [await app.state.counts.take(limit, caller) for _ in range(2)]
-    first.give_back()
-    [reply] = await app.state.redis.run(question(limit, caller))
+    first.refund()
+    [reply] = await app.state.redis.run(take_command(limit, caller))
     there = read(limit, reply)
     assert there is not None
     assert 1_000_000 < there.full_in <= 2_000_000
-    first.give_back()
-    key = question(limit, caller)[3]
+    first.refund()
+    key = take_command(limit, caller)[3]
     [left] = await app.state.redis.run(("PTTL", key))
     assert 0 < left <= 3_602_000
 

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from httpx import AsyncClient, Response
 
 from app.core.settings import Settings
-from app.redis.response_cache import Cache, Page, Slot
+from app.redis.response_cache import Cache, CacheEntryKey, Page
 from app.security.principal import Principal
 from tests import servers
 from tests.apps import client_of, running
@@ -91,7 +91,7 @@ class TestOwner:
             Principal(uuid4(), session, frozenset({"todos:read"})),
         ]
         asked = [(p, path, query) for p in principals for path in "ab" for query in (b"", b"x=1")]
-        keys = {cache.question(*question)[-1] for question in asked}
+        keys = {cache.get_command(*question)[-1] for question in asked}
         assert len(keys) == len(asked)
 
     async def test_without_a_good_token_gets_nothing(self, app: FastAPI, ada: Person) -> None:
@@ -108,7 +108,7 @@ def behind() -> Iterator[Settings]:
         yield servers.settings_for(name)
 
 
-class TestSlot:
+class TestEntry:
     """What is read is kept under the version that the read began under."""
 
     @pytest.fixture
@@ -121,13 +121,13 @@ class TestSlot:
         return Principal(uuid4(), uuid4(), frozenset())
 
     @staticmethod
-    async def look(cache: Cache, viewer: Principal) -> Page | Slot | None:
-        question = cache.question(viewer, "/v1/todos", b"")
+    async def look(cache: Cache, viewer: Principal) -> Page | CacheEntryKey | None:
+        question = cache.get_command(viewer, "/v1/todos", b"")
         return cache.read(question, (await cache._redis.run(question))[0])
 
-    async def slot(self, cache: Cache, viewer: Principal) -> Slot:
+    async def slot(self, cache: Cache, viewer: Principal) -> CacheEntryKey:
         slot = await self.look(cache, viewer)
-        assert isinstance(slot, Slot)
+        assert isinstance(slot, CacheEntryKey)
         return slot
 
     async def test_keeps_a_page(self, cache: Cache, viewer: Principal) -> None:
@@ -136,36 +136,36 @@ class TestSlot:
 
     async def test_from_before_a_write_gives_nothing(self, cache: Cache, viewer: Principal) -> None:
         slot = await self.slot(cache, viewer)
-        await cache.outdate([viewer.user_id])
+        await cache.invalidate([viewer.user_id])
         cache.keep(slot, PAGE)
-        assert isinstance(await self.look(cache, viewer), Slot)
+        assert isinstance(await self.look(cache, viewer), CacheEntryKey)
 
     async def test_from_before_a_flush_gives_nothing(self, cache: Cache, viewer: Principal) -> None:
         slot = await self.slot(cache, viewer)
         cache.keep(slot, PAGE)
         await cache._redis.run(("FLUSHDB",))
         cache.keep(slot, PAGE)
-        assert isinstance(await self.look(cache, viewer), Slot)
+        assert isinstance(await self.look(cache, viewer), CacheEntryKey)
         # The same once there are versions again: they are other ones.
-        assert isinstance(await self.look(cache, viewer), Slot)
+        assert isinstance(await self.look(cache, viewer), CacheEntryKey)
 
     @pytest.mark.parametrize("lost", ["version", "epoch"])
     async def test_that_sets_the_first_version_leaves_a_later_one(
         self, cache: Cache, viewer: Principal, lost: str
     ) -> None:
         """What it was told of before is as old as if it had found the other one."""
-        question = cache.question(viewer, "/v1/todos", b"")
+        question = cache.get_command(viewer, "/v1/todos", b"")
         [[epoch, version, page]] = await cache._redis.run(question)
         assert (version, page) == (None, None)
         if lost == "version":
-            await cache.outdate([viewer.user_id])
+            await cache.invalidate([viewer.user_id])
         else:
             await cache._redis.run(("SET", question[1], epoch))
             epoch = None
         slot = cache.read(question, [epoch, version, page])
-        assert isinstance(slot, Slot)
+        assert isinstance(slot, CacheEntryKey)
         cache.keep(slot, PAGE)
-        assert isinstance(await self.look(cache, viewer), Slot)
+        assert isinstance(await self.look(cache, viewer), CacheEntryKey)
 
     async def test_is_not_filled_from_a_replica(
         self, settings: Settings, ada: Person, behind: Settings
@@ -186,11 +186,11 @@ class TestSlot:
         """While one could not reach Redis, it could not say what it changed."""
         cache.keep(await self.slot(cache, viewer), PAGE)
         async with running(settings):
-            assert isinstance(await self.look(cache, viewer), Slot)
+            assert isinstance(await self.look(cache, viewer), CacheEntryKey)
 
     async def test_does_not_hold_large_pages(self, cache: Cache, viewer: Principal) -> None:
         cache.keep(await self.slot(cache, viewer), Page(b'"1"', b"", b"x" * (1 << 20)))
-        assert isinstance(await self.look(cache, viewer), Slot)
+        assert isinstance(await self.look(cache, viewer), CacheEntryKey)
 
     async def test_ends(self, cache: Cache, viewer: Principal, settings: Settings) -> None:
         slot = await self.slot(cache, viewer)

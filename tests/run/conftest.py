@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from app.embedded.processes import end_leftovers
 from tests.run.processes import Tickbox
 
 Start = Callable[..., Tickbox]
@@ -33,4 +32,3 @@ def folder() -> Iterator[Path]:
     # Not below pytest's folder: as root another user has to pass, and pytest closes it again.
     with tempfile.TemporaryDirectory(prefix="tickbox-test-") as folder:
         yield Path(folder)
-        end_leftovers({"postgres", "initdb", "valkey-server"}, [Path(folder)], "")

@@ -8,8 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.embedded import data_folder
-from app.embedded.processes import end_leftovers
+from app.embedded import processes
 from tests.commands import environment, invoke, run
 from tests.people import PASSWORD
 from tests.run.processes import Tickbox
@@ -19,7 +18,6 @@ from tests.run.processes import Tickbox
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tickbox-test-") as folder:
         yield Path(folder)
-        end_leftovers({"postgres", "initdb", "valkey-server"}, [Path(folder)], "")
 
 
 def test_they_use_its_servers(folder: Path) -> None:
@@ -51,14 +49,14 @@ def test_they_wait_for_nobody_who_is_just_starting(folder: Path) -> None:
     data_dir.mkdir()
     env = environment(TICKBOX_DATA_DIR=str(data_dir))
     with ExitStack() as stack:
-        lock = data_folder.lock(data_dir, stack)
+        lock = processes.lock(data_dir, stack)
         [refusal] = invoke("purge", env=env).refusals
         assert "is just starting or ending: try again" in refusal
         # Servers that are gone: it was killed, and its end is not yet noticed.
-        data_folder.announce(
+        processes.announce(
             lock,
-            database_url=f"postgresql+asyncpg://postgres@/tickbox?host={data_dir}&port=5432",
-            redis_url=f"unix://{data_dir}/valkey.sock",
+            f"postgresql+asyncpg://postgres@/tickbox?host={data_dir}&port=5432",
+            f"unix://{data_dir}/valkey.sock",
         )
         (data_dir / "keys").mkdir()
         [refusal] = invoke("purge", env=env).refusals

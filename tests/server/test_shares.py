@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from app.embedded.processes import StartError
+from app.core.settings import StartError
 from app.server import shares
 from app.server.shares import LOT, Acceptor, Counts, Shares, made
 

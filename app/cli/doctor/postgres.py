@@ -56,7 +56,8 @@ async def check_postgres(settings: Settings, now: Callable[[], datetime]) -> Asy
     name = "database_direct_url" if settings.database_direct_url else "database_url"
     host = _host(settings.migration_url)
     url = SecretStr(settings.migration_url)
-    direct = {"database_url": url, "database_read_url": None, "database_pool_mode": "session"}
+    mode = settings.database_pool_mode if url == settings.database_url else "none"
+    direct = {"database_url": url, "database_read_url": None, "database_pool_mode": mode}
     database = Database(settings.model_copy(update=direct))
     try:
         await database.check()
@@ -81,14 +82,15 @@ async def check_postgres(settings: Settings, now: Callable[[], datetime]) -> Asy
         yield Finding("PostgreSQL", "failed", str(error))
     except (AppError, *connection_errors.FAILURES) as error:
         used = getattr(settings, name).get_secret_value()
-        reason = f"at {_host(used)}: {connection_errors.why(error.__cause__ or error, used)}"
-        yield Finding("PostgreSQL", "failed", f"{reason}; mend that, or {variable(name)}")
+        reason = connection_errors.describe_connection_error(error.__cause__ or error, used)
+        text = f"at {_host(used)}: {reason}; mend that, or {variable(name)}"
+        yield Finding("PostgreSQL", "failed", text)
     finally:
         await database.close()
 
 
 def _host(url: str) -> str:
-    hosts = urls.postgres(url).hosts
+    hosts = urls.hosts(url)
     return "its socket" if hosts[0].startswith("/") else ", ".join(hosts)
 
 
@@ -117,7 +119,7 @@ def _warnings(settings: Settings, facts: Record, host: str) -> Iterator[str]:
     of_each = settings.database_pool_size + SECURITY_CONNECTIONS
     needed = settings.workers * of_each + _SPARE_CONNECTIONS
     # With a pooler of transactions they are the pooler's, which are its own to count.
-    if needed > facts["connections"] and settings.database_pool_mode == "session":
+    if needed > facts["connections"] and settings.database_pool_mode != "transaction":
         yield (
             f"{needed} connections are needed at most, and this user gets {facts['connections']}: "
             "lower TICKBOX_DATABASE_POOL_SIZE or TICKBOX_WORKERS, or raise max_connections"

@@ -87,6 +87,6 @@ def _reason(error: exceptions.RedisError) -> str:
     # redis-py wraps what goes wrong while it connects.
     causes = (error.__cause__ or error.__context__, error)
     if isinstance(causes[0], ssl.SSLError):
-        return f"{urls.distrust(causes[0])}: {_MEND}"
+        return f"{urls.describe_tls_error(causes[0])}: {_MEND}"
     reasons = (_REASONS[kind] for kind in _REASONS if any(isinstance(e, kind) for e in causes))
     return next(reasons, f"it refuses what it is told ({type(error).__name__}): see its log")

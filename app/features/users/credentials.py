@@ -47,7 +47,7 @@ class Attempt:
     def give_back(self) -> None:
         """It does not count."""
         for taken in self.counted:
-            taken.give_back()
+            taken.refund()
 
     @contextmanager
     def only_if_wrong(self) -> Iterator[None]:

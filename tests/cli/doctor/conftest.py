@@ -31,7 +31,7 @@ def valkey(settings: Settings) -> Iterator[Settings]:
     binary = stores.installed()[1]
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tickbox-test-"))
-        url = stores._start_valkey(binary, _home(folder, "valkey"), stack)
+        url = stores.start_valkey(binary, _home(folder, "valkey"), stack)
         yield settings.model_copy(update={"redis_url": SecretStr(url)})
 
 
@@ -60,7 +60,7 @@ class Cluster(ExitStack):
     def start(self) -> Settings:
         """Start it (again), and give settings that name it."""
         self.close()
-        url = stores._start_postgres(stores.installed()[0], self.home, self, durable=False)
+        url = stores.start_postgres(stores.installed()[0], self.home, self, durable=False)
         return self._settings.model_copy(update={"database_url": SecretStr(url)})
 
     def write(self, name: str, text: str) -> None:

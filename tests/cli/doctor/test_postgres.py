@@ -25,7 +25,7 @@ async def with_database(settings: Settings, url: str) -> Found:
         settings,
         TICKBOX_DATABASE_URL=url,
         TICKBOX_DATABASE_DIRECT_URL="",
-        TICKBOX_DATABASE_POOL_MODE="session",
+        TICKBOX_DATABASE_POOL_MODE="none",
     )
 
 
