@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from tempfile import TemporaryDirectory
 
 from app.core.settings import Settings
+from app.embedded.processes import StartError
 from app.observability.metrics import FOLDER, Metrics
 from app.observability.worker_metrics import of_all_workers
 from app.server import runner, shares, tls, workers
@@ -87,8 +88,17 @@ def run_worker(task: Task) -> None:
 
 @contextmanager
 def _shared_metrics() -> Iterator[str]:
-    """A folder in which the workers that are started from here on keep their metrics."""
-    with TemporaryDirectory(prefix="tickbox-metrics-", ignore_cleanup_errors=True) as folder:
+    """A folder in which the workers that are started from here on keep their metrics.
+
+    Raises `StartError`.
+    """
+    try:
+        made = TemporaryDirectory(prefix="tickbox-metrics-", ignore_cleanup_errors=True)
+    except OSError:
+        raise StartError(
+            "There is no temporary folder for the workers' metrics: set TMPDIR to one."
+        ) from None
+    with made as folder:
         os.environ[FOLDER] = folder
         yield folder
 
