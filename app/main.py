@@ -16,8 +16,8 @@ from app.features.projects.permissions import audience_of_all, may_edit_all, see
 from app.features.routes import FEATURES, SCOPES, include_features
 from app.features.sessions.repository import SessionRepository
 from app.features.sessions.revocations import EndedSessions
-from app.observability.metrics import Metrics, Scraped
-from app.observability.metrics import install as install_metrics
+from app.observability import local_metrics
+from app.observability.metrics import Metrics
 from app.redis.client import Redis
 from app.redis.rate_limits import Counts
 from app.redis.response_cache import Cache
@@ -51,15 +51,15 @@ def create_app(
     *,
     now: Now = utc_now,
     metrics: Metrics | None = None,
-    scraped: Scraped | None = None,
+    serves_metrics: bool = False,
     sweeps: bool = True,
     keeps_sign_in: bool = False,
 ) -> FastAPI:
     """The service. `settings` name running servers and the keys; `now` is the clock.
 
-    It counts in `metrics`, and serves at `/metrics` what is to be `scraped` there, if anything. Of
-    several processes one `sweeps`: it deletes hourly what is kept for a while only. `/docs` may be
-    let keep who signed in there.
+    It counts in `metrics`, and serves them beside `/v1` if it is to. Of several processes one
+    `sweeps`: it deletes hourly what is kept for a while only. `/docs` may be let keep who signed in
+    there.
     """
     app = FastAPI(
         title="Tickbox",
@@ -100,8 +100,8 @@ def create_app(
         )
     include_features(app)
     pages.install(app, keeps_sign_in=keeps_sign_in)
-    if scraped is not None:
-        install_metrics(app, scraped.registry)
+    if serves_metrics:
+        local_metrics.install(app, state.metrics)
     document.install(app, FEATURES)
     return app
 
@@ -127,7 +127,7 @@ def _state(settings: Settings, now: Now, metrics: Metrics, *, sweeps: bool) -> A
     gate = RequestGate(
         TokenAuthenticator(access_tokens, ended_sessions), settings, limits, counts, redis, cache
     )
-    metrics.watch(database, redis, gate.limits)
+    metrics.watch(database.pools, lambda: redis.is_connected, gate.limits)
     secret = settings.secret_key.get_secret_value()
     return AppState(
         settings=settings,
@@ -157,7 +157,10 @@ def _state(settings: Settings, now: Now, metrics: Metrics, *, sweeps: bool) -> A
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state: AppState = app.state  # type: ignore[assignment]
     await state.redis.start()
-    background_tasks = [asyncio.create_task(state.resource(EndedSessions).watch())]
+    background_tasks = [
+        asyncio.create_task(state.resource(EndedSessions).watch()),
+        asyncio.create_task(state.metrics.keep_sampling()),
+    ]
     if state.sweeps:
         sweeping = sweep_hourly(state.database, state.settings, state.now)
         background_tasks.append(asyncio.create_task(sweeping))

@@ -1,13 +1,16 @@
 """What `tickbox serve` does: all of it in one process, or by workers."""
 
+import os
 import socket
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from tempfile import TemporaryDirectory
 
-from app.core.settings import Settings
+from app.core.settings import Settings, StartError
 from app.embedded.stores import check_connections
-from app.observability.metrics import Metrics
-from app.server import gathering, runner, shares, tls, workers
+from app.observability.metrics import FOLDER, Metrics
+from app.observability.worker_metrics import of_all_workers
+from app.server import runner, shares, tls, workers
 from app.server.shares import Counts, Shares
 from app.server.task import Task
 
@@ -37,7 +40,7 @@ def _alone(settings: Settings, prepared: Prepared) -> None:
         app = create_app(
             complete,
             metrics=metrics,
-            scraped=metrics if _is_scraped_beside(settings) else None,
+            serves_metrics=_is_scraped_beside(settings),
             keeps_sign_in=settings.is_embedded,
         )
         runner.serve(app, complete, listener)
@@ -47,15 +50,14 @@ def _by_workers(settings: Settings, prepared: Prepared) -> None:
     with (
         runner.bind(settings) as listener,
         shares.made(settings.workers) as counts,
-        gathering.lines(settings.workers) as lines,
-        runner.serve_metrics(settings, gathering.Gathered(lines).registry),
+        _shared_metrics() as folder,
+        runner.serve_metrics(settings, of_all_workers(folder)),
         prepared(settings) as complete,
     ):
         task = Task(
             complete,
             listener.fileno(),
             counts,
-            lines,
             serves_metrics=_is_scraped_beside(settings),
             keeps_sign_in=settings.is_embedded,
         )
@@ -66,18 +68,13 @@ def run_worker(task: Task) -> None:
     """Serve as one of several, until the parent says so. Raises `SettingsError`, `StartError`."""
     from app.main import create_app  # noqa: PLC0415 - as above
 
-    metrics = Metrics()
     app = create_app(
         task.settings,
-        metrics=metrics,
-        scraped=gathering.Gathered(task.lines) if task.serves_metrics else None,
+        serves_metrics=task.serves_metrics,
         sweeps=task.number == 0,
         keeps_sign_in=task.keeps_sign_in,
     )
-    with (
-        socket.socket(fileno=task.listener) as listener,
-        gathering.tell(metrics.registry, task.hearing),
-    ):
+    with socket.socket(fileno=task.listener) as listener:
         mine = Shares(Counts(task.counts, task.settings.workers), task.number)
         runner.serve(
             app,
@@ -87,6 +84,23 @@ def run_worker(task: Task) -> None:
             shares=mine,
             pair=task.pair,
         )
+
+
+@contextmanager
+def _shared_metrics() -> Iterator[str]:
+    """A folder in which the workers that are started from here on keep their metrics.
+
+    Raises `StartError`.
+    """
+    try:
+        made = TemporaryDirectory(prefix="tickbox-metrics-", ignore_cleanup_errors=True)
+    except OSError:
+        raise StartError(
+            "There is no temporary folder for the workers' metrics: set TMPDIR to one."
+        ) from None
+    with made as folder:
+        os.environ[FOLDER] = folder
+        yield folder
 
 
 def _is_scraped_beside(settings: Settings) -> bool:

@@ -1,13 +1,14 @@
 """The queue between whoever logs and stderr, so that a slow reader of stderr holds up no request.
 
 When stderr takes nothing (a full pipe, a stopped terminal), lines beyond `MAX_LINES` are dropped
-and counted, and the count is logged once stderr takes lines again.
+and counted.
 """
 
-import logging
 import queue
 import threading
+import time
 from collections.abc import Iterable, Iterator
+from logging import LogRecord
 from logging.handlers import QueueHandler, QueueListener
 from select import PIPE_BUF
 from typing import Any, TextIO
@@ -15,20 +16,19 @@ from typing import Any, TextIO
 MAX_LINES = 20_000
 # Lines gather for so long and are one write; a process that is killed loses these.
 _GATHER_SECONDS = 0.02
-_FLUSH_SECONDS = 1.0
 
 
 class DroppingQueueHandler(QueueHandler):
     """Formats records where they are logged and queues the lines; `dropped` counts those lost."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        super().__init__(self._items)
+        self.items: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        super().__init__(self.items)
         self.dropped = 0
-        self._listener = _BatchListener(self, self._items, stream)
+        self._listener = _BatchListener(self, stream)
         self._listener.start()
 
-    def prepare(self, record: logging.LogRecord) -> str:
+    def prepare(self, record: LogRecord) -> str:
         """The record as a line."""
         try:
             return self.format(record)
@@ -37,24 +37,19 @@ class DroppingQueueHandler(QueueHandler):
 
     def enqueue(self, record: Any) -> None:
         """Queue a line."""
-        if self._items.qsize() < MAX_LINES:
-            self._items.put(record)
+        if self.items.qsize() < MAX_LINES:
+            self.items.put(record)
         else:
             self.dropped += 1
 
     # What structlog calls on a logger that it wraps.
     debug = info = warning = error = critical = enqueue
 
-    def flush(self) -> None:
-        """Wait until all lines so far are written, for a second at most."""
-        self.wait_until_written(_FLUSH_SECONDS)
-
-    def wait_until_written(self, timeout: float) -> bool:
-        """Whether all lines so far are written in time."""
+    def flush(self, seconds: float = 1.0) -> None:
+        """Wait until all lines so far are written, but not for longer."""
         written = threading.Event()
-        self._items.put(written)
-        self._listener.hurry.set()
-        return written.wait(timeout)
+        self.items.put(written)
+        written.wait(seconds)
 
     def close(self) -> None:
         """End the thread, but do not wait for it: stderr may be stuck."""
@@ -65,27 +60,17 @@ class DroppingQueueHandler(QueueHandler):
 class _BatchListener(QueueListener):
     """Writes all lines that wait as one, so that a request wakes no thread of its own."""
 
-    def __init__(
-        self, handler: DroppingQueueHandler, items: "queue.SimpleQueue[Any]", stream: TextIO
-    ) -> None:
-        super().__init__(items)
-        self._items = items
+    def __init__(self, handler: DroppingQueueHandler, stream: TextIO) -> None:
+        super().__init__(handler.items)
         self._handler = handler
         self._stream = stream
-        self._reported = 0
-        self.hurry = threading.Event()
 
     def handle(self, record: Any) -> None:
         """Write this line and those that gather behind it."""
-        self.hurry.wait(_GATHER_SECONDS)
-        self.hurry.clear()
-        items = [record, *(self._items.get() for _ in range(self._items.qsize()))]
-        lines = [item for item in items if isinstance(item, str)]
-        lost = self._handler.dropped - self._reported
-        if lost:
-            lines.append(self._handler.prepare(_report(lost)))
-            self._reported += lost
-        for piece in _pieces(lines):
+        time.sleep(_GATHER_SECONDS)
+        waiting = self._handler.items
+        items = [record, *(waiting.get() for _ in range(waiting.qsize()))]
+        for piece in _pieces(item for item in items if isinstance(item, str)):
             try:
                 self._stream.write(piece)
                 self._stream.flush()
@@ -96,11 +81,6 @@ class _BatchListener(QueueListener):
                 item.set()
         if None in items:
             self.enqueue_sentinel()
-
-
-def _report(lost: int) -> logging.LogRecord:
-    message = "lines were dropped since nobody read them: %d"
-    return logging.LogRecord(__name__, logging.WARNING, "", 0, message, (lost,), None)
 
 
 def _pieces(lines: Iterable[str]) -> Iterator[str]:

@@ -11,7 +11,6 @@ import sys
 import threading
 import warnings
 from contextvars import ContextVar
-from types import TracebackType
 from typing import Any, TextIO
 
 import orjson
@@ -31,19 +30,11 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 COMPLETED, DISCONNECTED, CANCELLED, FAILED = "completed", "disconnected", "cancelled", "failed"
 
 _OURS = "app"
-# For terminals, where a raw one might do more than break a line.
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {
-    10: "\\n",
-    13: "\\r",
-    0x2028: "\\u2028",
-    0x2029: "\\u2029",
-}
 _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
-_SILENT: FilteringBoundLogger = structlog.wrap_logger(
+# Logs the line that each request leaves; none before it is configured.
+requests: FilteringBoundLogger = structlog.wrap_logger(
     None, wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
 )
-# Logs the line that each request leaves.
-requests = _SILENT
 
 
 def configure(level: str, stream: TextIO = sys.stderr) -> DroppingQueueHandler:
@@ -93,47 +84,26 @@ def configure(level: str, stream: TextIO = sys.stderr) -> DroppingQueueHandler:
     return handler
 
 
-def flush() -> None:
-    """Wait until what was logged is written, for a second at most."""
-    for handler in logging.getLogger().handlers:
-        handler.flush()
-
-
 def dropped() -> int:
     """Lines that were lost since nobody read them in time."""
     handlers = logging.getLogger().handlers
     return sum(each.dropped for each in handlers if isinstance(each, DroppingQueueHandler))
 
 
-def printable(text: str) -> str:
-    """The text on one line, without anything that a terminal would obey."""
-    return text.translate(_CONTROLS)
-
-
 def _log_what_nobody_caught() -> None:
     """Python would print it, with its message."""
-
-    def uncaught(
-        kind: type[BaseException], error: BaseException, trace: TracebackType | None
-    ) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            sys.__excepthook__(kind, error, trace)
-        else:
-            logger.critical("ended by an error", exc_info=error)
-
-    def warned(
-        _message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any
-    ) -> None:
-        logger.warning("%s at %s:%d", category.__name__, filename, lineno)
-
-    sys.excepthook = uncaught
+    sys.excepthook = lambda _kind, error, _trace: logger.critical(
+        "ended by an error", exc_info=error
+    )
     threading.excepthook = lambda thread: logger.error(
         "a thread ended by an error", exc_info=thread.exc_value
     )
     sys.unraisablehook = lambda lost: logger.error(
         "an error that cannot be raised", exc_info=lost.exc_value
     )
-    warnings.showwarning = warned  # type: ignore[assignment] # it is called by position
+    warnings.showwarning = lambda _message, category, filename, lineno, *_: logger.warning(
+        "%s at %s:%d", category.__name__, filename, lineno
+    )
 
 
 def _request_as_json(_logger: Any, level: str, event: EventDict) -> str:
@@ -160,7 +130,7 @@ def _redact(_logger: Any, _method: str, event: EventDict) -> EventDict:
     record: logging.LogRecord = event.pop("_record")
     is_ours = event.pop("_from_structlog") or record.name.partition(".")[0] == _OURS
     arguments = event.pop("positional_args", ())
-    error, text = event.pop("exc_info", None), str(event.pop("event", ""))
+    error, text = event.pop("exc_info", None), str(event.pop("event"))
     event.pop("stack_info", None)
     if not is_ours:
         text = redaction.foreign(text, arguments)
@@ -182,7 +152,8 @@ def _redact(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 
 def _escape(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    return {
-        name: printable(value) if isinstance(value, str) and name != "exception" else value
-        for name, value in event.items()
-    }
+    """On one line, without anything that a terminal would obey."""
+    for name, value in event.items():
+        if isinstance(value, str) and name != "exception":
+            event[name] = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value)
+    return event

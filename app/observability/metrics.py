@@ -1,54 +1,60 @@
-"""What Prometheus is told: plain counters while requests run, rendered when it asks.
+"""What Prometheus is told, counted by prometheus_client.
 
-prometheus_client's own counters look their labels up under a lock in each request; a dict's item
-costs a tenth of that. So everything counts where it happens, in ints, and `Metrics` makes metric
-families of it. No label is anything that clients can make up: routes are templates, all unknown
-paths are one, and there are no users or ids.
+`labels()` locks and checks, which takes longer than to count; so what each request counts is bound
+to its labels once. What is read rather than counted is copied by `Metrics.sample`: once a second,
+and before the process itself is asked. No label is anything that clients can make up: routes are
+templates, all unknown paths are one, and there are no users or ids.
 
-A process knows itself alone; `server/gathering.py` tells of several workers together.
+Where the environment variable `FOLDER` names a folder when this is imported, prometheus_client
+keeps all values in files there, and `worker_metrics.py` adds up those of several processes.
 """
 
 import asyncio
 import platform
-from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
-from itertools import accumulate
 from typing import Protocol
 
-from fastapi import FastAPI, Request, Response
-from fastapi.routing import APIRoute
-from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
-from starlette.routing import Match
-from starlette.types import Scope
+import prometheus_client
+from prometheus_client import CollectorRegistry, Gauge, GCCollector, Histogram, ProcessCollector
 
-from app.core.addresses import address_of
 from app.core.errors import AppError
-from app.database.unit_of_work import Database
 from app.observability import logs
-from app.redis.client import Redis
-from app.redis.rate_limits import Limit
-from app.server.last_answers import REASONS
 
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+SAMPLE_SECONDS = 1.0
 # Seconds; a cached read takes 1 ms, a request is cut after some 10 s.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-UNKNOWN_ROUTE = "unknown"
-NOT_ANSWERED = "none"
-_BOUNDS = (*map(str, BUCKETS), "+Inf")
-# How the headers begin by which proxies tell whom they ask for.
-_FORWARDED = (b"forwarded", b"x-forwarded-", b"x-real-ip", b"via")
+UNKNOWN_ROUTE, NOT_ANSWERED = "unknown", "none"
+# Why connections end before there is a request.
+REASONS = ("timeout", "malformed", "head_too_large")
 
-Key = tuple[str | None, str, int | None]
+Key = tuple[str | None, str, int | None]  # route, method and status
+BUILD = {"version": version("tickbox"), "python": platform.python_version()}
+
+prometheus_client.disable_created_metrics()
+
+
+class Pool(Protocol):
+    """Connections to PostgreSQL: `size` at most, and tasks that wait for one."""
+
+    size: int
+    waiting: int
+
+    @property
+    def in_use(self) -> int:
+        """How many connections somebody has."""
+
+
+class Limit(Protocol):
+    """A rate limit, and how many calls it has let through and refused."""
+
+    name: bytes
+    allowed: int
+    refused: int
 
 
 class RequestCounts:
@@ -57,12 +63,25 @@ class RequestCounts:
     `refused` counts the connections that ended before there was one, by reason.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.in_flight = 0
-        # For each how many took as long as the bucket says, and last the seconds of all.
-        self.series: dict[Key, list[float]] = {}
         self.cache: Counter[bytes] = Counter()
         self.refused: Counter[str] = Counter()
+        # What counts a request of each kind, and what takes its seconds.
+        self.series: dict[Key, tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._requests = prometheus_client.Counter(
+            "tickbox_http_requests",
+            "Requests that ended, by method, route and status.",
+            ("method", "route", "status"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "tickbox_http_request_duration_seconds",
+            "Seconds from a request's head to the end of its answer.",
+            ("method", "route"),
+            buckets=BUCKETS,
+            registry=registry,
+        )
 
     def see(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Count what an answer's headers say of the cache."""
@@ -78,16 +97,19 @@ class RequestCounts:
         key = (route, method, status)
         series = self.series.get(key)
         if series is None:
-            series = self.series[key] = [0] * (len(_BOUNDS) + 1)
-        series[bisect_left(BUCKETS, seconds)] += 1
-        series[-1] += seconds
+            labels = (method, route or UNKNOWN_ROUTE)
+            requests = self._requests.labels(*labels, status or NOT_ANSWERED)
+            series = self.series[key] = (requests.inc, self._seconds.labels(*labels).observe)
+        count, observe = series
+        count()
+        observe(seconds)
 
 
 class Outcomes:
     """How something ended, by its kind: well, or with the code of an `AppError`."""
 
-    def __init__(self) -> None:
-        self.counts: Counter[tuple[str, str]] = Counter()
+    def __init__(self, counter: prometheus_client.Counter) -> None:
+        self._counter = counter
 
     @contextmanager
     def counted(self, kind: str) -> Iterator[None]:
@@ -100,170 +122,82 @@ class Outcomes:
             outcome = error.code
             raise
         finally:
-            self.counts[kind, outcome] += 1
+            self._counter.labels(kind, outcome).inc()
 
 
-class Scraped(Protocol):
-    """What Prometheus is told: of one process (`Metrics`), or of several (`Gathered`)."""
-
-    registry: CollectorRegistry
-
-
-class Metrics(Collector):
-    """What there is to tell of one process. `registry` is for prometheus_client's encoders."""
+class Metrics:
+    """What there is to tell of one process."""
 
     def __init__(self) -> None:
-        self.requests = RequestCounts()
-        self.sign_ins = Outcomes()
-        self._database: Database | None = None
-        self._redis: Redis | None = None
-        self._limits: tuple[Limit, ...] = ()
-        self.registry = CollectorRegistry()
-        self.registry.register(self)
-        ProcessCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
+        counter = partial(prometheus_client.Counter, registry=registry)
+        self._gauge = gauge = partial(Gauge, registry=registry)
+        # Of several processes the sum of those that run.
+        sum_of = partial(gauge, multiprocess_mode="livesum")
 
-    def watch(self, database: Database, redis: Redis, limits: Iterable[Limit]) -> None:
-        """Tell of these too."""
-        self._database, self._redis, self._limits = database, redis, tuple(limits)
-
-    def collect(self) -> Iterator[Metric]:
-        """All metric families, as they are now; may be called in another thread."""
-        yield _gauge(
-            "tickbox_build_info",
-            "1, with what is running.",
-            {(version("tickbox"), platform.python_version()): 1},
-            ("version", "python"),
+        build = gauge("tickbox_build_info", "1.", BUILD.keys(), multiprocess_mode="livemax")
+        build.labels(**BUILD).set(1)
+        self.requests = RequestCounts(registry)
+        self._in_flight = sum_of("tickbox_http_requests_in_flight", "Requests being answered.")
+        self._refused = counter(
+            "tickbox_connections_refused", "Connections that ended without a request.", ["reason"]
         )
-        yield from self._of_requests()
-        yield _counter(
-            "tickbox_cache_reads",
-            "Reads that the cache is for, by what it said: hit, miss or bypass.",
-            {(outcome.decode(),): count for outcome, count in self.requests.cache.copy().items()},
-            ("outcome",),
+        self._cache = counter("tickbox_cache_reads", "Reads, by what the cache said.", ["outcome"])
+        self._limit_calls = counter(
+            "tickbox_rate_limit_calls", "Calls, by what a limit said.", ["policy", "verdict"]
         )
-        yield _counter(
-            "tickbox_rate_limit_calls",
-            "Calls that a limit was asked about, by policy and what it said.",
-            {
-                (limit.name.decode(), verdict): getattr(limit, verdict)
-                for limit in self._limits
-                for verdict in ("allowed", "refused")
-            },
-            ("policy", "verdict"),
-        )
-        yield _counter(
-            "tickbox_sign_ins",
-            "Tokens asked for, by grant and by outcome: succeeded, or the error's code.",
-            self.sign_ins.counts.copy(),
-            ("grant", "outcome"),
-        )
-        yield from self._of_stores()
-        yield _counter(
-            "tickbox_log_lines_dropped",
-            "Log lines that were not written since nobody read them in time.",
-            {(): logs.dropped()},
-        )
-
-    def _of_requests(self) -> Iterator[Metric]:
-        by_status: dict[tuple[str, ...], float] = {}
-        by_route: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0] * (len(_BOUNDS) + 1))
-        for (template, method, status), series in list(self.requests.series.items()):
-            route = template or UNKNOWN_ROUTE
-            values = list(series)
-            by_status[method, route, str(status or NOT_ANSWERED)] = sum(values[:-1])
-            sums = by_route[method, route]
-            sums[:] = [a + b for a, b in zip(sums, values, strict=True)]
-        yield _counter(
-            "tickbox_http_requests",
-            "Requests that ended, by method, route and status.",
-            by_status,
-            ("method", "route", "status"),
-        )
-        seconds = HistogramMetricFamily(
-            "tickbox_http_request_duration_seconds",
-            "Seconds from a request's head to the end of its answer.",
-            labels=("method", "route"),
-        )
-        for labels, values in by_route.items():
-            counts = zip(_BOUNDS, accumulate(values[:-1]), strict=True)
-            seconds.add_metric(labels, list(counts), sum_value=values[-1])
-        yield seconds
-        yield _gauge(
-            "tickbox_http_requests_in_flight",
-            "Requests that are being answered.",
-            {(): self.requests.in_flight},
-        )
-        yield _counter(
-            "tickbox_connections_refused",
-            "Connections that ended before there was a request, by reason.",
-            {(reason,): self.requests.refused[reason] for reason in REASONS.values()},
-            ("reason",),
-        )
-
-    def _of_stores(self) -> Iterator[Metric]:
-        pools = {} if self._database is None else self._database.pools
-        for name, text, attribute in (
-            ("connections_max", "Connections to PostgreSQL that there may be.", "size"),
-            ("connections_in_use", "Connections to PostgreSQL that are in use.", "in_use"),
-            ("waiting", "Tasks that wait for a connection to PostgreSQL.", "waiting"),
-        ):
-            values: dict[tuple[str, ...], float] = {
-                (pool,): getattr(found, attribute) for pool, found in pools.items()
-            }
-            yield _gauge(f"tickbox_database_pool_{name}", text, values, ("pool",))
-        if self._redis is not None:
-            yield _gauge(
-                "tickbox_redis_up", "1 while Redis answers.", {(): int(self._redis.is_connected)}
+        text = "Tokens asked for, by outcome: succeeded, or the error's code."
+        self.sign_ins = Outcomes(counter("tickbox_sign_ins", text, ["grant", "outcome"]))
+        self._dropped = counter("tickbox_log_lines_dropped", "Log lines that nobody read in time.")
+        self._of_pools = {
+            attribute: sum_of(f"tickbox_database_pool_{name}", text, ["pool"])
+            for attribute, name, text in (
+                ("size", "connections_max", "Connections to PostgreSQL that there may be."),
+                ("in_use", "connections_in_use", "Connections to PostgreSQL that are in use."),
+                ("waiting", "waiting", "Tasks that wait for a connection to PostgreSQL."),
             )
+        }
+        self._pools: Mapping[str, Pool] = {}
+        self._limits: tuple[Limit, ...] = ()
+        self._sample_redis: Callable[[], None] = lambda: None
+        # How much was told of each total that is counted elsewhere.
+        self._told: Counter[prometheus_client.Counter] = Counter()
 
+    def watch(
+        self, pools: Mapping[str, Pool], is_redis_up: Callable[[], bool], limits: Iterable[Limit]
+    ) -> None:
+        """Tell of these too."""
+        self._pools, self._limits = pools, tuple(limits)
+        # Not made before it is known: 0 is an alarm. Of several processes it is the least.
+        up = self._gauge("tickbox_redis_up", "1 if Redis answers.", multiprocess_mode="livemin")
+        self._sample_redis = lambda: up.set(is_redis_up())
 
-class _LocalRoute(APIRoute):
-    """One that is there only for who asks from this machine, and for nobody else."""
+    def sample(self) -> None:
+        """Copy what is read rather than counted, as it is now."""
+        self._in_flight.set(self.requests.in_flight)
+        for reason in REASONS:
+            self._tell(self._refused.labels(reason), self.requests.refused[reason])
+        for outcome, total in self.requests.cache.items():
+            self._tell(self._cache.labels(outcome.decode()), total)
+        for limit in self._limits:
+            for verdict in ("allowed", "refused"):
+                calls = self._limit_calls.labels(limit.name.decode(), verdict)
+                self._tell(calls, getattr(limit, verdict))
+        self._tell(self._dropped, logs.dropped())
+        for name, pool in self._pools.items():
+            for attribute, gauge in self._of_pools.items():
+                gauge.labels(name).set(getattr(pool, attribute))
+        self._sample_redis()
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """As for any route, and for others as for none."""
-        return super().matches(scope) if _is_local(scope) else (Match.NONE, {})
+    async def keep_sampling(self) -> None:
+        """Sample once a second, until it is cancelled."""
+        while True:
+            self.sample()
+            await asyncio.sleep(SAMPLE_SECONDS)
 
-
-def _is_local(scope: Scope) -> bool:
-    address = address_of(scope["client"][0]) if scope.get("client") else None
-    return (
-        address is not None
-        and address.is_loopback
-        and not any(name.startswith(_FORWARDED) for name, _ in scope["headers"])
-    )
-
-
-def install(app: FastAPI, registry: CollectorRegistry) -> None:
-    """Serve `/metrics` beside `/v1`, to this machine."""
-
-    async def answer(request: Request) -> Response:
-        encode, media_type = choose_encoder(request.headers.get("accept", ""))
-        # Other workers may have to be waited for.
-        return Response(await asyncio.to_thread(encode, registry), media_type=media_type)
-
-    app.router.routes.append(
-        _LocalRoute("/metrics", answer, include_in_schema=False, response_class=Response)
-    )
-
-
-def _counter(
-    name: str,
-    text: str,
-    values: "dict[tuple[str, ...], float] | Counter[tuple[str, str]]",
-    labels: tuple[str, ...] = (),
-) -> Metric:
-    family = CounterMetricFamily(name, text, labels=labels)
-    for key, value in values.items():
-        family.add_metric(key, value)
-    return family
-
-
-def _gauge(
-    name: str, text: str, values: dict[tuple[str, ...], float], labels: tuple[str, ...] = ()
-) -> Metric:
-    family = GaugeMetricFamily(name, text, labels=labels)
-    for key, value in values.items():
-        family.add_metric(key, value)
-    return family
+    def _tell(self, counter: prometheus_client.Counter, total: int) -> None:
+        # A log that is configured anew counts from 0 again.
+        counter.inc(max(0, total - self._told[counter]))
+        self._told[counter] = total

@@ -7,7 +7,6 @@ import threading
 from dataclasses import dataclass
 
 from app.core.settings import Settings
-from app.server.gathering import Line
 from app.server.tls import Pair
 
 
@@ -15,30 +14,22 @@ from app.server.tls import Pair
 class Task:
     """One worker's part. `number` is its place, 0 and up.
 
-    All that it shares with others are descriptors that the parent has: the socket to listen on,
-    the memory of the `Counts` of connections, and the lines by which each is asked for its metrics.
-    `pair` is the last one that was good for HTTPS.
+    What it shares with others are descriptors that the parent has: the socket to listen on, and the
+    memory of the `Counts` of connections. `pair` is the last one that was good for HTTPS.
     """
 
     settings: Settings
     listener: int
     counts: int
-    lines: tuple[Line, ...]
     serves_metrics: bool
     keeps_sign_in: bool
     number: int = 0
     pair: Pair | None = None
 
     @property
-    def hearing(self) -> int:
-        """Where this worker is asked for its metrics."""
-        return self.lines[self.number].hearing
-
-    @property
     def descriptors(self) -> list[int]:
         """What this worker needs to have."""
-        asking = (line.asking for line in self.lines)
-        return [self.listener, self.counts, self.hearing, *asking]
+        return [self.listener, self.counts]
 
 
 def receive() -> Task:

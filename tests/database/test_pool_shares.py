@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from fastapi import FastAPI
 
+from app.core.errors import DatabaseBusy
 from app.core.settings import Settings
 from app.features.sessions.revocations import EndedSessions
 from tests import servers
@@ -156,3 +157,13 @@ async def test_all_of_a_request_does_with_one_connection(scratch: Settings) -> N
             await client.request("DELETE", "/v1/users/me", json={"password": f"{PASSWORD}!"}),
         ]
     assert [answer.status_code < 300 for answer in answers] == [True] * len(answers), answers
+
+
+async def test_one_that_waits_in_vain_waits_no_longer(settings: Settings) -> None:
+    async with running(settings, database_pool_size=1, database_pool_timeout=0.01) as app:
+        pool = app.state.database.pools["primary"]
+        lease = await pool.lease()
+        with pytest.raises(DatabaseBusy):
+            await pool.lease()
+        assert (pool.in_use, pool.waiting) == (1, 0)
+        lease.close()

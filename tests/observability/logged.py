@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from app.observability import logs
+from app.observability.log_queue import DroppingQueueHandler
 
 Json = dict[str, Any]
 
@@ -39,12 +40,13 @@ class Stuck(io.StringIO):
 class Logged:
     """Lines that were logged to a stream."""
 
-    def __init__(self, stream: io.StringIO) -> None:
+    def __init__(self, stream: io.StringIO, handler: DroppingQueueHandler) -> None:
         self._stream = stream
+        self._handler = handler
 
     @property
     def text(self) -> str:
-        logs.flush()
+        self._handler.flush(20)
         return self._stream.getvalue()
 
     @property
@@ -69,7 +71,7 @@ def logged(level: str = "info", stream: io.StringIO | None = None) -> Iterator[L
     requests = logs.requests
     handler = logs.configure(level, stream)
     try:
-        yield Logged(stream)
+        yield Logged(stream, handler)
     finally:
         handler.flush()
         handler.close()

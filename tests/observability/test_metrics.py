@@ -1,4 +1,4 @@
-"""What Prometheus is told."""
+"""What Prometheus is told of one process."""
 
 import asyncio
 import socket
@@ -13,14 +13,13 @@ from fastapi import FastAPI
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.core.errors import DatabaseBusy
 from app.core.settings import Settings, SettingsError
 from app.database.unit_of_work import Database
 from app.main import create_app
-from app.observability.metrics import Metrics, RequestCounts
-from app.redis.client import Redis
+from app.observability import metrics as metrics_module
+from app.observability.metrics import Metrics
 from app.server.runner import serve_metrics
-from tests.apps import client_of, running
+from tests.apps import client_of
 from tests.people import PASSWORD, sign_up
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -44,8 +43,7 @@ async def own(settings: Settings) -> AsyncIterator[FastAPI]:
 @asynccontextmanager
 async def observed(settings: Settings, **changes: Any) -> AsyncIterator[FastAPI]:
     changed = Settings.model_validate({**settings.model_dump(), **changes})
-    metrics = Metrics()
-    app = create_app(changed, metrics=metrics, scraped=metrics)
+    app = create_app(changed, serves_metrics=True)
     async with app.router.lifespan_context(app):
         yield app
 
@@ -191,9 +189,10 @@ async def test_sign_ins_are_counted_by_outcome(own: FastAPI) -> None:
 async def test_the_pool_is_told_by_who_has_and_who_waits(settings: Settings) -> None:
     database = Database(settings.model_copy(update={"database_pool_size": 1}))
     metrics = Metrics()
-    metrics.watch(database, Redis("redis://127.0.0.1:1"), [])
+    metrics.watch(database.pools, lambda: False, [])
 
     def told() -> list[float | None]:
+        metrics.sample()
         samples = read(generate_latest(metrics.registry).decode())
         names = ("connections_max", "connections_in_use", "waiting")
         return [value(samples, f"database_pool_{name}", pool="primary") for name in names]
@@ -212,16 +211,6 @@ async def test_the_pool_is_told_by_who_has_and_who_waits(settings: Settings) -> 
     await database.close()
 
 
-async def test_one_that_waits_in_vain_waits_no_longer(settings: Settings) -> None:
-    async with running(settings, database_pool_size=1, database_pool_timeout=0.01) as app:
-        pool = app.state.database.pools["primary"]
-        lease = await pool.lease()
-        with pytest.raises(DatabaseBusy):
-            await pool.lease()
-        assert (pool.in_use, pool.waiting) == (1, 0)
-        lease.close()
-
-
 async def test_what_is_running_is_told(own: FastAPI) -> None:
     samples = await scrape(own)
     [build] = [dict(labels) for name, labels in samples if name == "tickbox_build_info"]
@@ -231,27 +220,43 @@ async def test_what_is_running_is_told(own: FastAPI) -> None:
     assert ("process_resident_memory_bytes", frozenset()) in samples
 
 
-def test_the_buckets_hold_what_took_no_longer() -> None:
+def test_a_request_that_nobody_was_answered_is_counted() -> None:
     metrics = Metrics()
-    for seconds in (0.001, 0.0011, 0.3, 60):
-        metrics.requests.ended("/v1/todos", "GET", 200, seconds)
-    metrics.requests.ended("/v1/todos", "GET", None, 0.3)
-    [family] = [f for f in metrics.collect() if f.name.endswith("duration_seconds")]
-    buckets = {s.labels["le"]: s.value for s in family.samples if "le" in s.labels}
-    assert [buckets[le] for le in ("0.001", "0.0025", "0.25", "0.5", "10.0", "+Inf")] == [
-        1,
-        2,
-        2,
-        4,
-        4,
-        5,
-    ]
+    metrics.requests.ended(None, "GET", None, 0.1)
+    samples = read(generate_latest(metrics.registry).decode())
+    of = {"method": "GET", "route": "unknown", "status": "none"}
+    assert value(samples, "http_requests_total", **of) == 1
 
 
-async def test_counts_of_requests_that_end_badly_add_up() -> None:
-    counts = RequestCounts()
-    counts.ended(None, "GET", None, 0.1)
-    assert list(counts.series) == [(None, "GET", None)]
+def test_what_is_counted_elsewhere_is_told_once_and_never_falls() -> None:
+    metrics = Metrics()
+    for total, told in ((2, 2), (2, 2), (3, 3), (1, 3), (2, 4)):
+        metrics.requests.cache[b"hit"] = total
+        metrics.sample()
+        samples = read(generate_latest(metrics.registry).decode())
+        assert value(samples, "cache_reads_total", outcome="hit") == told
+
+
+def test_connections_without_a_request_are_told_by_reason() -> None:
+    metrics = Metrics()
+    metrics.requests.refused["malformed"] += 2
+    metrics.sample()
+    samples = read(generate_latest(metrics.registry).decode())
+    reasons = ("timeout", "malformed", "head_too_large")
+    told = [value(samples, "connections_refused_total", reason=reason) for reason in reasons]
+    assert told == [0, 2, 0]
+
+
+async def test_it_is_sampled_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = Metrics()
+    sampled: asyncio.Queue[None] = asyncio.Queue()
+    monkeypatch.setattr(metrics_module, "SAMPLE_SECONDS", 0)
+    monkeypatch.setattr(metrics, "sample", lambda: sampled.put_nowait(None))
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        sampling = tasks.create_task(metrics.keep_sampling())
+        for _ in range(3):
+            await sampled.get()
+        sampling.cancel()
 
 
 class TestPort:
@@ -263,7 +268,8 @@ class TestPort:
 
     async def test_is_its_own(self) -> None:
         metrics = Metrics()
-        metrics.sign_ins.counts["password", "succeeded"] = 7
+        with metrics.sign_ins.counted("password"):
+            pass
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         settings = Settings(metrics_port=port)
@@ -276,7 +282,7 @@ class TestPort:
                 serve_metrics(settings, metrics.registry),
             ):
                 pass
-        assert value(samples, "sign_ins_total", grant="password", outcome="succeeded") == 7
+        assert value(samples, "sign_ins_total", grant="password", outcome="succeeded") == 1
         with socket.create_server(("127.0.0.1", port)):
             pass  # it is given back
 

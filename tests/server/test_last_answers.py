@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import FastAPI
 from httpx import Response
-from prometheus_client import generate_latest
 
 from app.core.settings import Settings
-from app.observability.metrics import RequestCounts
+from app.observability.metrics import REASONS, RequestCounts
 from app.server import http_protocol
 from app.server.heads import HEAD_BYTES, PATH_BYTES
 from tests.apps import running
@@ -169,16 +168,11 @@ async def test_a_large_body_is_no_head(wire: Wire, counts: RequestCounts) -> Non
     assert counts.refused == {}
 
 
-async def test_what_is_refused_is_told_by_its_reason(
-    own: FastAPI, wire: Wire, counts: RequestCounts
-) -> None:
+async def test_what_is_refused_is_counted_by_its_reason(wire: Wire, counts: RequestCounts) -> None:
     for sent in (b"NO HTTP\r\n", b"NO HTTP\r\n", GET + b"X: " + b"a" * 300_000):
         await wire.send(sent)
-    told = generate_latest(own.state.metrics.registry).decode()
-    name = "tickbox_connections_refused_total"
-    for reason, count in (("timeout", 0), ("malformed", 2), ("head_too_large", 1)):
-        assert f'{name}{{reason="{reason}"}} {count}.0\n' in told
-    assert sum(counts.refused.values()) == 3
+    assert counts.refused == {"malformed": 2, "head_too_large": 1}
+    assert counts.refused.keys() <= {*REASONS}
 
 
 async def test_what_is_no_http_is_told_so_and_leaves_no_line(

@@ -1,0 +1,30 @@
+"""What `tickbox serve` makes for its workers."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from app.cli.serve import _shared_metrics
+from app.embedded.processes import StartError
+from app.observability.metrics import FOLDER
+
+
+def test_without_a_temporary_folder_a_start_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(StartError, match="set TMPDIR"), _shared_metrics():
+        pass
+
+
+def test_the_folder_of_the_metrics_is_there_for_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv(FOLDER, "set by the test, to be taken back")
+    with _shared_metrics() as folder:
+        assert os.environ[FOLDER] == folder
+        assert [*tmp_path.iterdir()] == [Path(folder)]
+    assert [*tmp_path.iterdir()] == []
