@@ -124,7 +124,7 @@ class ListQuery(Input):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class JsonRow:
     """A row as it is now: its JSON as PostgreSQL made it."""
 
     id: UUID
@@ -166,7 +166,7 @@ class Page(Schema, Generic[Item]):
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class JsonPage:
     """A page whose items are JSON already.
 
     `depends_on_time`: it may be another page later although nothing was written.

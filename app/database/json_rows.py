@@ -38,7 +38,7 @@ def as_text(json: ColumnElement[Any]) -> ColumnElement[str]:
 
 
 def answer_of(doc: CTE) -> Select[Any]:
-    """What a `Stored` is made of: a document's `id` and `version`, and its `body` as text."""
+    """What a `JsonRow` is made of: a document's `id` and `version`, and its `body` as text."""
     return select(doc.c.id, doc.c.version, as_text(doc.c.body).label("body"))
 
 

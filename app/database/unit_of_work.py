@@ -15,12 +15,11 @@ from uuid import UUID
 
 import asyncpg
 
-from app.core.errors import AppError, DatabaseUnavailable
+from app.core.errors import AppError, DatabaseUnavailable, InvalidToken
 from app.core.settings import SECURITY_CONNECTIONS, Settings
 from app.database.lease import Lease
 from app.database.pool import Pool
 from app.database.statement import Statement
-from app.security.access_tokens import InvalidToken
 
 logger = logging.getLogger(__name__)
 

@@ -38,10 +38,11 @@ from app.database.unit_of_work import Database
 from app.observability import logs
 from app.redis.client import Redis
 from app.redis.rate_limits import Limit
-from app.server.last_answers import REASONS
 
 # Seconds; a cached read takes 1 ms, a request is cut after some 10 s.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+# Why the server ends a connection before there is a request.
+_REFUSALS = ("timeout", "malformed", "head_too_large")
 UNKNOWN_ROUTE = "unknown"
 NOT_ANSWERED = "none"
 _BOUNDS = (*map(str, BUCKETS), "+Inf")
@@ -197,7 +198,7 @@ class Metrics(Collector):
         yield _counter(
             "tickbox_connections_refused",
             "Connections that ended before there was a request, by reason.",
-            {(reason,): self.requests.refused[reason] for reason in REASONS.values()},
+            {(reason,): self.requests.refused[reason] for reason in _REFUSALS},
             ("reason",),
         )
 

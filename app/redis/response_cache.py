@@ -12,11 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
-from app.database import migrations
 from app.redis.address import Command
 from app.redis.client import Redis
 from app.security.principal import Principal
@@ -24,8 +22,6 @@ from app.security.principal import Principal
 _EPOCH = b"tickbox:epoch"
 _VERSION = b"tickbox:version:"
 _PAGE = b"tickbox:page:"
-# What one release kept, another one does not give: its representations may have other fields.
-_RELEASE = f"{version('tickbox')} {migrations.head()}".encode()
 _TOKEN_BYTES = 12
 # One that is lost is made anew, and what was read under it counts no more.
 _VERSION_SECONDS = 86400
@@ -53,11 +49,15 @@ class Slot:
 
 
 class Cache:
-    """What Redis knows of reads that were answered before."""
+    """What Redis knows of reads that were answered before.
 
-    def __init__(self, redis: Redis, seconds: int) -> None:
+    What one `release` kept, another one does not give: its representations may have other fields.
+    """
+
+    def __init__(self, redis: Redis, seconds: int, release: str) -> None:
         self._redis = redis
         self._seconds = seconds
+        self._release = release.encode()
         redis.on_connect(lambda: [("SET", _EPOCH, _token())])
 
     @property
@@ -68,7 +68,7 @@ class Cache:
     def question(self, principal: Principal, path: str, query: bytes) -> Command:
         """What to ask Redis for, so that `read` understands it."""
         viewer = _viewer(principal)
-        asked = b"%b %b?%b" % (_RELEASE, path.encode(), query)
+        asked = b"%b %b?%b" % (self._release, path.encode(), query)
         digest = blake2b(asked, digest_size=16, key=viewer).digest()
         return ("MGET", _EPOCH, _VERSION + principal.user_id.bytes, _PAGE + digest)
 

@@ -9,13 +9,14 @@ from fastapi import Depends, Request
 from app.core.clock import Now
 from app.core.context import Context
 from app.core.settings import Settings
+from app.core.signing import Signer
 from app.database.unit_of_work import Database, ReadConnection, Session
 from app.database.versions import Expected
 from app.observability.metrics import Metrics
 from app.redis.client import Redis
 from app.redis.rate_limits import Counts, Limit, LimitPolicy
 from app.redis.response_cache import Cache
-from app.security.access_tokens import AccessTokens, Signer
+from app.security.access_tokens import AccessTokens
 from app.security.password_hashing import PasswordHasher
 from app.web.body_buffering import Buffers
 from app.web.idempotency import Idempotency

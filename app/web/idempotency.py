@@ -16,10 +16,10 @@ from sqlalchemy.sql import ColumnElement
 
 from app.core.clock import Now
 from app.core.errors import Conflict, FieldError, MalformedRequest, NotFound, ValidationFailed
+from app.core.signing import Signer
 from app.database.idempotency_keys import CLAIM, KEEP, RETENTION, keys, mine
 from app.database.statement import AUDIENCE, Statement
 from app.database.unit_of_work import Session
-from app.security.access_tokens import Signer
 from app.security.principal import Principal
 
 _MAX_LENGTH = 255

@@ -7,7 +7,7 @@ import orjson
 from fastapi import Response
 from starlette.types import Send
 
-from app.core.schemas import Listed, Stored
+from app.core.schemas import JsonPage, JsonRow
 from app.redis.response_cache import Page
 from app.web.json_body import StrictRequest
 
@@ -46,7 +46,7 @@ class Representation(Response):
 class StoredResponse(Representation):
     """A row: its JSON, and its version as the `ETag`."""
 
-    def __init__(self, stored: Stored) -> None:
+    def __init__(self, stored: JsonRow) -> None:
         super().__init__(stored.body.encode(), f'"{stored.version}"')
         self.stored = stored
 
@@ -54,7 +54,7 @@ class StoredResponse(Representation):
 class ListedResponse(Representation):
     """A page, with a hash of it as the `ETag`."""
 
-    def __init__(self, listed: Listed) -> None:
+    def __init__(self, listed: JsonPage) -> None:
         cursor = orjson.dumps(listed.next_cursor).decode()
         total = "" if listed.total is None else f',"total":{listed.total}'
         items = ",".join(listed.items)

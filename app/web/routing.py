@@ -4,7 +4,7 @@ Before FastAPI sees a request, `admission` lets it in, or answers it from the ca
 body is read until then. Its preconditions are for the statement that writes a row, or for a read's
 answer; where there is nothing to compare they are refused. Before the dependencies are solved (by
 `solving`, where that knows how), input is read strictly: parameters, content type, JSON. After the
-endpoint, and before the commit, a `Stored` row or a `Listed` page becomes the answer, with its
+endpoint, and before the commit, a `JsonRow` row or a `JsonPage` page becomes the answer, with its
 `ETag`, `Location` and `Link`, or a 304; what was read is cached, and what was written under an
 `Idempotency-Key` is kept with it.
 """
@@ -22,7 +22,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.errors import Conflict, NotFound, PreconditionFailed
-from app.core.schemas import Listed, Stored
+from app.core.schemas import JsonPage, JsonRow
 from app.redis.rate_limits import LimitPolicy
 from app.web.bearer import bearer
 from app.web.body_buffering import PUBLIC_BODY_BYTES
@@ -84,7 +84,7 @@ class Route(APIRoute):
     def answers_with_rows(self) -> bool:
         """Whether it answers with a row or a page, which have an `ETag`."""
         hints = get_type_hints(inspect.unwrap(self.endpoint))
-        return hints.get("return") in (Stored, Listed)
+        return hints.get("return") in (JsonRow, JsonPage)
 
     @functools.cached_property
     def takes_preconditions(self) -> bool:
@@ -207,9 +207,9 @@ def _answering(
     @functools.wraps(endpoint)
     async def answering(*args: Any, **kwargs: Any) -> Any:
         result = await endpoint(*args, **kwargs)
-        if isinstance(result, Stored):
+        if isinstance(result, JsonRow):
             return StoredResponse(result)
-        if isinstance(result, Listed):
+        if isinstance(result, JsonPage):
             return ListedResponse(result)
         return result
 

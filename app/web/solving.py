@@ -20,7 +20,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from app.core.schemas import Listed, Stored
+from app.core.schemas import JsonPage, JsonRow
 from app.web.json_body import ABSENT, StrictRequest
 from app.web.query_string import known_parameters
 
@@ -77,7 +77,7 @@ class Plan:
     def __init__(self, route: APIRoute) -> None:
         """Raises `Unplanned`."""
         answer = get_type_hints(inspect.unwrap(route.endpoint)).get("return")
-        if answer not in (Stored, Listed) or not _is_async(route.endpoint):
+        if answer not in (JsonRow, JsonPage) or not _is_async(route.endpoint):
             raise Unplanned
         if route.dependency_overrides_provider is not None:
             raise Unplanned

@@ -22,7 +22,7 @@ from httpx import ASGITransport, AsyncClient
 from pydantic import Field
 
 from app.core.errors import NotFound
-from app.core.schemas import Flag, Input, Listed, ListQuery, Stored
+from app.core.schemas import Flag, Input, JsonPage, JsonRow, ListQuery
 from app.web import exception_handlers
 from app.web.dependencies import ExpectedVersion
 from app.web.request_middleware import RequestMiddleware
@@ -111,15 +111,15 @@ Second = Annotated[str, Depends(second)]
 Checked = Annotated[str | None, Depends(checked)]
 
 
-def _stored(*said: object) -> Stored:
-    return Stored(UUID(ID), 3, str(said))
+def _stored(*said: object) -> JsonRow:
+    return JsonRow(UUID(ID), 3, str(said))
 
 
 def _routes(router: APIRouter) -> None:
     @router.get("/items", dependencies=[Depends(first)])
-    async def list_items(request: Request, query: Annotated[Filters, Query()]) -> Listed:
+    async def list_items(request: Request, query: Annotated[Filters, Query()]) -> JsonPage:
         _note(request, query)
-        return Listed([query.model_dump_json()], None)
+        return JsonPage([query.model_dump_json()], None)
 
     @router.post("/items/{item_id}", status_code=201)
     async def write_item(
@@ -131,17 +131,17 @@ def _routes(router: APIRouter) -> None:
         query: Annotated[Filters, Query()],
         data: Item,
         expected: ExpectedVersion,
-    ) -> Stored:
+    ) -> JsonRow:
         _note(request, second, checked, first, item_id, query, data, expected)
         return _stored(second, checked, first, item_id, query, data, expected)
 
     @router.patch("/items/{item_id}")
-    async def fail(request: Request, transaction: Transaction, item_id: UUID) -> Stored:
+    async def fail(request: Request, transaction: Transaction, item_id: UUID) -> JsonRow:
         _note(request, transaction, item_id)
         raise NotFound
 
     @router.get("/refused", dependencies=[Depends(refused)])
-    async def never(request: Request, second: Second) -> Stored:
+    async def never(request: Request, second: Second) -> JsonRow:
         _note(request, second)
         return _stored(second)
 
@@ -257,7 +257,7 @@ async def test_all_errors_are_told_at_once_and_the_endpoint_is_not_called() -> N
     ids=lambda asked: asked[0],
 )
 def test_what_a_plan_does_not_know_is_fastapis(asked: tuple[str, Any]) -> None:
-    async def endpoint(one: Any) -> Stored:
+    async def endpoint(one: Any) -> JsonRow:
         return _stored(one)
 
     endpoint.__annotations__["one"] = asked[1]
@@ -267,7 +267,7 @@ def test_what_a_plan_does_not_know_is_fastapis(asked: tuple[str, Any]) -> None:
 
 
 def test_parameters_that_two_dependencies_would_read_are_fastapis() -> None:
-    async def endpoint(one: Checked, two: Annotated[str, Depends(checked)]) -> Stored:
+    async def endpoint(one: Checked, two: Annotated[str, Depends(checked)]) -> JsonRow:
         return _stored(one, two)
 
     with pytest.raises(Unplanned):

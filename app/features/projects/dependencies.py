@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import Request, Security
 
 from app.core.context import Context
+from app.core.signing import Signer
 from app.database.unit_of_work import Connection
 from app.features.projects.permissions import seen_by
 from app.features.projects.repository import ProjectRepository
 from app.features.projects.service import ProjectService
-from app.security.access_tokens import Signer
 from app.security.principal import Principal
 from app.web.bearer import Caller
 from app.web.dependencies import Reading, RequestContext, Transaction, app_state

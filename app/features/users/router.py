@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from app.core.schemas import Stored
+from app.core.schemas import JsonRow
 from app.features.sessions.dependencies import AccountManager
 from app.features.users.dependencies import (
     ACCOUNT_FAILURES,
@@ -61,7 +61,7 @@ FEATURE = Feature(
     responses=problems(EmailTaken, PasswordHashingBusy),
 )
 @limited(SIGN_UP)
-async def create_user(users: WriteUsers, data: UserCreate) -> Stored:
+async def create_user(users: WriteUsers, data: UserCreate) -> JsonRow:
     """Sign up.
 
     Makes an account, and its Inbox. Sign in afterwards at `/v1/oauth/token`.
@@ -70,7 +70,7 @@ async def create_user(users: WriteUsers, data: UserCreate) -> Stored:
 
 
 @router.get("/me", operation_id="get_current_user", response_model=UserRead)
-async def get_current_user(users: ReadUsers, caller: Caller) -> Stored:
+async def get_current_user(users: ReadUsers, caller: Caller) -> JsonRow:
     """Read your account.
 
     Any access token will do, whatever its scopes.
@@ -85,7 +85,7 @@ async def get_current_user(users: ReadUsers, caller: Caller) -> Stored:
 )
 async def update_current_user(
     caller: AccountManager, users: WriteUsers, data: UserUpdate, expected: ExpectedVersion
-) -> Stored:
+) -> JsonRow:
     """Change your account.
 
     A merge patch (RFC 7396): only the fields that you send change, and `null` clears.

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from app.core.clock import new_id
 from app.core.context import Context
-from app.core.errors import NotFound
-from app.core.schemas import Stored
+from app.core.errors import InvalidToken, NotFound
+from app.core.schemas import JsonRow
 from app.database.versions import Expected
 from app.features.projects.service import ProjectService
 from app.features.sessions.service import SessionService
@@ -15,7 +15,6 @@ from app.features.users.credentials import PasswordProof, Proved
 from app.features.users.errors import PasswordIncorrect
 from app.features.users.repository import UserRepository
 from app.features.users.schemas import AccountDeletion, PasswordChange, UserCreate, UserUpdate
-from app.security.access_tokens import InvalidToken
 from app.security.password_hashing import PasswordHasher
 from app.security.principal import Principal
 
@@ -37,7 +36,7 @@ class UserService:
         self._projects_of = projects_of
         self._password_min_length = password_min_length
 
-    async def sign_up(self, data: UserCreate) -> Stored:
+    async def sign_up(self, data: UserCreate) -> JsonRow:
         """A new account with its Inbox. Raises `EmailTaken`, `ValidationFailed`."""
         password = passwords.accept(
             data.password,
@@ -55,7 +54,7 @@ class UserService:
         await self._projects_of(_oneself(user_id)).create_inbox()
         return stored
 
-    async def read(self, user_id: UUID) -> Stored:
+    async def read(self, user_id: UUID) -> JsonRow:
         """Raises `InvalidToken` once the account is deleted."""
         try:
             return await self._repository.read(user_id)
@@ -63,7 +62,7 @@ class UserService:
             # A token that a process still takes, for less than a second.
             raise InvalidToken("The account was deleted.") from None
 
-    async def update(self, user_id: UUID, data: UserUpdate, expected: Expected) -> Stored:
+    async def update(self, user_id: UUID, data: UserUpdate, expected: Expected) -> JsonRow:
         """Raises `VersionConflict`."""
         return await self._repository.patch(
             user_id, data.given(), expected, now=self._context.now()

@@ -17,6 +17,7 @@ from app.core.errors import (
     DatabaseUnavailable,
     InsufficientScope,
     InternalError,
+    InvalidToken,
     MalformedJson,
     MalformedRequest,
     UnsupportedMediaType,
@@ -25,7 +26,6 @@ from app.core.errors import (
 )
 from app.core.settings import Settings
 from app.redis.rate_limits import RateLimited
-from app.security.access_tokens import InvalidToken
 from app.web.bearer import NotAuthenticated, bearer
 from app.web.body_buffering import ServerBusy
 from app.web.idempotency import IdempotencyInProgress, IdempotencyKeyReused
