@@ -15,6 +15,7 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
+from app.core.schemas import Representation
 from app.redis.address import Command
 from app.redis.client import Redis
 from app.security.principal import Principal
@@ -29,15 +30,6 @@ _VERSION_SECONDS = 86400
 _MAX_BYTES = 128 * 1024
 
 Header = tuple[bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """An answer to a read, as it is kept: `link` is the value of `Link`, if it has any."""
-
-    etag: bytes
-    link: bytes
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +64,7 @@ class Cache:
         digest = blake2b(asked, digest_size=16, key=viewer).digest()
         return ("MGET", _EPOCH, _VERSION + principal.user_id.bytes, _PAGE + digest)
 
-    def read(self, question: Command, reply: Any) -> Page | Slot | None:
+    def read(self, question: Command, reply: Any) -> Representation | Slot | None:
         """The page; or where to keep it, if there is none. None: Redis said something else."""
         if not isinstance(reply, list):
             return None
@@ -80,7 +72,7 @@ class Cache:
         epoch, current, page = reply
         if page is not None and epoch and current and page.startswith(epoch + current):
             etag, link, body = page[2 * _TOKEN_BYTES :].split(b"\n", 2)
-            return Page(etag, link, body)
+            return Representation(etag, body, link)
         # Said now, before anything is read: a write in between sets another one, and wins.
         if epoch is None:
             epoch = _token()
@@ -91,10 +83,10 @@ class Cache:
         assert isinstance(page_key, bytes)
         return Slot(page_key, epoch + current)
 
-    def keep(self, slot: Slot, page: Page) -> None:
+    def keep(self, slot: Slot, answer: Representation) -> None:
         """Remember an answer that was read after the slot was given."""
-        if len(page.body) <= _MAX_BYTES:
-            kept = b"%b%b\n%b\n%b" % (slot.tokens, page.etag, page.link, page.body)
+        if len(answer.body) <= _MAX_BYTES:
+            kept = b"%b%b\n%b\n%b" % (slot.tokens, answer.etag, answer.link, answer.body)
             self._redis.tell(("SET", slot.key, kept, "EX", self._seconds))
 
     async def outdate(self, viewers: Iterable[UUID]) -> None:

@@ -139,7 +139,7 @@ class Idempotency:
             ).where(*mine)
         )
 
-    async def claim(self, request: Request, principal: Principal) -> Claim | None:
+    async def claim(self, request: Request, principal: Principal, body: bytes) -> Claim | None:
         """The request's claim, if it brings a key. Raises `MalformedRequest`."""
         sent = request.headers.getlist("idempotency-key")
         if not sent:
@@ -162,7 +162,7 @@ class Idempotency:
             **self._seen_by(principal),
             "user_id": principal.user_id,
             "key": key,
-            "fingerprint": self._signer.sign(_identity(request, await request.body())),
+            "fingerprint": self._signer.sign(_identity(request, body)),
         }
         return Claim(self._look, params, self._now)
 

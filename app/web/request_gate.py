@@ -1,7 +1,7 @@
-"""Authenticates, rate-limits and tries the cache, before anything of a request is read.
+"""Authenticates, rate-limits and tries the cache before a body is read; one round trip to Redis.
 
-All that Redis has to say to it is one round trip. Without Redis nobody is kept out, but for what a
-limit counts in this process then, and nothing comes from the cache.
+Without Redis nobody is kept out, but for what a limit counts in this process then, and nothing
+comes from the cache. No other module reads `Authorization`.
 """
 
 from collections.abc import Mapping
@@ -14,16 +14,26 @@ from typing import Any
 from starlette.types import Scope
 
 from app.core.addresses import address_of
-from app.core.errors import AppError, InsufficientScope
+from app.core.errors import AppError, InsufficientScope, MalformedRequest, Unauthorized
+from app.core.schemas import Representation
 from app.core.settings import Settings
 from app.redis.client import Redis, RedisAway
 from app.redis.rate_limits import Counts, Limit, LimitPolicy, Verdict, question
-from app.redis.response_cache import Cache, Page
+from app.redis.response_cache import Cache
 from app.security.principal import Authenticator, Principal
-from app.web.bearer import bearer_token
 from app.web.request_state import RequestState, request_state
 
 Caller = tuple[Limit, bytes]
+
+
+class NotAuthenticated(Unauthorized):
+    """RFC 6750, section 3: without credentials the challenge carries no error code."""
+
+    code = "not_authenticated"
+    title = "An access token is required"
+
+    def __init__(self) -> None:
+        super().__init__(headers={"WWW-Authenticate": "Bearer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class RequestGate:
         """All that it asks about."""
         return [self._user, self._address, *self._limits.values()]
 
-    async def admit(self, scope: Scope, policy: AccessPolicy) -> Page | None:
+    async def admit(self, scope: Scope, policy: AccessPolicy) -> Representation | None:
         """The answer, if it is known; else the request's state says where to keep it.
 
         Who asks, and what is left of the limits, is in the state in any case. Raises
@@ -98,7 +108,7 @@ class RequestGate:
                 raise InsufficientScope(sorted(missing))
         if wants_page and replies:
             known = self._cache.read(commands[-1], replies[-1])
-            if isinstance(known, Page):
+            if isinstance(known, Representation):
                 return known
             state.cache_slot = known
         return None
@@ -111,7 +121,7 @@ class RequestGate:
             return None
         try:
             # Kept also for one that is refused: the log says who it was.
-            state.principal = await self._authenticator.authenticate(bearer_token(scope))
+            state.principal = await self._authenticator.authenticate(_bearer_token(scope))
         except AppError as error:
             return error
         return None
@@ -129,6 +139,22 @@ class RequestGate:
         if policy.limit is not None:
             callers.append((self._limits[policy.limit], address))
         return callers
+
+
+def _bearer_token(scope: Scope) -> str:
+    """The access token that a request brings. Raises `NotAuthenticated`, `MalformedRequest`."""
+    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    if not values:
+        raise NotAuthenticated
+    if len(values) > 1:
+        raise MalformedRequest(
+            "The Authorization header was sent more than once.",
+            headers={"WWW-Authenticate": 'Bearer error="invalid_request"'},
+        )
+    scheme, _, token = values[0].decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer":
+        raise NotAuthenticated
+    return str(token.strip(" "))
 
 
 def _enforce(verdicts: list[Verdict | None], state: RequestState) -> None:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
+from app.database.unit_of_work import Session
 from app.redis.response_cache import Slot
 from app.security.principal import Principal
 from app.web.body_buffering import Body
-from app.web.idempotency import Claim
 from app.web.preconditions import NO_PRECONDITIONS, Preconditions
 from app.web.response_headers import Header
 
@@ -17,7 +17,7 @@ class RequestState:
     """One request, as it is known so far.
 
     `headers` are those of every answer to it. `cache_slot` is where the answer is kept, if the
-    cache is to have it; `claim` is that of its `Idempotency-Key`.
+    cache is to have it; `unit_of_work` is that of a write.
     """
 
     request_id: str
@@ -26,7 +26,7 @@ class RequestState:
     principal: Principal | None = None
     preconditions: Preconditions = NO_PRECONDITIONS
     cache_slot: Slot | None = None
-    claim: Claim | None = None
+    unit_of_work: Session | None = None
 
 
 def request_state(scope: Scope) -> RequestState:

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Response
 from httpx import ASGITransport, AsyncClient
 from pydantic import SecretStr
 from sqlalchemy import DateTime, Text, Uuid, bindparam, func, insert, select
@@ -21,7 +21,8 @@ from app.database.base import table_of
 from app.database.statement import Statement
 from app.database.unit_of_work import Database, Session
 from app.features.sessions.models import SignInSession
-from app.web.dependencies import Transaction
+from app.web.dependencies import unit_of_work
+from app.web.routing import Route
 from tests.apps import client_of, running
 from tests.people import Person, sign_up
 
@@ -218,7 +219,9 @@ class TestAfterCommit:
         events: list[str] = []
         async with running(settings) as app:
 
-            async def change(session: Transaction, user_id: UUID) -> str:
+            async def change(
+                session: Annotated[Session, Depends(unit_of_work)], user_id: UUID
+            ) -> Response:
                 async def action() -> None:
                     kept = await is_kept(app.state.database, row)
                     events.append("kept" if kept else "not kept")
@@ -226,9 +229,9 @@ class TestAfterCommit:
                 session.after_commit(action)
                 row = await add(session, user_id)
                 events.append("endpoint")
-                return "done"
+                return Response(status_code=201)
 
-            app.add_api_route("/test", change, methods=["POST"], status_code=201)
+            app.router.routes.append(Route("/test/{user_id}", change, methods=["POST"]))
 
             async def noted(scope: Scope, receive: Receive, send: Send) -> None:
                 async def note(message: Message) -> None:
@@ -241,7 +244,7 @@ class TestAfterCommit:
                 sign_up(app) as person,
                 AsyncClient(transport=ASGITransport(noted), base_url="http://t") as client,
             ):
-                response = await client.post("/test", params={"user_id": str(person.id)})
+                response = await client.post(f"/test/{person.id}")
 
         assert response.status_code == 201
         assert events == ["endpoint", "kept", "http.response.start", "http.response.body"]

@@ -1,6 +1,6 @@
 """`/v1/users`."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 
 from app.core.schemas import JsonRow
 from app.features.sessions.dependencies import AccountManager
@@ -22,26 +22,17 @@ from app.features.users.schemas import (
     UserUpdate,
 )
 from app.security.password_hashing import PasswordHashingBusy
-from app.web.bearer import Caller
-from app.web.dependencies import ExpectedVersion
+from app.web.dependencies import Caller, ExpectedVersion
 from app.web.openapi.problems import problems
-from app.web.routing import Feature, Handler, Route, StrictHandler, limited
+from app.web.routing import Feature, Route, limited
 
 
 class UserRoute(Route):
     """Whatever its id, an account is at `/v1/users/me`, and for its owner only."""
 
-    def around(self, handle: StrictHandler) -> Handler:
-        """`Location` says where."""
-        answer = super().around(handle)
-
-        async def located(request: Request) -> Response:
-            response = await answer(request)
-            if "location" in response.headers:
-                response.headers["Location"] = "/v1/users/me"
-            return response
-
-        return located
+    def location(self, request: Request, row: JsonRow) -> str:  # noqa: ARG002 - as all routes do
+        """Where whoever signed up finds the account."""
+        return "/v1/users/me"
 
 
 router = APIRouter(prefix="/v1/users", tags=["users"], route_class=UserRoute)
