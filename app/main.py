@@ -36,7 +36,7 @@ from app.web.openapi import document, pages
 from app.web.proxies import ProxyMiddleware
 from app.web.request_gate import RequestGate
 from app.web.request_middleware import RequestMiddleware
-from app.web.response_headers import Envelope
+from app.web.response_headers import ResponseHeaders
 
 _DESCRIPTION = """
 Todos and projects for HTTP clients, Swagger UI and generated SDKs.
@@ -151,7 +151,7 @@ def _state(settings: Settings, now: Now, metrics: Metrics, *, sweeps: bool) -> A
             may_edit_all, audience_of_all, seen_by, Signer(secret, "idempotency"), now
         ),
         resources={EndedSessions: ended_sessions},
-        last_answers=LastAnswers(Envelope(), metrics.requests.refused),
+        last_answers=LastAnswers(ResponseHeaders(), metrics.requests.refused),
         sweeps=sweeps,
     )
 

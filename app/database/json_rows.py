@@ -45,6 +45,6 @@ def answer_of(doc: CTE) -> Select[Any]:
 def written(doc: CTE, audience: ColumnElement[Any]) -> Select[Any]:
     """`answer_of` a write: also its project, and an array of the users who see what it says.
 
-    `Session` goes by these two.
+    `UnitOfWork` goes by these two.
     """
     return answer_of(doc).add_columns(doc.c.project_id, audience.label(AUDIENCE))

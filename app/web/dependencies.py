@@ -10,7 +10,7 @@ from app.core.clock import Now
 from app.core.context import Context
 from app.core.settings import Settings
 from app.core.signing import Signer
-from app.database.unit_of_work import Database, ReadConnection, Session
+from app.database.unit_of_work import Database, ReadConnection, UnitOfWork
 from app.database.versions import Expected
 from app.observability.metrics import Metrics
 from app.redis.client import Redis
@@ -82,11 +82,11 @@ def holder(request: Request) -> object:
     return _NOBODY if user is None else user.user_id
 
 
-def unit_of_work(request: Request) -> Session:
+def unit_of_work(request: Request) -> UnitOfWork:
     """The transaction of a write, which its route commits before it answers."""
-    session = request_state(request.scope).unit_of_work
-    assert session is not None, "a GET writes nothing"
-    return session
+    unit = request_state(request.scope).unit_of_work
+    assert unit is not None, "a GET writes nothing"
+    return unit
 
 
 def read_connection(request: Request) -> ReadConnection:

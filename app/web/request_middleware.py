@@ -18,7 +18,7 @@ from app.observability.metrics import RequestCounts
 from app.web.body_buffering import Body, Buffers, TooLarge
 from app.web.exception_handlers import problem, route_at
 from app.web.request_state import RequestState, request_state
-from app.web.response_headers import Envelope, request_id_of
+from app.web.response_headers import ResponseHeaders, request_id_of
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class RequestMiddleware:
         begun = time.perf_counter()
         request_id = request_id_of(scope)
         method = scope["method"]
-        headers = Envelope().headers(scope, request_id)
+        headers = ResponseHeaders().headers(scope, request_id)
         # The server's: it may have to answer in the app's place, and says so there.
         shared = scope.setdefault("state", {})
         shared["headers"] = headers

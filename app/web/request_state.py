@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from app.database.unit_of_work import Session
+from app.database.unit_of_work import UnitOfWork
 from app.redis.response_cache import Slot
 from app.security.principal import Principal
 from app.web.body_buffering import Body
@@ -26,7 +26,7 @@ class RequestState:
     principal: Principal | None = None
     preconditions: Preconditions = NO_PRECONDITIONS
     cache_slot: Slot | None = None
-    unit_of_work: Session | None = None
+    unit_of_work: UnitOfWork | None = None
 
 
 def request_state(scope: Scope) -> RequestState:

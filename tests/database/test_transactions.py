@@ -8,7 +8,7 @@ import pytest
 from fastapi import Depends, Response
 
 from app.core.settings import Settings
-from app.database.unit_of_work import Session
+from app.database.unit_of_work import UnitOfWork
 from app.web.dependencies import unit_of_work
 from app.web.routing import Route
 from tests.apps import client_of, running
@@ -20,7 +20,7 @@ CODE = Path(__file__).parents[2] / "app"
 async def test_writes_have_one_and_reads_have_none(
     settings: Settings, method: str, status: int
 ) -> None:
-    async def endpoint(_session: Annotated[Session, Depends(unit_of_work)]) -> Response:
+    async def endpoint(_session: Annotated[UnitOfWork, Depends(unit_of_work)]) -> Response:
         return Response()
 
     async with running(settings) as app, client_of(app) as client:

@@ -19,7 +19,7 @@ from app.core.errors import AppError, DatabaseUnavailable, NotFound
 from app.core.settings import Settings
 from app.database.base import table_of
 from app.database.statement import Statement
-from app.database.unit_of_work import Database, Session
+from app.database.unit_of_work import Database, UnitOfWork
 from app.features.sessions.models import SignInSession
 from app.web.dependencies import unit_of_work
 from app.web.routing import Route
@@ -50,14 +50,14 @@ class Kept(NotFound):
     keeps_transaction = True
 
 
-async def add(session: Session, user_id: UUID) -> UUID:
+async def add(session: UnitOfWork, user_id: UUID) -> UUID:
     """A row, in the session's transaction."""
     row_id = uuid4()
     await session.fetch_all(ADD, id=row_id, user_id=user_id, scope="", now=utc_now())
     return row_id
 
 
-async def run(data: Database, work: Callable[[Session], Awaitable[None]]) -> None:
+async def run(data: Database, work: Callable[[UnitOfWork], Awaitable[None]]) -> None:
     async with data.unit_of_work() as session:
         await work(session)
 
@@ -88,7 +88,7 @@ class TestUnitOfWork:
     ) -> None:
         rows: list[UUID] = []
 
-        async def work(session: Session) -> None:
+        async def work(session: UnitOfWork) -> None:
             rows.append(await add(session, ada.id))
             raise error
 
@@ -99,7 +99,7 @@ class TestUnitOfWork:
     async def test_is_kept_by_an_error_that_says_so(self, data: Database, ada: Person) -> None:
         done = []
 
-        async def work(session: Session) -> None:
+        async def work(session: UnitOfWork) -> None:
             async def action() -> None:
                 done.append(await is_kept(data, row))
 
@@ -125,7 +125,7 @@ class TestUnitOfWork:
         rows: list[UUID] = []
         done = []
 
-        async def work(session: Session) -> None:
+        async def work(session: UnitOfWork) -> None:
             async def action() -> None:
                 done.append(True)
 
@@ -146,7 +146,7 @@ class TestUnitOfWork:
         data = Database(settings.model_copy(update={"statement_timeout": 0.3}))
         rows: list[UUID] = []
 
-        async def work(session: Session) -> None:
+        async def work(session: UnitOfWork) -> None:
             rows.append(await add(session, ada.id))
             pid = await session.fetch_value(PID)
             async with asyncio.timeout(5):
@@ -180,7 +180,7 @@ class TestAfterCommit:
     async def test_is_not_done_after_a_rollback(self, data: Database, ada: Person) -> None:
         done = []
 
-        async def work(session: Session) -> None:
+        async def work(session: UnitOfWork) -> None:
             async def action() -> None:
                 done.append(True)
 
@@ -220,7 +220,7 @@ class TestAfterCommit:
         async with running(settings) as app:
 
             async def change(
-                session: Annotated[Session, Depends(unit_of_work)], user_id: UUID
+                session: Annotated[UnitOfWork, Depends(unit_of_work)], user_id: UUID
             ) -> Response:
                 async def action() -> None:
                     kept = await is_kept(app.state.database, row)

@@ -17,11 +17,11 @@ SIGN_IN = LimitPolicy(
 
 
 def _auth_service(request: Request) -> AuthService:
-    state, session = app_state(request), unit_of_work(request)
+    state, unit = app_state(request), unit_of_work(request)
     return AuthService(
-        user_service(session, request),
+        user_service(unit, request),
         password_proof(request),
-        session_service(session, request),
+        session_service(unit, request),
         state.access_tokens,
         frozenset(state.scopes),
         state.settings,

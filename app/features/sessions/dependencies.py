@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Security
 
-from app.database.unit_of_work import Connection, Session
+from app.database.unit_of_work import Connection, UnitOfWork
 from app.features.sessions.networks import network_of
 from app.features.sessions.repository import SessionRepository
 from app.features.sessions.revocations import EndedSessions
@@ -35,11 +35,11 @@ def session_reader(connection: Connection, request: Request) -> SessionReader:
     )
 
 
-def session_service(session: Session, request: Request) -> SessionService:
+def session_service(unit: UnitOfWork, request: Request) -> SessionService:
     """The service for writes, as other features too make it."""
     state = app_state(request)
     return SessionService(
-        session,
+        unit,
         state.resource(EndedSessions),
         request_context(request),
         state.settings,

@@ -12,7 +12,7 @@ from app.core.pagination import Cursors
 from app.core.schemas import JsonPage
 from app.core.settings import Settings
 from app.core.signing import Signer
-from app.database.unit_of_work import Session
+from app.database.unit_of_work import UnitOfWork
 from app.features.sessions.repository import SessionRepository
 from app.features.sessions.revocations import EndedSessions
 from app.features.sessions.schemas import SessionQuery
@@ -88,14 +88,14 @@ class SessionService:
 
     def __init__(
         self,
-        session: Session,
+        unit: UnitOfWork,
         ended: EndedSessions | None,
         context: Context,
         settings: Settings,
         network: str | None,
     ) -> None:
-        self._session = session
-        self._repository = SessionRepository(session)
+        self._unit = unit
+        self._repository = SessionRepository(unit)
         self._ended = ended
         self._context = context
         self._settings = settings
@@ -162,7 +162,7 @@ class SessionService:
             for session_id in session_ids:
                 ended.add(session_id)
 
-        self._session.after_commit(remember)
+        self._unit.after_commit(remember)
 
     def _new_refresh_token(self) -> tuple[str, dict[str, object]]:
         """A refresh token, and its row but for the session."""

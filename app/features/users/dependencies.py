@@ -66,14 +66,14 @@ def _writing(request: Request) -> UserService:
 
 
 def _account(request: Request) -> AccountService:
-    state, session = app_state(request), unit_of_work(request)
+    state, unit = app_state(request), unit_of_work(request)
     context = request_context(request)
-    repository = UserRepository(session)
-    sessions = session_service(session, request)
+    repository = UserRepository(unit)
+    sessions = session_service(unit, request)
     end = AccountEnd(
         repository,
         sessions,
-        lambda principal: project_service(session, principal, context, state.cursor_signer),
+        lambda principal: project_service(unit, principal, context, state.cursor_signer),
     )
     return AccountService(
         repository,

@@ -11,7 +11,7 @@ from app.database.versions import Expected
 from app.features.projects.service import ProjectService
 from app.features.sessions.service import SessionService
 from app.features.users import emails, passwords
-from app.features.users.credentials import PasswordProof, Proved
+from app.features.users.credentials import PasswordProof, VerifiedCredentials
 from app.features.users.errors import PasswordIncorrect
 from app.features.users.repository import UserRepository
 from app.features.users.schemas import AccountDeletion, PasswordChange, UserCreate, UserUpdate
@@ -68,12 +68,12 @@ class UserService:
             user_id, data.given(), expected, now=self._context.now()
         )
 
-    async def still_has(self, proved: Proved) -> bool:
+    async def still_has(self, credentials: VerifiedCredentials) -> bool:
         """Whether a password that was proved is the account's, now and until the transaction ends.
 
         Whoever changes it waits for that, and so sees what began with it.
         """
-        return await self._repository.hold(proved.user_id, proved.password_hash)
+        return await self._repository.hold(credentials.user_id, credentials.password_hash)
 
 
 class AccountEnd:
@@ -152,7 +152,9 @@ class AccountService:
             raise PasswordIncorrect("/password")
         await self._end.settle(proved.user_id)
 
-    async def _prove(self, principal: Principal, password: str, pointer: str) -> Proved:
+    async def _prove(
+        self, principal: Principal, password: str, pointer: str
+    ) -> VerifiedCredentials:
         proved = await self._proof.by_id(principal.user_id, password)
         if proved is None:
             # What was done already under the request's key is answered as it was then, although
