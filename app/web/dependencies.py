@@ -21,10 +21,9 @@ from app.security.password_hashing import PasswordHasher
 from app.security.principal import Principal
 from app.web.body_buffering import Buffers
 from app.web.idempotency import Idempotency
-from app.web.request_gate import RequestGate
-from app.web.request_state import request_state
+from app.web.request_gate import RequestGate, request_state
 
-# Whoever a request is of that nobody is signed in for: all of them are one.
+# All requests without a user share what one user may hold.
 _NOBODY = "nobody"
 T = TypeVar("T")
 

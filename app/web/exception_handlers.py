@@ -24,7 +24,7 @@ from app.core.errors import (
     pointer,
 )
 from app.core.schemas import UNION_TAG
-from app.web.request_state import request_state
+from app.web.request_gate import request_state
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a write that is sent twice is done once, and answered twice.
+"""`Idempotency-Key`: a write that is sent twice is done once, and answered twice alike.
 
 The key, a hash of the request and the answer are a row in the write's own transaction, so there
 is never the one without the other. The key is claimed by the transaction's first statement. A lock

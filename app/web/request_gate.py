@@ -17,11 +17,14 @@ from app.core.addresses import address_of
 from app.core.errors import AppError, InsufficientScope, MalformedRequest, Unauthorized
 from app.core.schemas import Representation
 from app.core.settings import Settings
+from app.database.unit_of_work import UnitOfWork
 from app.redis.client import Redis, RedisAway
 from app.redis.rate_limits import Counts, Limit, LimitPolicy, Verdict, question
-from app.redis.response_cache import Cache
+from app.redis.response_cache import Cache, Slot
 from app.security.principal import Authenticator, Principal
-from app.web.request_state import RequestState, request_state
+from app.web.body_buffering import Body
+from app.web.preconditions import NO_PRECONDITIONS, Preconditions
+from app.web.response_headers import Header
 
 Caller = tuple[Limit, bytes]
 
@@ -36,9 +39,32 @@ class NotAuthenticated(Unauthorized):
         super().__init__(headers={"WWW-Authenticate": "Bearer"})
 
 
+@dataclass(slots=True)
+class RequestState:
+    """What is known of one request so far: `RequestMiddleware` makes it, and it goes along.
+
+    `headers` are those of every answer to it. `cache_slot` is where the answer is kept, if the
+    cache is to have it; `unit_of_work` is that of a write.
+    """
+
+    request_id: str
+    headers: list[Header]
+    body: Body
+    principal: Principal | None = None
+    preconditions: Preconditions = NO_PRECONDITIONS
+    cache_slot: Slot | None = None
+    unit_of_work: UnitOfWork | None = None
+
+
+def request_state(scope: Scope) -> RequestState:
+    """The state of the request that has this scope."""
+    state: RequestState = scope["state"]["request"]
+    return state
+
+
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """On what a route lets a request in.
+    """What a route asks of a request before it lets it in.
 
     `scopes` are those that its token needs, all of them; None: it needs no token. `limit` is a
     limit by address, in addition to the one that all have; the answer may be `cached`.

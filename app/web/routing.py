@@ -26,8 +26,7 @@ from app.web.endpoint import Endpoint, Pairs, UnsupportedRoute, parse_query
 from app.web.idempotency import Replay
 from app.web.json_body import NO_BODY, ReadBody, read_body
 from app.web.preconditions import Preconditions
-from app.web.request_gate import AccessPolicy
-from app.web.request_state import request_state
+from app.web.request_gate import AccessPolicy, request_state
 from app.web.responses import (
     RepresentationResponse,
     SchemaResponse,
