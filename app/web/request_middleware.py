@@ -1,4 +1,4 @@
-"""Gives every request an id, a size limit, a 500 as the last resort, a metric and a line in the log.
+"""Gives every request an id, a size limit, a 500 as the last resort, a metric and a log line.
 
 Pure ASGI, so that a request which is cut off or cancelled is counted and logged too.
 """
