@@ -10,6 +10,8 @@ from fastapi import FastAPI
 
 from app.core.clock import Now, utc_now
 from app.core.settings import Settings
+from app.core.signing import Signer
+from app.database import migrations
 from app.database.unit_of_work import Database
 from app.features.auth.service import TokenAuthenticator
 from app.features.projects.permissions import audience_of_all, may_edit_all, seen_by
@@ -21,7 +23,7 @@ from app.observability.metrics import Metrics
 from app.redis.client import Redis
 from app.redis.rate_limits import Counts
 from app.redis.response_cache import Cache
-from app.security.access_tokens import AccessTokens, Signer
+from app.security.access_tokens import AccessTokens
 from app.security.password_hashing import PasswordHasher
 from app.server.last_answers import LastAnswers
 from app.sweeps import sweep_hourly
@@ -34,7 +36,7 @@ from app.web.openapi import document, pages
 from app.web.proxies import ProxyMiddleware
 from app.web.request_gate import RequestGate
 from app.web.request_middleware import RequestMiddleware
-from app.web.response_headers import Envelope
+from app.web.response_headers import ResponseHeaders
 
 _DESCRIPTION = """
 Todos and projects for HTTP clients, Swagger UI and generated SDKs.
@@ -112,7 +114,8 @@ def _state(settings: Settings, now: Now, metrics: Metrics, *, sweeps: bool) -> A
     assert settings.secret_key is not None
     assert settings.signing_keys is not None
     redis = Redis(settings.redis_url.get_secret_value())
-    cache = Cache(redis, settings.cache_seconds)
+    release = f"{version('tickbox')} {migrations.head()}"
+    cache = Cache(redis, settings.cache_seconds, release)
     database = Database(settings, cache.invalidate)
     access_tokens = AccessTokens(
         settings.signing_keys.get_secret_value(),
@@ -148,7 +151,7 @@ def _state(settings: Settings, now: Now, metrics: Metrics, *, sweeps: bool) -> A
             may_edit_all, audience_of_all, seen_by, Signer(secret, "idempotency"), now
         ),
         resources={EndedSessions: ended_sessions},
-        last_answers=LastAnswers(Envelope(), metrics.requests.refused),
+        last_answers=LastAnswers(ResponseHeaders(), metrics.requests.refused),
         sweeps=sweeps,
     )
 

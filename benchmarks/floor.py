@@ -28,7 +28,7 @@ from app.features.todos.models import PRIORITIES
 from app.server import runner
 from app.server.last_answers import LastAnswers
 from app.web.dependencies import Lifecycle
-from app.web.response_headers import Envelope
+from app.web.response_headers import ResponseHeaders
 
 LIMIT = 20
 PAGE = queries.page("-created_at", frozenset(), is_first=True, with_total=False)
@@ -51,7 +51,7 @@ class Floor:
             "request_id": "floor",
         }
         # What Tickbox's server asks of an app at the end.
-        last_answers = LastAnswers(Envelope(), Counter())
+        last_answers = LastAnswers(ResponseHeaders(), Counter())
         self.state = SimpleNamespace(lifecycle=Lifecycle(), last_answers=last_answers)
 
     async def start(self) -> None:

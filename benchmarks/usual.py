@@ -31,7 +31,7 @@ from app.features.users.models import User
 from app.server import runner
 from app.server.last_answers import LastAnswers
 from app.web.dependencies import Lifecycle
-from app.web.response_headers import Envelope
+from app.web.response_headers import ResponseHeaders
 
 ALGORITHM = "HS256"
 
@@ -149,7 +149,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     # Tickbox's server asks for these.
     app.state.lifecycle = Lifecycle()
-    app.state.last_answers = LastAnswers(Envelope(), Counter())
+    app.state.last_answers = LastAnswers(ResponseHeaders(), Counter())
     # The defaults would be 5 connections and 10 more that are opened for a request each: that is
     # the usual way too, and slower still.
     app.state.engine = make_engine(

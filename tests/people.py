@@ -58,7 +58,7 @@ class Person:
     async def get(self, url: str, **options: Any) -> Response:
         return await self.client.get(url, **options)
 
-    async def outdate(self) -> None:
+    async def invalidate(self) -> None:
         """Forget what this person read: what a test changes by SQL, the cache is not told of."""
         await self._app.state.cache.invalidate([self.id])
 
@@ -146,4 +146,4 @@ async def share(
         person.id,
         role,
     )
-    await person.outdate()
+    await person.invalidate()

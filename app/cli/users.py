@@ -16,7 +16,7 @@ from app.cli.signals import ended_by_signals
 from app.core.settings import Settings
 
 if TYPE_CHECKING:
-    from app.core.schemas import Stored
+    from app.core.schemas import JsonRow
     from app.database.unit_of_work import Database
     from app.features.users.schemas import UserCreate
 
@@ -115,13 +115,13 @@ def _password(*, is_piped: bool) -> str:
     return typed
 
 
-async def _sign_up(database: "Database", settings: Settings, data: "UserCreate") -> "Stored":
+async def _sign_up(database: "Database", settings: Settings, data: "UserCreate") -> "JsonRow":
     from app.core.clock import new_id_text, utc_now
     from app.core.context import Context
+    from app.core.signing import Signer
     from app.features.projects.dependencies import project_service
     from app.features.users.repository import UserRepository
     from app.features.users.service import UserService
-    from app.security.access_tokens import Signer
     from app.security.password_hashing import PasswordHasher
 
     assert isinstance(settings.secret_key, SecretStr)

@@ -2,7 +2,7 @@
 
     AppError
     ├── BadRequest 400            MalformedJson, MalformedRequest
-    ├── Unauthorized 401          (authentication.py, security.py)
+    ├── Unauthorized 401          InvalidToken
     ├── Forbidden 403             InsufficientScope
     ├── NotFound 404              RouteNotFound
     ├── MethodNotAllowed 405
@@ -119,6 +119,16 @@ class MalformedRequest(BadRequest):
 class Unauthorized(AppError):
     status = 401
     title = "Authentication is required"
+
+
+class InvalidToken(Unauthorized):
+    """RFC 6750, section 3.1: expired, revoked, malformed, or not ours."""
+
+    code = "invalid_token"
+    title = "The access token is not valid"
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
 class Forbidden(AppError):

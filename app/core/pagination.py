@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from app.core.errors import CursorInvalid
-from app.core.schemas import Listed, ListQuery
-from app.security.access_tokens import Signer
+from app.core.schemas import JsonPage, ListQuery
+from app.core.signing import Signer
 
 
 class Row(Protocol):
@@ -55,7 +55,7 @@ class Cursors:
 
     def page(
         self, rows: Sequence[Row], query: ListQuery, *, depends_on_time: bool = False
-    ) -> Listed:
+    ) -> JsonPage:
         """A page of at most `limit` rows and 4 MiB; it is not the last if there is one more.
 
         With the total, each row has it as `total`, and an empty page is one row without a body.
@@ -67,7 +67,7 @@ class Cursors:
         if bodies and len(rows) > len(bodies):
             last = rows[len(bodies) - 1]
             cursor = self.encode(Position(last["sort_key"], last["id"]))
-        return Listed(bodies, cursor, total, depends_on_time)
+        return JsonPage(bodies, cursor, total, depends_on_time)
 
     def decode(self, cursor: str | None) -> Position | None:
         """Where to go on; None is the beginning.

@@ -124,8 +124,8 @@ class ListQuery(Input):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """A row as it is now: its JSON as PostgreSQL made it."""
+class JsonRow:
+    """A row as it is now, with the JSON that PostgreSQL made of it."""
 
     id: UUID
     version: int
@@ -166,7 +166,7 @@ class Page(Schema, Generic[Item]):
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class JsonPage:
     """A page whose items are JSON already.
 
     `depends_on_time`: it may be another page later although nothing was written.
@@ -176,6 +176,18 @@ class Listed:
     next_cursor: str | None
     total: int | None = None
     depends_on_time: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """A row or a page as it is answered and cached.
+
+    `body` is its JSON; `etag` and `link` are the values of these headers, `link` may be empty.
+    """
+
+    etag: bytes
+    body: bytes
+    link: bytes = b""
 
 
 def format_instant(instant: datetime) -> str:

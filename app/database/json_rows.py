@@ -38,13 +38,13 @@ def as_text(json: ColumnElement[Any]) -> ColumnElement[str]:
 
 
 def answer_of(doc: CTE) -> Select[Any]:
-    """What a `Stored` is made of: a document's `id` and `version`, and its `body` as text."""
+    """What a `JsonRow` is made of: a document's `id` and `version`, and its `body` as text."""
     return select(doc.c.id, doc.c.version, as_text(doc.c.body).label("body"))
 
 
 def written(doc: CTE, audience: ColumnElement[Any]) -> Select[Any]:
     """`answer_of` a write: also its project, and an array of the users who see what it says.
 
-    `Session` goes by these two.
+    `UnitOfWork` goes by these two.
     """
     return answer_of(doc).add_columns(doc.c.project_id, audience.label(AUDIENCE))

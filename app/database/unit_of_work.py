@@ -15,12 +15,11 @@ from uuid import UUID
 
 import asyncpg
 
-from app.core.errors import AppError, DatabaseUnavailable
+from app.core.errors import AppError, DatabaseUnavailable, InvalidToken
 from app.core.settings import SECURITY_CONNECTIONS, Settings
 from app.database.lease import Lease
 from app.database.pool import Pool
 from app.database.statement import Statement
-from app.security.access_tokens import InvalidToken
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ class ReadConnection(Connection):
         return await lease.fetch(statement, arguments, release=True)
 
 
-class Session(Connection):
+class UnitOfWork(Connection):
     """One transaction, begun by its first statement; `unit_of_work()` ends it.
 
     In whose name it is, is there until it ends. `projects` are those in which it changed something,
@@ -78,14 +77,14 @@ class Session(Connection):
         self,
         pool: Pool,
         outdate: Outdate,
-        opening: "Opening | None" = None,
+        hook: "TransactionHook | None" = None,
         account: UUID | None = None,
         holder: object = None,
     ) -> None:
         self._pool = pool
         self._holder = holder
         self._outdate = outdate
-        self._opening = opening
+        self._hook = hook
         self._account = account
         self._hold = _HOLD
         self._lease: Lease | None = None
@@ -98,8 +97,8 @@ class Session(Connection):
         if self._lease is None:
             self._lease = await self._pool.lease(self._holder)
             await self._begin(self._lease)
-            if self._opening is not None:
-                await self._opening.begin(self)
+            if self._hook is not None:
+                await self._hook.begin(self)
         rows = await self._lease.fetch(statement, statement.arguments(params))
         if statement.tells_audience:
             for row in rows:
@@ -170,32 +169,32 @@ class _ReadTransactions(ReadConnection):
 
     async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
         """See `Connection.fetch_all`."""
-        session = Session(self._pool, _nobody_looks, holder=self._holder)
-        async with _transaction(session):
-            return await session.fetch_all(statement, **params)
+        unit = UnitOfWork(self._pool, _nobody_looks, holder=self._holder)
+        async with _transaction(unit):
+            return await unit.fetch_all(statement, **params)
 
 
 @asynccontextmanager
-async def _transaction(session: Session) -> AsyncIterator[Session]:
+async def _transaction(unit: UnitOfWork) -> AsyncIterator[UnitOfWork]:
     try:
-        yield session
+        yield unit
     except AppError as error:
         if error.keeps_transaction:
-            await session._commit()
+            await unit._commit()
         else:
-            await session._rollback()
+            await unit._rollback()
         raise
     except BaseException:
-        await session._rollback()
+        await unit._rollback()
         raise
     else:
-        await session._commit()
+        await unit._commit()
 
 
-class Opening(Protocol):
+class TransactionHook(Protocol):
     """What is done first in a transaction, before the statement that begins it."""
 
-    async def begin(self, session: Session) -> None:
+    async def begin(self, unit: UnitOfWork) -> None:
         """Raises whatever is to end the transaction."""
 
 
@@ -240,17 +239,17 @@ class Database:
 
     def unit_of_work(
         self,
-        opening: Opening | None = None,
+        hook: TransactionHook | None = None,
         *,
         account: UUID | None = None,
         holder: object = None,
-    ) -> AbstractAsyncContextManager[Session]:
+    ) -> AbstractAsyncContextManager[UnitOfWork]:
         """One transaction: kept if the block ends well, else rolled back.
 
         In the name of an account it raises `InvalidToken` once that has ended, and until then its
         end waits. None is for what is nobody's, or begins by asking for the account itself.
         """
-        return _transaction(Session(self._writer, self._outdate, opening, account, holder))
+        return _transaction(UnitOfWork(self._writer, self._outdate, hook, account, holder))
 
     @property
     def pools(self) -> dict[str, Pool]:

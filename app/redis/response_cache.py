@@ -12,11 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
-from app.database import migrations
+from app.core.schemas import Representation
 from app.redis.address import Command
 from app.redis.client import Redis
 from app.security.principal import Principal
@@ -24,8 +23,6 @@ from app.security.principal import Principal
 _EPOCH = b"tickbox:epoch"
 _VERSION = b"tickbox:version:"
 _PAGE = b"tickbox:page:"
-# What one release kept, another one does not give: its representations may have other fields.
-_RELEASE = f"{version('tickbox')} {migrations.head()}".encode()
 _TOKEN_BYTES = 12
 # One that is lost is made anew, and what was read under it counts no more.
 _VERSION_SECONDS = 86400
@@ -33,15 +30,6 @@ _VERSION_SECONDS = 86400
 _MAX_BYTES = 128 * 1024
 
 Header = tuple[bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A stored answer; `link` is the value of its `Link` header, if it has one."""
-
-    etag: bytes
-    link: bytes
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +41,15 @@ class CacheEntryKey:
 
 
 class Cache:
-    """Answers to reads, stored in Redis."""
+    """Answers to reads, stored in Redis.
 
-    def __init__(self, redis: Redis, seconds: int) -> None:
+    What one `release` stored, another one does not use: its representations may have other fields.
+    """
+
+    def __init__(self, redis: Redis, seconds: int, release: str) -> None:
         self._redis = redis
         self._seconds = seconds
+        self._release = release.encode()
         redis.on_connect(lambda: [("SET", _EPOCH, _token())])
 
     @property
@@ -68,11 +60,11 @@ class Cache:
     def get_command(self, principal: Principal, path: str, query: bytes) -> Command:
         """The command that looks an answer up in Redis; `read` understands the reply."""
         viewer = _viewer(principal)
-        asked = b"%b %b?%b" % (_RELEASE, path.encode(), query)
+        asked = b"%b %b?%b" % (self._release, path.encode(), query)
         digest = blake2b(asked, digest_size=16, key=viewer).digest()
         return ("MGET", _EPOCH, _VERSION + principal.user_id.bytes, _PAGE + digest)
 
-    def read(self, command: Command, reply: Any) -> Page | CacheEntryKey | None:
+    def read(self, command: Command, reply: Any) -> Representation | CacheEntryKey | None:
         """The stored answer, or the key to store it under. None if Redis replied an error."""
         if not isinstance(reply, list):
             return None
@@ -80,7 +72,7 @@ class Cache:
         epoch, current, page = reply
         if page is not None and epoch and current and page.startswith(epoch + current):
             etag, link, body = page[2 * _TOKEN_BYTES :].split(b"\n", 2)
-            return Page(etag, link, body)
+            return Representation(etag, body, link)
         # Said now, before anything is read: a write in between sets another one, and wins.
         if epoch is None:
             epoch = _token()
@@ -91,10 +83,10 @@ class Cache:
         assert isinstance(page_key, bytes)
         return CacheEntryKey(page_key, epoch + current)
 
-    def keep(self, entry: CacheEntryKey, page: Page) -> None:
+    def keep(self, entry: CacheEntryKey, answer: Representation) -> None:
         """Store an answer that was read after its key was made."""
-        if len(page.body) <= _MAX_BYTES:
-            kept = b"%b%b\n%b\n%b" % (entry.tokens, page.etag, page.link, page.body)
+        if len(answer.body) <= _MAX_BYTES:
+            kept = b"%b%b\n%b\n%b" % (entry.tokens, answer.etag, answer.link, answer.body)
             self._redis.tell(("SET", entry.key, kept, "EX", self._seconds))
 
     async def invalidate(self, viewers: Iterable[UUID]) -> None:

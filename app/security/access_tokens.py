@@ -1,10 +1,9 @@
-"""Proof of who somebody is: access tokens, opaque tokens, and small MACs.
+"""Proof of who somebody is: access tokens and opaque tokens.
 
-The one place that knows python-jose; what it raises stays inside. Passwords: `passwords.py`.
+The one place that knows python-jose; what it raises stays inside.
 """
 
 import hashlib
-import hmac
 import json
 import re
 import secrets
@@ -21,7 +20,7 @@ from jose.backends.base import Key
 from jose.utils import base64url_decode, base64url_encode
 
 from app.core.clock import Now, new_id
-from app.core.errors import Unauthorized
+from app.core.errors import InvalidToken
 from app.core.settings import SettingsError
 
 _ALGORITHM = "ES256"
@@ -31,16 +30,6 @@ _MAX_TOKEN_LENGTH = 4096
 _MAX_TOKENS_REMEMBERED = 10_000
 _CLOCK_SKEW = 30
 _PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", re.DOTALL)
-
-
-class InvalidToken(Unauthorized):
-    """RFC 6750, section 3.1: expired, revoked, malformed, or not ours."""
-
-    code = "invalid_token"
-    title = "The access token is not valid"
-
-    def __init__(self, detail: str | None = None) -> None:
-        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,21 +209,3 @@ def new_opaque_token(prefix: str = "tbr_") -> str:
 def hash_opaque_token(token: str) -> bytes:
     """The 32 bytes by which it is stored and found. SHA-256 will do: there is nothing to guess."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-
-
-class Signer:
-    """Short MACs for what leaves and comes back: HMAC-SHA256, cut to 128 bits.
-
-    Each `purpose` has a key of its own, so that what is signed for one is worth nothing to another.
-    """
-
-    def __init__(self, secret: str, purpose: str) -> None:
-        self._key = hmac.digest(secret.encode(), purpose.encode(), "sha256")
-
-    def sign(self, data: bytes) -> bytes:
-        """16 bytes."""
-        return hmac.digest(self._key, data, "sha256")[:16]
-
-    def verify(self, data: bytes, mac: bytes) -> bool:
-        """Whether `mac` is that of `data`, in the same time either way."""
-        return hmac.compare_digest(mac, self.sign(data))

@@ -10,7 +10,7 @@ import orjson
 from starlette.types import Scope
 
 from app.core.errors import AppError, HeadTooLarge, MalformedRequest, RequestTimeout
-from app.web.response_headers import Envelope, Header, request_id_of
+from app.web.response_headers import Header, ResponseHeaders, request_id_of
 
 # What the counter calls them.
 REASONS: dict[type[AppError], str] = {
@@ -26,8 +26,8 @@ class LastAnswers:
     Where the app has begun with a request, that is counted and logged as any other.
     """
 
-    def __init__(self, envelope: Envelope, counts: Counter[str]) -> None:
-        self._envelope = envelope
+    def __init__(self, response_headers: ResponseHeaders, counts: Counter[str]) -> None:
+        self._envelope = response_headers
         self._counts = counts
 
     def count(self, error: AppError) -> None:

@@ -1,28 +1,29 @@
-"""What the app holds, and what routes ask for of it."""
+"""What the app holds, and what services are made of: all of it comes from the request."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
 
 from app.core.clock import Now
 from app.core.context import Context
 from app.core.settings import Settings
-from app.database.unit_of_work import Database, ReadConnection, Session
+from app.core.signing import Signer
+from app.database.unit_of_work import Database, ReadConnection, UnitOfWork
 from app.database.versions import Expected
 from app.observability.metrics import Metrics
 from app.redis.client import Redis
 from app.redis.rate_limits import Counts, Limit, LimitPolicy
 from app.redis.response_cache import Cache
-from app.security.access_tokens import AccessTokens, Signer
+from app.security.access_tokens import AccessTokens
 from app.security.password_hashing import PasswordHasher
+from app.security.principal import Principal
 from app.web.body_buffering import Buffers
 from app.web.idempotency import Idempotency
-from app.web.request_gate import RequestGate
-from app.web.request_state import request_state
+from app.web.request_gate import RequestGate, request_state
 
-# Whoever a request is of that nobody is signed in for: all of them are one.
+# All requests without a user share what one user may hold.
 _NOBODY = "nobody"
 T = TypeVar("T")
 
@@ -74,46 +75,51 @@ def app_state(request: Request) -> AppState:
     return state
 
 
-def _holder(request: Request) -> object:
-    """Whose request it is."""
-    principal = request_state(request.scope).principal
-    return _NOBODY if principal is None else principal.user_id
+def holder(request: Request) -> object:
+    """In whose name a request holds connections."""
+    user = request_state(request.scope).principal
+    return _NOBODY if user is None else user.user_id
 
 
-async def _unit_of_work(request: Request) -> AsyncIterator[Session]:
-    state = request_state(request.scope)
-    account = None if state.principal is None else state.principal.user_id
-    async with app_state(request).database.unit_of_work(
-        state.claim, account=account, holder=_holder(request)
-    ) as session:
-        yield session
+def unit_of_work(request: Request) -> UnitOfWork:
+    """The transaction of a write, which its route commits before it answers."""
+    unit = request_state(request.scope).unit_of_work
+    assert unit is not None, "a GET writes nothing"
+    return unit
 
 
-async def _read_connection(request: Request) -> ReadConnection:
+def read_connection(request: Request) -> ReadConnection:
+    """A connection for reads, which may go to a replica."""
     database = app_state(request).database
     # What is going to be cached is no older than the version that it is kept under: a replica's is.
     is_cached = request_state(request.scope).cache_slot is not None
     read = database.reading_primary if is_cached else database.reading
-    return read(_holder(request))
+    return read(holder(request))
 
 
-async def _primary(request: Request) -> ReadConnection:
-    return app_state(request).database.reading_primary(_holder(request))
+def primary_connection(request: Request) -> ReadConnection:
+    """A connection for reads that see what was written before."""
+    return app_state(request).database.reading_primary(holder(request))
 
 
-async def _context(request: Request) -> Context:
+def request_context(request: Request) -> Context:
+    """The request, as services know it."""
     return Context(request_state(request.scope).request_id, app_state(request).now)
 
 
-async def expected_version(request: Request) -> Expected:
-    """What the request says of the row that it is about."""
+def principal(request: Request) -> Principal:
+    """Who asks, as the request gate found out."""
+    found = request_state(request.scope).principal
+    assert found is not None
+    return found
+
+
+def expected_version(request: Request) -> Expected:
+    """The version that the request expects of the row that it writes."""
     return request_state(request.scope).preconditions.expected()
 
 
-# "function": the commit comes before the answer, so that a failed one is never a 201.
-Transaction = Annotated[Session, Depends(_unit_of_work, scope="function")]
-Reading = Annotated[ReadConnection, Depends(_read_connection)]
-ReadingPrimary = Annotated[ReadConnection, Depends(_primary)]
-RequestContext = Annotated[Context, Depends(_context)]
+# Whoever has an access token, whatever its scopes.
+Caller = Annotated[Principal, Security(principal)]
 # For what writes a row, and only where it is as expected. Routes that do not ask refuse all.
 ExpectedVersion = Annotated[Expected, Depends(expected_version)]

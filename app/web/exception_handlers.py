@@ -8,9 +8,9 @@ from typing import Any, get_args
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import iter_route_contexts
 from pydantic_core.core_schema import ErrorType
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import Scope
 
 from app.core.errors import (
@@ -24,7 +24,7 @@ from app.core.errors import (
     pointer,
 )
 from app.core.schemas import UNION_TAG
-from app.web.request_state import request_state
+from app.web.request_gate import request_state
 
 logger = logging.getLogger(__name__)
 
@@ -87,18 +87,17 @@ def _allowed_methods(request: Request) -> set[str]:
     return methods
 
 
-def route_at(scope: Scope) -> Any:
+def route_at(scope: Scope) -> Route | None:
     """The route that would answer, None if there is none; for what the router has not seen."""
     routes = list(_routes_at(scope))
     able = (route for route in routes if scope["method"] in (route.methods or ()))
     return next(able, routes[0] if routes else None)
 
 
-def _routes_at(scope: Scope) -> Iterator[Any]:
+def _routes_at(scope: Scope) -> Iterator[Route]:
     """All routes at this path, whatever their methods."""
-    for route in iter_route_contexts(scope["app"].routes):
-        pattern = getattr(route, "path_regex", None)
-        if pattern is not None and pattern.match(scope["path"]):
+    for route in scope["app"].routes:
+        if isinstance(route, Route) and route.path_regex.match(scope["path"]):
             yield route
 
 

@@ -18,6 +18,7 @@ from app.database.statement import Statement
 from app.database.unit_of_work import ReadConnection
 from app.redis.client import Redis, RedisAway
 from app.web.dependencies import app_state
+from app.web.responses import SchemaResponse
 from app.web.routing import Feature, Route
 
 # Seconds that a store gets to answer; less than what asks usually waits.
@@ -71,7 +72,7 @@ async def get_liveness() -> Liveness:
     response_model=Readiness,
     responses={503: {"model": Readiness, "description": "Send requests elsewhere."}},
 )
-async def get_readiness(request: Request, response: Response) -> Readiness:
+async def get_readiness(request: Request) -> Response:
     """Tell whether the process should get requests.
 
     It should when the database answers, with its migrations at head, and no shutdown has begun.
@@ -90,15 +91,14 @@ async def get_readiness(request: Request, response: Response) -> Readiness:
         and migrations.behind(revisions[0]) in {0, None}
     )
     is_ready = is_migrated and not draining
-    response.status_code = 200 if is_ready else 503
-    response.headers["Cache-Control"] = "no-store"
-    return Readiness(
+    readiness = Readiness(
         status="ready" if is_ready else "not_ready",
         database="ok" if revisions is not None else "failed",
         migrations="ok" if is_migrated else "failed",
         cache="ok" if has_cache else "degraded",
         draining=draining,
     )
+    return SchemaResponse(readiness, 200 if is_ready else 503, cache_control="no-store")
 
 
 async def _revisions(primary: ReadConnection) -> list[str]:

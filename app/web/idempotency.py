@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a write that is sent twice is done once, and answered twice.
+"""`Idempotency-Key`: a write that is sent twice is done once, and answered twice alike.
 
 The key, a hash of the request and the answer are a row in the write's own transaction, so there
 is never the one without the other. The key is claimed by the transaction's first statement. A lock
@@ -16,10 +16,10 @@ from sqlalchemy.sql import ColumnElement
 
 from app.core.clock import Now
 from app.core.errors import Conflict, FieldError, MalformedRequest, NotFound, ValidationFailed
+from app.core.signing import Signer
 from app.database.idempotency_keys import CLAIM, KEEP, RETENTION, keys, mine
 from app.database.statement import AUDIENCE, Statement
-from app.database.unit_of_work import Session
-from app.security.access_tokens import Signer
+from app.database.unit_of_work import UnitOfWork
 from app.security.principal import Principal
 
 _MAX_LENGTH = 255
@@ -67,19 +67,19 @@ class Claim:
         self._look = look
         self._params = params
         self._now = now
-        self._session: Session | None = None
+        self._unit: UnitOfWork | None = None
 
-    async def begin(self, session: Session) -> None:
+    async def begin(self, unit: UnitOfWork) -> None:
         """Be the first, or raise `Replay`, `IdempotencyKeyReused` or `IdempotencyInProgress`.
 
         Raises `NotFound` instead of showing again what the caller may no longer change.
         """
         now = self._now()
         times = {"created_at": now, "expired_at": now - RETENTION}
-        if await session.fetch_one(CLAIM, **self._params, **times) is not None:
-            self._session = session
+        if await unit.fetch_one(CLAIM, **self._params, **times) is not None:
+            self._unit = unit
             return
-        first = await session.fetch_one(self._look, **self._params)
+        first = await unit.fetch_one(self._look, **self._params)
         if first is None or first["status"] is None:
             raise IdempotencyInProgress
         if first["fingerprint"] != self._params["fingerprint"]:
@@ -96,15 +96,15 @@ class Claim:
 
     async def keep(self, response: Response) -> None:
         """Write down the answer, in the transaction that it tells of."""
-        if self._session is not None and response.status_code < 300:
-            await self._session.fetch_one(
+        if self._unit is not None and response.status_code < 300:
+            await self._unit.fetch_one(
                 KEEP,
                 user_id=self._params["user_id"],
                 key=self._params["key"],
                 status=response.status_code,
                 headers=[response.headers.get(name, "") for name in _HEADERS],
                 body=bytes(response.body),
-                project_ids=sorted(self._session.projects),
+                project_ids=sorted(self._unit.projects),
             )
 
 
@@ -112,13 +112,13 @@ class Idempotency:
     """The keys of all users.
 
     Of an array of project ids `may_edit` is the condition that a principal may change what is in
-    all of them, and `audience` the users who see it; `seen_by` gives the parameters of these.
+    all of them, and `affected_users` those who see it; `seen_by` gives the parameters of these.
     """
 
     def __init__(
         self,
         may_edit: Callable[[ColumnElement[Any]], ColumnElement[bool]],
-        audience: Callable[[ColumnElement[Any]], ColumnElement[Any]],
+        affected_users: Callable[[ColumnElement[Any]], ColumnElement[Any]],
         seen_by: Callable[[Principal], Mapping[str, Any]],
         signer: Signer,
         now: Now,
@@ -135,11 +135,11 @@ class Idempotency:
                 may_edit(keys.c.project_ids).label("may_edit"),
                 # So that who is told again reads nothing older either.
                 cast(null(), Uuid).label("project_id"),
-                audience(keys.c.project_ids).label(AUDIENCE),
+                affected_users(keys.c.project_ids).label(AUDIENCE),
             ).where(*mine)
         )
 
-    async def claim(self, request: Request, principal: Principal) -> Claim | None:
+    async def claim(self, request: Request, principal: Principal, body: bytes) -> Claim | None:
         """The request's claim, if it brings a key. Raises `MalformedRequest`."""
         sent = request.headers.getlist("idempotency-key")
         if not sent:
@@ -162,7 +162,7 @@ class Idempotency:
             **self._seen_by(principal),
             "user_id": principal.user_id,
             "key": key,
-            "fingerprint": self._signer.sign(_identity(request, await request.body())),
+            "fingerprint": self._signer.sign(_identity(request, body)),
         }
         return Claim(self._look, params, self._now)
 

@@ -3,14 +3,12 @@
 import asyncio
 import json
 import re
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import orjson
 from fastapi import Request
-from fastapi.datastructures import QueryParams
-from starlette.datastructures import FormData
-from starlette.types import Receive, Scope
 
 from app.core import urlencoded
 from app.core.errors import (
@@ -93,33 +91,18 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
     return fields
 
 
-class StrictRequest(Request):
-    """A request whose query and body were read already, and are not parsed again.
+@dataclass(frozen=True, slots=True)
+class ReadBody:
+    """A body: its bytes, and the value of its JSON or the fields of its form."""
 
-    `pairs` are the query's parameters in their order, `value` is the body's JSON.
-    """
-
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        super().__init__(scope, receive)
-        self.pairs: list[tuple[str, str]] = []
-        self.value: Any = ABSENT
-
-    @classmethod
-    def of(cls, request: Request) -> "StrictRequest":
-        """The same request, of which nothing was read."""
-        return request if isinstance(request, cls) else cls(request.scope, request.receive)
-
-    @property
-    def query_params(self) -> QueryParams:
-        """As FastAPI reads them."""
-        return QueryParams(self.pairs)
-
-    async def json(self) -> Any:
-        """The body's value."""
-        return self.value
+    content: bytes
+    value: Any
 
 
-async def read_body(request: StrictRequest, media_types: tuple[str, ...]) -> None:
+NO_BODY = ReadBody(b"", ABSENT)
+
+
+async def read_body(request: Request, media_types: tuple[str, ...]) -> ReadBody:
     """Read the body, and parse it.
 
     Raises `UnsupportedMediaType`, `MalformedRequest`, `MalformedJson`, `ValidationFailed`.
@@ -130,20 +113,20 @@ async def read_body(request: StrictRequest, media_types: tuple[str, ...]) -> Non
         if part and not content:
             media_type = _media_type(request, media_types)
         content += part
-    # Where Starlette keeps what it has read itself.
-    body = request._body = bytes(content)
+    body = bytes(content)
     if not body:
-        return
+        return NO_BODY
     if not media_type.endswith("json"):
-        request._form = FormData(dict(parse_form(body)))
-        return
+        # A field without a value is as one that was left out (RFC 6749, section 3.2).
+        return ReadBody(body, {name: value for name, value in parse_form(body) if value})
     is_large = len(body) > _LARGE
     _check_tokens(body)
     if is_large:
         await asyncio.sleep(0)
-    request.value = parse_json(body)
+    value = parse_json(body)
     if is_large:
         await asyncio.sleep(0)
+    return ReadBody(body, value)
 
 
 def _media_type(request: Request, media_types: tuple[str, ...]) -> str:

@@ -1,7 +1,7 @@
-"""Authenticates, rate-limits and tries the cache, before anything of a request is read.
+"""Authenticates, rate-limits and tries the cache before a body is read; one round trip to Redis.
 
-All that Redis has to say to it is one round trip. Without Redis nobody is kept out, but for what a
-limit counts in this process then, and nothing comes from the cache.
+Without Redis nobody is kept out, but for what a limit counts in this process then, and nothing
+comes from the cache. No other module reads `Authorization`.
 """
 
 from collections.abc import Mapping
@@ -14,21 +14,57 @@ from typing import Any
 from starlette.types import Scope
 
 from app.core.addresses import address_of
-from app.core.errors import AppError, InsufficientScope
+from app.core.errors import AppError, InsufficientScope, MalformedRequest, Unauthorized
+from app.core.schemas import Representation
 from app.core.settings import Settings
+from app.database.unit_of_work import UnitOfWork
 from app.redis.client import Redis, RedisAway
 from app.redis.rate_limits import Counts, Limit, LimitPolicy, Verdict, take_command
-from app.redis.response_cache import Cache, Page
+from app.redis.response_cache import Cache, CacheEntryKey
 from app.security.principal import Authenticator, Principal
-from app.web.bearer import bearer_token
-from app.web.request_state import RequestState, request_state
+from app.web.body_buffering import Body
+from app.web.preconditions import NO_PRECONDITIONS, Preconditions
+from app.web.response_headers import Header
 
 Caller = tuple[Limit, bytes]
 
 
+class NotAuthenticated(Unauthorized):
+    """RFC 6750, section 3: without credentials the challenge carries no error code."""
+
+    code = "not_authenticated"
+    title = "An access token is required"
+
+    def __init__(self) -> None:
+        super().__init__(headers={"WWW-Authenticate": "Bearer"})
+
+
+@dataclass(slots=True)
+class RequestState:
+    """What is known of one request so far: `RequestMiddleware` makes it, and it goes along.
+
+    `headers` are those of every answer to it. `cache_slot` is where the answer is kept, if the
+    cache is to have it; `unit_of_work` is that of a write.
+    """
+
+    request_id: str
+    headers: list[Header]
+    body: Body
+    principal: Principal | None = None
+    preconditions: Preconditions = NO_PRECONDITIONS
+    cache_slot: CacheEntryKey | None = None
+    unit_of_work: UnitOfWork | None = None
+
+
+def request_state(scope: Scope) -> RequestState:
+    """The state of the request that has this scope."""
+    state: RequestState = scope["state"]["request"]
+    return state
+
+
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """On what a route lets a request in.
+    """What a route asks of a request before it lets it in.
 
     `scopes` are those that its token needs, all of them; None: it needs no token. `limit` is a
     limit by address, in addition to the one that all have; the answer may be `cached`.
@@ -67,7 +103,7 @@ class RequestGate:
         """All that it asks about."""
         return [self._user, self._address, *self._limits.values()]
 
-    async def admit(self, scope: Scope, policy: AccessPolicy) -> Page | None:
+    async def admit(self, scope: Scope, policy: AccessPolicy) -> Representation | None:
         """The answer, if it is known; else the request's state says where to keep it.
 
         Who asks, and what is left of the limits, is in the state in any case. Raises
@@ -100,7 +136,7 @@ class RequestGate:
                 raise InsufficientScope(sorted(missing))
         if wants_page and replies:
             known = self._cache.read(commands[-1], replies[-1])
-            if isinstance(known, Page):
+            if isinstance(known, Representation):
                 return known
             state.cache_slot = known
         return None
@@ -113,7 +149,7 @@ class RequestGate:
             return None
         try:
             # Kept also for one that is refused: the log says who it was.
-            state.principal = await self._authenticator.authenticate(bearer_token(scope))
+            state.principal = await self._authenticator.authenticate(_bearer_token(scope))
         except AppError as error:
             return error
         return None
@@ -131,6 +167,22 @@ class RequestGate:
         if policy.limit is not None:
             callers.append((self._limits[policy.limit], address))
         return callers
+
+
+def _bearer_token(scope: Scope) -> str:
+    """The access token that a request brings. Raises `NotAuthenticated`, `MalformedRequest`."""
+    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    if not values:
+        raise NotAuthenticated
+    if len(values) > 1:
+        raise MalformedRequest(
+            "The Authorization header was sent more than once.",
+            headers={"WWW-Authenticate": 'Bearer error="invalid_request"'},
+        )
+    scheme, _, token = values[0].decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer":
+        raise NotAuthenticated
+    return str(token.strip(" "))
 
 
 def _enforce(verdicts: list[Verdict | None], state: RequestState) -> None:

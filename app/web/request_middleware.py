@@ -1,6 +1,6 @@
-"""Pure ASGI around every request: its id, its method, its size, its last resort, and its traces.
+"""Gives every request an id, a size limit, a 500 as the last resort, a metric and a log line.
 
-Every request is counted and leaves a line in the log, also one that is cut off or cancelled.
+Pure ASGI, so that a request which is cut off or cancelled is counted and logged too.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from app.observability import logs
 from app.observability.metrics import RequestCounts
 from app.web.body_buffering import Body, Buffers, TooLarge
 from app.web.exception_handlers import problem, route_at
-from app.web.request_state import RequestState, request_state
-from app.web.response_headers import Envelope, request_id_of
+from app.web.request_gate import RequestState, request_state
+from app.web.response_headers import ResponseHeaders, request_id_of
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class RequestMiddleware:
         begun = time.perf_counter()
         request_id = request_id_of(scope)
         method = scope["method"]
-        headers = Envelope().headers(scope, request_id)
+        headers = ResponseHeaders().headers(scope, request_id)
         # The server's: it may have to answer in the app's place, and says so there.
         shared = scope.setdefault("state", {})
         shared["headers"] = headers

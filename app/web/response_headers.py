@@ -34,7 +34,7 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._~+/=-]{1,128}")
 _UUID_LENGTH = 36
 
 
-class Envelope:
+class ResponseHeaders:
     """Makes those headers."""
 
     def headers(self, scope: Scope, request_id: bytes) -> list[Header]:

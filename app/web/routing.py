@@ -1,81 +1,74 @@
-"""What all routes share, once: FastAPI's own extension point, an `APIRoute` subclass.
+"""What all routes share: FastAPI declares and documents them, and this class answers for them.
 
-Before FastAPI sees a request, `admission` lets it in, or answers it from the cache; nothing of its
-body is read until then. Its preconditions are for the statement that writes a row, or for a read's
-answer; where there is nothing to compare they are refused. Before the dependencies are solved (by
-`solving`, where that knows how), input is read strictly: parameters, content type, JSON. After the
-endpoint, and before the commit, a `Stored` row or a `Listed` page becomes the answer, with its
-`ETag`, `Location` and `Link`, or a 304; what was read is cached, and what was written under an
-`Idempotency-Key` is kept with it.
+1. The request gate lets a request in, or answers it from the cache; nothing of its body is read
+   until then. Preconditions are refused where there is nothing to compare them with.
+2. Parameters, content type and JSON are read strictly.
+3. A write runs in one unit of work, which is committed before the answer leaves.
+4. A row or a page becomes the answer, with its `ETag`, `Location` and `Link`, or a 304. What was
+   read is cached, and what was written under an `Idempotency-Key` is kept with it.
 """
 
 import functools
-import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from app.core.errors import Conflict, NotFound, PreconditionFailed
-from app.core.schemas import Listed, Stored
+from app.core.schemas import JsonPage, JsonRow, Schema
 from app.redis.rate_limits import LimitPolicy
-from app.web.bearer import bearer
 from app.web.body_buffering import PUBLIC_BODY_BYTES
-from app.web.dependencies import app_state, expected_version
+from app.web.dependencies import app_state, expected_version, holder
+from app.web.endpoint import Endpoint, Pairs, UnsupportedRoute, parse_query
 from app.web.idempotency import Replay
-from app.web.json_body import StrictRequest, read_body
+from app.web.json_body import NO_BODY, ReadBody, read_body
 from app.web.preconditions import Preconditions
-from app.web.query_string import known_parameters, parse_query
-from app.web.request_gate import AccessPolicy
-from app.web.request_state import request_state
+from app.web.request_gate import AccessPolicy, request_state
 from app.web.responses import (
-    ListedResponse,
-    Representation,
-    StoredResponse,
+    RepresentationResponse,
+    SchemaResponse,
     etag_of,
-    send_page,
-    unchanged,
+    if_changed,
+    represent_page,
+    represent_row,
 )
-from app.web.solving import Plan, Unplanned
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-StrictHandler = Callable[[StrictRequest], Coroutine[Any, Any, Response]]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Route(APIRoute):
     """A route of Tickbox; every router is made by `router()`, and so has it."""
 
+    call: Endpoint
     media_types: tuple[str, ...] = ("application/json",)
     # Whether it tells what is wrong with the input by the problems that all routes have for it.
     has_input_problems = True
     is_cached = False
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, _answering(endpoint), **options)
-        try:
-            plan = Plan(self)
-        except Unplanned:
-            return
-        self.app = _planned(self.around(plan), has_contexts=plan.has_contexts)
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Ours in place of FastAPI's. Raises `UnsupportedRoute`."""
+        if self.dependencies or hasattr(self, "call"):
+            # FastAPI asks again for a route that another router includes.
+            raise UnsupportedRoute("dependencies of routers and of include_router are not solved")
+        self.call = Endpoint(self.endpoint, self.param_convertors)
+        if "PATCH" in (self.methods or ()):
+            self.media_types = ("application/merge-patch+json", *self.media_types)
+        return self.answer
 
     @functools.cached_property
     def access_policy(self) -> AccessPolicy:
         """On what a request is let in."""
-        scopes = list(_scopes(self.dependant))
         return AccessPolicy(
-            scopes=frozenset[str]().union(*scopes) if scopes else None,
+            scopes=self.call.scopes,
             is_limited=self.path.startswith("/v1/"),
             limit=getattr(self.endpoint, "limit", None),
             cached=self.is_cached and self.is_read,
         )
 
-    @property
+    @functools.cached_property
     def is_read(self) -> bool:
         """Whether it changes nothing."""
         return "GET" in (self.methods or ())
@@ -83,68 +76,114 @@ class Route(APIRoute):
     @property
     def answers_with_rows(self) -> bool:
         """Whether it answers with a row or a page, which have an `ETag`."""
-        hints = get_type_hints(inspect.unwrap(self.endpoint))
-        return hints.get("return") in (Stored, Listed)
+        return self.call.returns in (JsonRow, JsonPage)
 
     @functools.cached_property
     def takes_preconditions(self) -> bool:
         """Whether there is something to compare: what it reads, or the row that it writes."""
-        return self.is_read or any(part.call is expected_version for part in _parts(self.dependant))
+        return self.is_read or self.call.asks_for(expected_version)
 
     @property
     def takes_idempotency_key(self) -> bool:
         """Whether a request may be sent again under its key: it writes, for somebody known."""
-        return self.access_policy.scopes is not None and not self.is_read
+        return self.call.scopes is not None and not self.is_read
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, answered at once where the cache knows how."""
         if self.methods is not None and scope["method"] not in self.methods:
             await super().handle(scope, receive, send)
             return
-        page = None
+        cached = None
         policy = self.access_policy
         if policy.scopes is not None or policy.is_limited:
-            page = await scope["app"].state.request_gate.admit(scope, policy)
+            cached = await scope["app"].state.request_gate.admit(scope, policy)
         state = request_state(scope)
         preconditions = state.preconditions = Preconditions.of(scope)
-        if page is not None:
-            await send_page(page, is_unchanged=preconditions.is_unchanged(page.etag), send=send)
-            return
-        if not self.takes_preconditions:
-            preconditions.refuse()
-        if policy.scopes is None:
-            state.body.restrict(PUBLIC_BODY_BYTES)
-        await super().handle(scope, receive, send)
+        if cached is not None:
+            hit = RepresentationResponse(cached, 200, (b"x-cache", b"hit"))
+            response = if_changed(hit, cached.etag, preconditions)
+        else:
+            if not self.takes_preconditions:
+                preconditions.refuse()
+            if policy.scopes is None:
+                state.body.restrict(PUBLIC_BODY_BYTES)
+            response = await self.answer(Request(scope, receive))
+        await response(scope, receive, send)
 
-    def get_route_handler(self) -> Handler:
-        """FastAPI's handler, between strict input and a conditional answer."""
-        return self.around(super().get_route_handler())
+    async def answer(self, request: Request) -> Response:
+        """The answer to a request that was let in."""
+        raw = request.scope["query_string"]
+        query = parse_query(raw, self.call.query_parameters) if raw else []
+        body = await read_body(request, self.media_types) if self.call.takes_body else NO_BODY
+        if self.is_read:
+            return await self._read(request, query)
+        return await self._write(request, query, body)
 
-    def around(self, handle: StrictHandler) -> Handler:
-        """What all routes share, around FastAPI's handler or the plan that stands for it."""
-        known = known_parameters(self)
-        types = self.media_types
-        methods = self.methods or set()
-        if "PATCH" in methods:
-            types = ("application/merge-patch+json", *types)
-        takes_body = self.body_field is not None
-        is_read = self.is_read
-        is_cached = self.is_cached
-        created = self.status_code == 201
-        takes_key = self.takes_idempotency_key
+    def location(self, request: Request, row: JsonRow) -> str:
+        """Where a new row is."""
+        return f"{request.scope['path']}/{row.id}"
 
-        async def strict(request: Request) -> Response:
-            strict = StrictRequest.of(request)
-            query = request.scope["query_string"]
-            if query:
-                strict.pairs = parse_query(query, known)
-            if takes_body:
-                await read_body(strict, types)
-            if is_read:
-                return _read(strict, await handle(strict), is_cached=is_cached)
-            return await _write(strict, handle, created=created, takes_key=takes_key)
+    async def _read(self, request: Request, query: Pairs) -> Response:
+        scope = request.scope
+        preconditions = request_state(scope).preconditions
+        arguments = self.call.arguments(scope["path_params"], query, None)
+        result = await self.call(request, arguments)
+        if isinstance(result, JsonRow):
+            representation = represent_row(result)
+        elif isinstance(result, JsonPage):
+            representation = represent_page(result, scope["path"], query)
+        else:
+            response = _response(result)
+            if response.status_code >= 300:
+                return response
+            if not hasattr(response, "body"):  # a stream, which is made while it leaves
+                preconditions.refuse()
+                return response
+            etag = etag_of(response.body)
+            response.raw_headers.append((b"etag", etag))
+            return if_changed(response, etag, preconditions)
+        headers = []
+        if self.is_cached:
+            slot = request_state(scope).cache_slot
+            if slot is None or (isinstance(result, JsonPage) and result.depends_on_time):
+                headers = [(b"x-cache", b"bypass")]
+            else:
+                headers = [(b"x-cache", b"miss")]
+                app_state(request).cache.keep(slot, representation)
+        response = RepresentationResponse(representation, 200, *headers)
+        return if_changed(response, representation.etag, preconditions)
 
-        return strict
+    async def _write(self, request: Request, query: Pairs, body: ReadBody) -> Response:
+        app = app_state(request)
+        state = request_state(request.scope)
+        user_id = None if state.principal is None else state.principal.user_id
+        claim = None
+        if self.takes_idempotency_key and state.principal is not None:
+            claim = await app.idempotency.claim(request, state.principal, body.content)
+        arguments = self.call.arguments(request.scope["path_params"], query, body.value)
+        try:
+            async with app.database.unit_of_work(
+                claim, account=user_id, holder=holder(request)
+            ) as state.unit_of_work:
+                response = self._written(request, await self.call(request, arguments))
+                if claim is not None:
+                    await claim.keep(response)
+        except Replay as replay:
+            return replay.response()
+        except (NotFound, Conflict, PreconditionFailed):
+            # It tells of what others did, perhaps before they are told themselves.
+            if self.takes_idempotency_key and user_id is not None:
+                await app.cache.invalidate([user_id])
+            raise
+        return response
+
+    def _written(self, request: Request, result: Any) -> Response:
+        if not isinstance(result, JsonRow):
+            return _response(result)
+        if self.status_code != 201:
+            return RepresentationResponse(represent_row(result))
+        location = (b"location", self.location(request, result).encode())
+        return RepresentationResponse(represent_row(result), 201, location)
 
 
 class CachedRoute(Route):
@@ -185,103 +224,11 @@ def limited(limit: LimitPolicy) -> Callable[[F], F]:
     return mark
 
 
-def _scopes(dependant: Dependant) -> Iterator[list[str]]:
-    """The scopes with which each part of an endpoint asks for the principal."""
-    for part in _parts(dependant):
-        if part.call is bearer:
-            yield [*(part.parent_oauth_scopes or ()), *(part.own_oauth_scopes or ())]
-
-
-def _parts(dependant: Dependant) -> Iterator[Dependant]:
-    """All that it depends on."""
-    for part in dependant.dependencies:
-        yield part
-        yield from _parts(part)
-
-
-def _answering(
-    endpoint: Callable[..., Awaitable[Any]],
-) -> Callable[..., Awaitable[Any]]:
-    """The endpoint, with what it returns made into a response where that is a row or a page."""
-
-    @functools.wraps(endpoint)
-    async def answering(*args: Any, **kwargs: Any) -> Any:
-        result = await endpoint(*args, **kwargs)
-        if isinstance(result, Stored):
-            return StoredResponse(result)
-        if isinstance(result, Listed):
-            return ListedResponse(result)
+def _response(result: Any) -> Response:
+    """What an endpoint answers with that is no row and no page."""
+    if isinstance(result, Response):
         return result
-
-    return answering
-
-
-def _planned(handle: Handler, *, has_contexts: bool) -> ASGIApp:
-    """A route's app, in place of FastAPI's `request_response`.
-
-    Errors become answers in the middleware around all routes, as those of no route do.
-    """
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        request = StrictRequest(scope, receive)
-        if has_contexts:
-            async with AsyncExitStack() as stack:
-                scope["fastapi_function_astack"] = stack
-                response = await handle(request)
-        else:
-            response = await handle(request)
-        await response(scope, receive, send)
-
-    return app
-
-
-def _read(request: StrictRequest, response: Response, *, is_cached: bool) -> Response:
-    """The answer to a read, as it leaves; one that the cache may give again is kept."""
-    state = request_state(request.scope)
-    preconditions = state.preconditions
-    if response.status_code >= 300:
-        return response
-    if not hasattr(response, "body"):  # it is made while it leaves
-        preconditions.refuse()
-        return response
-    if isinstance(response, Representation):
-        etag = response.etag
-        if isinstance(response, ListedResponse):
-            response.link_next(request)
-        if is_cached:
-            slot = state.cache_slot
-            if slot is None or response.depends_on_time:
-                response.raw_headers.append((b"x-cache", b"bypass"))
-            else:
-                response.raw_headers.append((b"x-cache", b"miss"))
-                app_state(request).cache.keep(slot, response.page())
-    else:
-        etag = etag_of(bytes(response.body)).encode()
-        response.raw_headers.append((b"etag", etag))
-    return unchanged(response) if preconditions.is_unchanged(etag) else response
-
-
-async def _write(
-    request: StrictRequest, handle: StrictHandler, *, created: bool, takes_key: bool
-) -> Response:
-    """The answer to a write, kept under its `Idempotency-Key` if it has one."""
-    state = request_state(request.scope)
-    principal = state.principal
-    if takes_key and principal is not None:
-        state.claim = await app_state(request).idempotency.claim(request, principal)
-    try:
-        response = await handle(request)
-    except Replay as replay:
-        return replay.response()
-    except (NotFound, Conflict, PreconditionFailed):
-        # It tells of what others did, perhaps before they are told themselves.
-        if takes_key and principal is not None:
-            await app_state(request).cache.invalidate([principal.user_id])
-        raise
-    if created and isinstance(response, StoredResponse):
-        response.status_code = 201
-        location = f"{request.scope['path']}/{response.stored.id}"
-        response.raw_headers.append((b"location", location.encode()))
-    if state.claim is not None:
-        await state.claim.keep(response)
-    return response
+    if isinstance(result, Schema):
+        return SchemaResponse(result)
+    assert result is None
+    return Response(status_code=204)

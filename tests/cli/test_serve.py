@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.serve import _shared_metrics
-from app.embedded.processes import StartError
+from app.core.settings import StartError
 from app.observability.metrics import FOLDER
 
 

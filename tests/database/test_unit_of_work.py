@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Response
 from httpx import ASGITransport, AsyncClient
 from pydantic import SecretStr
 from sqlalchemy import DateTime, Text, Uuid, bindparam, func, insert, select
@@ -19,9 +19,10 @@ from app.core.errors import AppError, DatabaseUnavailable, NotFound
 from app.core.settings import Settings
 from app.database.base import table_of
 from app.database.statement import Statement
-from app.database.unit_of_work import Database, Session
+from app.database.unit_of_work import Database, UnitOfWork
 from app.features.sessions.models import SignInSession
-from app.web.dependencies import Transaction
+from app.web.dependencies import unit_of_work
+from app.web.routing import Route
 from tests.apps import client_of, running
 from tests.people import Person, sign_up
 
@@ -49,14 +50,14 @@ class Kept(NotFound):
     keeps_transaction = True
 
 
-async def add(session: Session, user_id: UUID) -> UUID:
+async def add(session: UnitOfWork, user_id: UUID) -> UUID:
     """A row, in the session's transaction."""
     row_id = uuid4()
     await session.fetch_all(ADD, id=row_id, user_id=user_id, scope="", now=utc_now())
     return row_id
 
 
-async def run(data: Database, work: Callable[[Session], Awaitable[None]]) -> None:
+async def run(data: Database, work: Callable[[UnitOfWork], Awaitable[None]]) -> None:
     async with data.unit_of_work() as session:
         await work(session)
 
@@ -87,7 +88,7 @@ class TestUnitOfWork:
     ) -> None:
         rows: list[UUID] = []
 
-        async def work(session: Session) -> None:
+        async def work(session: UnitOfWork) -> None:
             rows.append(await add(session, ada.id))
             raise error
 
@@ -98,7 +99,7 @@ class TestUnitOfWork:
     async def test_is_kept_by_an_error_that_says_so(self, data: Database, ada: Person) -> None:
         done = []
 
-        async def work(session: Session) -> None:
+        async def work(session: UnitOfWork) -> None:
             async def action() -> None:
                 done.append(await is_kept(data, row))
 
@@ -124,7 +125,7 @@ class TestUnitOfWork:
         rows: list[UUID] = []
         done = []
 
-        async def work(session: Session) -> None:
+        async def work(session: UnitOfWork) -> None:
             async def action() -> None:
                 done.append(True)
 
@@ -145,7 +146,7 @@ class TestUnitOfWork:
         data = Database(settings.model_copy(update={"statement_timeout": 0.3}))
         rows: list[UUID] = []
 
-        async def work(session: Session) -> None:
+        async def work(session: UnitOfWork) -> None:
             rows.append(await add(session, ada.id))
             pid = await session.fetch_value(PID)
             async with asyncio.timeout(5):
@@ -179,7 +180,7 @@ class TestAfterCommit:
     async def test_is_not_done_after_a_rollback(self, data: Database, ada: Person) -> None:
         done = []
 
-        async def work(session: Session) -> None:
+        async def work(session: UnitOfWork) -> None:
             async def action() -> None:
                 done.append(True)
 
@@ -218,7 +219,9 @@ class TestAfterCommit:
         events: list[str] = []
         async with running(settings) as app:
 
-            async def change(session: Transaction, user_id: UUID) -> str:
+            async def change(
+                session: Annotated[UnitOfWork, Depends(unit_of_work)], user_id: UUID
+            ) -> Response:
                 async def action() -> None:
                     kept = await is_kept(app.state.database, row)
                     events.append("kept" if kept else "not kept")
@@ -226,9 +229,9 @@ class TestAfterCommit:
                 session.after_commit(action)
                 row = await add(session, user_id)
                 events.append("endpoint")
-                return "done"
+                return Response(status_code=201)
 
-            app.add_api_route("/test", change, methods=["POST"], status_code=201)
+            app.router.routes.append(Route("/test/{user_id}", change, methods=["POST"]))
 
             async def noted(scope: Scope, receive: Receive, send: Send) -> None:
                 async def note(message: Message) -> None:
@@ -241,7 +244,7 @@ class TestAfterCommit:
                 sign_up(app) as person,
                 AsyncClient(transport=ASGITransport(noted), base_url="http://t") as client,
             ):
-                response = await client.post("/test", params={"user_id": str(person.id)})
+                response = await client.post(f"/test/{person.id}")
 
         assert response.status_code == 201
         assert events == ["endpoint", "kept", "http.response.start", "http.response.body"]

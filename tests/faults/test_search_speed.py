@@ -155,16 +155,17 @@ async def _seconds(person: Person, params: dict[str, Any], database: asyncpg.Con
 
 
 async def _backend_seconds(database: asyncpg.Connection) -> float:
-    """The CPU time of the connections to this database but the one that asks.
-
-    The first number of a process's `schedstat` is its nanoseconds on a CPU.
-    """
+    """The CPU time of the connections to this database but the one that asks."""
     pids = await database.fetch(
         "SELECT pid FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
-    spent = (Path(f"/proc/{pid}/schedstat").read_text().split()[0] for (pid,) in pids)
-    return sum(map(int, spent)) / 1e9
+    return sum(map(_cpu_seconds, (pid for (pid,) in pids)))
+
+
+def _cpu_seconds(pid: int) -> float:
+    """The first number of a process's `schedstat` is its nanoseconds on a CPU."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 @dataclass(frozen=True)

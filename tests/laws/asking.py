@@ -15,7 +15,7 @@ _SURE = 3
 
 async def ask(caller: Caller, operation: Operation, asked: Input) -> Cost:
     """What it costs; a page is not the cache's."""
-    await caller.person.outdate()
+    await caller.person.invalidate()
     response = await caller.send(
         operation,
         path=asked.path,

@@ -17,7 +17,7 @@ from app.security.access_tokens import new_opaque_token
 from app.server.last_answers import LastAnswers
 from app.web import exception_handlers
 from app.web.request_middleware import RequestMiddleware
-from app.web.response_headers import Envelope
+from app.web.response_headers import ResponseHeaders
 from tests.apps import client_of, running
 from tests.observability.logged import Json, Stuck, Terminal, logged
 from tests.people import Person, sign_up
@@ -130,7 +130,7 @@ def small() -> FastAPI:
     exception_handlers.install(app)
     counts = RequestCounts()
     app.add_middleware(RequestMiddleware, max_body_bytes=1_000, counts=counts)
-    app.state.last_answers = LastAnswers(Envelope(), counts.refused)
+    app.state.last_answers = LastAnswers(ResponseHeaders(), counts.refused)
     app.state.reached = asyncio.Event()
 
     @app.get("/fails")

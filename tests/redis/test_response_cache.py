@@ -7,14 +7,15 @@ import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient, Response
 
+from app.core.schemas import Representation
 from app.core.settings import Settings
-from app.redis.response_cache import Cache, CacheEntryKey, Page
+from app.redis.response_cache import Cache, CacheEntryKey
 from app.security.principal import Principal
 from tests import servers
 from tests.apps import client_of, running
 from tests.people import Person, sign_in, until_cached
 
-PAGE = Page(b'"1"', b"", b'{"items":[]}')
+PAGE = Representation(b'"1"', b'{"items":[]}')
 
 
 def state(response: Response) -> str:
@@ -121,7 +122,7 @@ class TestEntry:
         return Principal(uuid4(), uuid4(), frozenset())
 
     @staticmethod
-    async def look(cache: Cache, viewer: Principal) -> Page | CacheEntryKey | None:
+    async def look(cache: Cache, viewer: Principal) -> Representation | CacheEntryKey | None:
         question = cache.get_command(viewer, "/v1/todos", b"")
         return cache.read(question, (await cache._redis.run(question))[0])
 
@@ -189,7 +190,7 @@ class TestEntry:
             assert isinstance(await self.look(cache, viewer), CacheEntryKey)
 
     async def test_does_not_hold_large_pages(self, cache: Cache, viewer: Principal) -> None:
-        cache.keep(await self.slot(cache, viewer), Page(b'"1"', b"", b"x" * (1 << 20)))
+        cache.keep(await self.slot(cache, viewer), Representation(b'"1"', b"x" * (1 << 20)))
         assert isinstance(await self.look(cache, viewer), CacheEntryKey)
 
     async def test_ends(self, cache: Cache, viewer: Principal, settings: Settings) -> None:

@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from fastapi import FastAPI, Request
 from app.core.settings import Settings
-from app.web.response_headers import Envelope
+from app.web.response_headers import ResponseHeaders
 from app.server.last_answers import LastAnswers
 from app.server.runner import bind, serve
 
@@ -29,7 +29,7 @@ async def lifespan(app):
 
 app = FastAPI(lifespan=lifespan)
 app.state.lifecycle = SimpleNamespace(draining=False)
-app.state.last_answers = LastAnswers(Envelope(), Counter())
+app.state.last_answers = LastAnswers(ResponseHeaders(), Counter())
 
 @app.get("/draining")
 async def draining() -> bool:

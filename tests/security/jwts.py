@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from app.security.access_tokens import AccessTokens, InvalidToken
+from app.core.errors import InvalidToken
+from app.security.access_tokens import AccessTokens
 
 NOW = datetime(2026, 11, 22, 9, 0, 0, 123_000, tzinfo=UTC)
 LIFETIME = timedelta(minutes=15)

@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from jose.backends.cryptography_backend import CryptographyECKey
 
+from app.core.errors import InvalidToken
 from app.security import access_tokens as security
-from app.security.access_tokens import InvalidToken
 from tests.security.jwts import (
     CLAIMS,
     HEADER,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.security.access_tokens import AccessToken, AccessTokens, InvalidToken
+from app.core.errors import InvalidToken
+from app.security.access_tokens import AccessToken, AccessTokens
 from tests.security.jwts import (
     CLAIMS,
     HEADER,

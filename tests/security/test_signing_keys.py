@@ -1,8 +1,9 @@
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from app.core.errors import InvalidToken
 from app.core.settings import SettingsError
-from app.security.access_tokens import AccessTokens, InvalidToken
+from app.security.access_tokens import AccessTokens
 from tests.security.jwts import (
     KEY,
     KEY_ID,

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.security.access_tokens import AccessToken, InvalidToken
+from app.core.errors import InvalidToken
+from app.security.access_tokens import AccessToken
 from tests.security.jwts import (
     CLAIMS,
     HEADER,

@@ -13,7 +13,7 @@ from app.core.settings import Settings, SettingsError
 from app.server import runner
 from app.server.last_answers import LastAnswers
 from app.server.runner import bind, serve
-from app.web.response_headers import Envelope
+from app.web.response_headers import ResponseHeaders
 from tests.server.wire import listening
 
 CADDY_KEEPS = 120
@@ -52,7 +52,7 @@ def test_idle_connections_are_kept_as_long_as_is_set(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_an_idle_connection_ends_then_and_no_sooner(scheme: str, tmp_path: Path) -> None:
     app = FastAPI()
-    app.state.last_answers = LastAnswers(Envelope(), Counter())
+    app.state.last_answers = LastAnswers(ResponseHeaders(), Counter())
     # The time for a request is shorter: between requests it does not count.
     async with (
         listening(app, scheme, tmp_path, request_timeout=0.3, keep_alive=1) as wire,

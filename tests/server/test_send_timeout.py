@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 
 from app.server import send_timeout, sockets
 from app.server.last_answers import LastAnswers
-from app.web.response_headers import Envelope
+from app.web.response_headers import ResponseHeaders
 from tests.server.wire import Wire, listening
 
 TIMEOUT = 0.4
@@ -64,7 +64,7 @@ def go_on() -> asyncio.Event:
 @pytest.fixture
 def large(go_on: asyncio.Event) -> FastAPI:
     app = FastAPI()
-    app.state.last_answers = LastAnswers(Envelope(), Counter())
+    app.state.last_answers = LastAnswers(ResponseHeaders(), Counter())
 
     @app.get("/bytes/{size}")
     @app.head("/bytes/{size}")

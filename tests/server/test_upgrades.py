@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.server.last_answers import LastAnswers
-from app.web.response_headers import Envelope
+from app.web.response_headers import ResponseHeaders
 from tests.server.wire import Wire, listening
 
 # Method, target and body of a request, as the app had it.
@@ -44,7 +44,7 @@ def posted(offer: bytes, rest: bytes, line: bytes = b"POST /first HTTP/1.1") -> 
 @pytest.fixture(scope="module")
 def echo() -> FastAPI:
     app = FastAPI()
-    app.state.last_answers = LastAnswers(Envelope(), Counter())
+    app.state.last_answers = LastAnswers(ResponseHeaders(), Counter())
 
     @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
     async def echo(request: Request) -> Seen:

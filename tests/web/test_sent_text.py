@@ -79,7 +79,7 @@ async def test_a_title_of_before_is_read_sorted_and_changed_in_all_else(
         old,
         todo["id"],
     )
-    await ada.outdate()
+    await ada.invalidate()
 
     for params in ({}, {"sort": "title"}, {"sort": "-title"}):
         [listed] = (await ada.get("/v1/todos", params=params)).json()["items"]

@@ -9,21 +9,19 @@ from app.features.sessions.dependencies import session_reader, session_service
 from app.features.sessions.revocations import EndedSessions
 from app.features.users.dependencies import password_proof, user_service
 from app.redis.rate_limits import LimitPolicy
-from app.web.dependencies import ReadingPrimary, RequestContext, Transaction, app_state
+from app.web.dependencies import app_state, primary_connection, unit_of_work
 
 SIGN_IN = LimitPolicy(
     "sign-in", lambda settings: settings.limit_sign_ins_per_minute, holds_without_redis=True
 )
 
 
-async def _auth_service(
-    session: Transaction, primary: ReadingPrimary, context: RequestContext, request: Request
-) -> AuthService:
-    state = app_state(request)
+def _auth_service(request: Request) -> AuthService:
+    state, unit = app_state(request), unit_of_work(request)
     return AuthService(
-        user_service(session, context, request),
-        password_proof(primary, context, request),
-        session_service(session, context, request),
+        user_service(unit, request),
+        password_proof(request),
+        session_service(unit, request),
         state.access_tokens,
         frozenset(state.scopes),
         state.settings,
@@ -31,12 +29,10 @@ async def _auth_service(
     )
 
 
-async def _inspector(
-    primary: ReadingPrimary, context: RequestContext, request: Request
-) -> TokenInspector:
+def _inspector(request: Request) -> TokenInspector:
     state = app_state(request)
     return TokenInspector(
-        session_reader(primary, context, request),
+        session_reader(primary_connection(request), request),
         state.access_tokens,
         state.resource(EndedSessions),
         state.settings,

@@ -26,10 +26,10 @@ from app.features.auth.schemas import (
 )
 from app.redis.rate_limits import RateLimited
 from app.security.password_hashing import PasswordHashingBusy
-from app.web.bearer import Caller
-from app.web.dependencies import app_state
+from app.web.dependencies import Caller, app_state
 from app.web.openapi.problems import problems
-from app.web.routing import Feature, Handler, Route, StrictHandler, limited
+from app.web.responses import SchemaResponse
+from app.web.routing import Feature, Route, limited
 from app.web.routing import router as new_router
 
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -43,22 +43,19 @@ class OAuthRoute(Route):
     # What a token is good for now is not what it was good for then.
     takes_idempotency_key = False
 
-    def around(self, handle: StrictHandler) -> Handler:
+    async def answer(self, request: Request) -> Response:
         """What is wrong with the input is `invalid_request` (section 5.2)."""
-        answer = super().around(handle)
-
-        async def oauth(request: Request) -> Response:
-            try:
-                return await answer(request)
-            except RequestValidationError as error:
-                fields = ", ".join(sorted({str(e["loc"][-1]) for e in error.errors()}))
-                raise InvalidRequest(f"Missing or not valid: {fields}.") from None
-            except AppError as error:
-                if isinstance(error, OAuthError | RateLimited) or error.status >= 500:
-                    raise
-                raise InvalidRequest(error.detail) from None
-
-        return oauth
+        try:
+            response = await super().answer(request)
+        except RequestValidationError as error:
+            fields = ", ".join(sorted({str(e["loc"][-1]) for e in error.errors()}))
+            raise InvalidRequest(f"Missing or not valid: {fields}.") from None
+        except AppError as error:
+            if isinstance(error, OAuthError | RateLimited) or error.status >= 500:
+                raise
+            raise InvalidRequest(error.detail) from None
+        response.headers.update(_NO_STORE)
+        return response
 
 
 router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=OAuthRoute)
@@ -96,16 +93,13 @@ def _errors(*errors: type[OAuthError]) -> dict[int | str, dict[str, Any]]:
     },
 )
 @limited(SIGN_IN)
-async def create_token(
-    auth: Auth, data: Annotated[TokenRequest, Form()], response: Response
-) -> TokenResponse:
+async def create_token(auth: Auth, data: Annotated[TokenRequest, Form()]) -> TokenResponse:
     """Sign in, or go on.
 
     `grant_type=password` with `username` (the e-mail address) and `password`, or
     `grant_type=refresh_token` with `refresh_token`. Each refresh token is good for one use; a
     second use ends the session, since somebody else must have it too.
     """
-    response.headers.update(_NO_STORE)
     return await auth.grant(data)
 
 
@@ -124,7 +118,7 @@ async def revoke_token(auth: Auth, data: Annotated[RevocationRequest, Form()]) -
     Ends the session that the token belongs to (RFC 7009).
     """
     await auth.revoke(data.token)
-    return Response(headers=_NO_STORE)
+    return Response()
 
 
 @router.post(
@@ -134,17 +128,13 @@ async def revoke_token(auth: Auth, data: Annotated[RevocationRequest, Form()]) -
     responses=_errors(InvalidRequest),
 )
 async def introspect_token(
-    caller: Caller,
-    inspector: Inspector,
-    data: Annotated[IntrospectionRequest, Form()],
-    response: Response,
+    caller: Caller, inspector: Inspector, data: Annotated[IntrospectionRequest, Form()]
 ) -> Introspection:
     """Ask what a token is good for.
 
     Of your own tokens (RFC 7662); any other one is `{"active": false}`. Any access token will do
     to ask, whatever its scopes.
     """
-    response.headers.update(_NO_STORE)
     return await inspector.introspect(caller, data.token)
 
 
@@ -153,7 +143,7 @@ async def introspect_token(
     operation_id="get_server_metadata",
     response_model=ServerMetadata,
 )
-async def get_server_metadata(request: Request, response: Response) -> ServerMetadata:
+async def get_server_metadata(request: Request) -> Response:
     """Read what this authorization server can do.
 
     RFC 8414. The addresses begin with the issuer, if that is a URL, and else with where you sent
@@ -161,10 +151,8 @@ async def get_server_metadata(request: Request, response: Response) -> ServerMet
     """
     state = app_state(request)
     issuer, is_url = state.settings.issuer, state.settings.issuer_is_url
-    # What a client said of its own address is for nobody else.
-    response.headers["Cache-Control"] = "public, max-age=300" if is_url else "no-store"
     base = (issuer if is_url else str(request.base_url)).rstrip("/")
-    return ServerMetadata(
+    metadata = ServerMetadata(
         issuer=issuer,
         token_endpoint=f"{base}/v1/oauth/token",
         revocation_endpoint=f"{base}/v1/oauth/revoke",
@@ -178,13 +166,15 @@ async def get_server_metadata(request: Request, response: Response) -> ServerMet
         revocation_endpoint_auth_methods_supported=["none"],
         introspection_endpoint_auth_methods_supported=["Bearer"],
     )
+    # What a client said of its own address is for nobody else.
+    return SchemaResponse(metadata, cache_control="public, max-age=300" if is_url else "no-store")
 
 
 @well_known.get("/jwks.json", operation_id="get_jwks", response_model=JsonWebKeySet)
-async def get_jwks(request: Request, response: Response) -> JsonWebKeySet:
+async def get_jwks(request: Request) -> Response:
     """Read the public keys.
 
     They verify access tokens (RFC 7517). The `kid` of a token names its key.
     """
-    response.headers["Cache-Control"] = "public, max-age=300"
-    return JsonWebKeySet.model_validate(app_state(request).access_tokens.jwks())
+    keys = JsonWebKeySet.model_validate(app_state(request).access_tokens.jwks())
+    return SchemaResponse(keys, cache_control="public, max-age=300")

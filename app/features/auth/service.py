@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from app.core.errors import InvalidToken
 from app.core.settings import Settings
 from app.features.auth.errors import (
     InvalidGrant,
@@ -16,7 +17,7 @@ from app.features.sessions.service import SessionReader, SessionService
 from app.features.users.credentials import PasswordProof
 from app.features.users.service import UserService
 from app.observability.metrics import Outcomes
-from app.security.access_tokens import AccessTokens, InvalidToken
+from app.security.access_tokens import AccessTokens
 from app.security.principal import Principal
 
 _INACTIVE = Introspection(active=False)

@@ -5,14 +5,19 @@ from typing import Annotated
 from fastapi import Request, Security
 
 from app.core.context import Context
+from app.core.signing import Signer
 from app.database.unit_of_work import Connection
 from app.features.projects.permissions import seen_by
 from app.features.projects.repository import ProjectRepository
 from app.features.projects.service import ProjectService
-from app.security.access_tokens import Signer
 from app.security.principal import Principal
-from app.web.bearer import Caller
-from app.web.dependencies import Reading, RequestContext, Transaction, app_state
+from app.web.dependencies import (
+    app_state,
+    principal,
+    read_connection,
+    request_context,
+    unit_of_work,
+)
 
 
 def project_service(
@@ -32,18 +37,23 @@ def project_service(
     )
 
 
-async def _reading(
-    principal: Caller, connection: Reading, context: RequestContext, request: Request
-) -> ProjectService:
-    return project_service(connection, principal, context, app_state(request).cursor_signer)
+def _service(request: Request, connection: Connection, quota: int | None = None) -> ProjectService:
+    return project_service(
+        connection,
+        principal(request),
+        request_context(request),
+        app_state(request).cursor_signer,
+        quota,
+    )
 
 
-async def _writing(
-    principal: Caller, session: Transaction, context: RequestContext, request: Request
-) -> ProjectService:
-    state = app_state(request)
-    quota = state.settings.quota_projects
-    return project_service(session, principal, context, state.cursor_signer, quota)
+def _reading(request: Request) -> ProjectService:
+    return _service(request, read_connection(request))
+
+
+def _writing(request: Request) -> ProjectService:
+    quota = app_state(request).settings.quota_projects
+    return _service(request, unit_of_work(request), quota)
 
 
 ReadProjects = Annotated[ProjectService, Security(_reading, scopes=["projects:read"])]

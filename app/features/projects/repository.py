@@ -7,7 +7,7 @@ import asyncpg
 
 from app.core.errors import Forbidden, IdTaken, NotFound, QuotaExceeded, VersionConflict
 from app.core.pagination import Position
-from app.core.schemas import Stored
+from app.core.schemas import JsonRow
 from app.database.repository import Repository
 from app.database.shapes import SHAPES
 from app.database.statement import Statement
@@ -36,7 +36,7 @@ class ProjectRepository(Repository):
         super().__init__(connection)
         self._seen = seen
 
-    async def read(self, project_id: UUID) -> Stored:
+    async def read(self, project_id: UUID) -> JsonRow:
         """One project. Raises `NotFound`."""
         stored = await self._stored(statements.READ, id=project_id)
         if stored is None:
@@ -75,7 +75,7 @@ class ProjectRepository(Repository):
         is_inbox: bool = False,
         quota: int | None = None,
         **values: Any,
-    ) -> Stored:
+    ) -> JsonRow:
         """A new project, if less than so many are owned.
 
         Raises `IdTaken`, `ProjectTooDeep`, `QuotaExceeded`, and what forbids its parent.
@@ -95,7 +95,7 @@ class ProjectRepository(Repository):
 
     async def patch(
         self, project_id: UUID, data: ProjectUpdate, expected: Expected, **values: Any
-    ) -> Stored:
+    ) -> JsonRow:
         """The project as it then is. Raises what `explain` tells, and `InboxProtected`."""
         given = data.given()
         statement = await SHAPES.statement(
@@ -164,6 +164,6 @@ class ProjectRepository(Repository):
             raise VersionConflict(row["version"])
         raise ProjectArchived if row["archived"] else NotFound
 
-    async def _stored(self, statement: Statement, **params: Any) -> Stored | None:
+    async def _stored(self, statement: Statement, **params: Any) -> JsonRow | None:
         row = await self._one(statement, **self._seen, **params)
-        return None if row is None else Stored(row["id"], row["version"], row["body"])
+        return None if row is None else JsonRow(row["id"], row["version"], row["body"])

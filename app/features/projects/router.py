@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query
 
 from app.core.errors import CursorInvalid, Forbidden, IdTaken, NotFound, QuotaExceeded
-from app.core.schemas import Listed, Stored
+from app.core.schemas import JsonPage, JsonRow
 from app.features.projects.dependencies import ReadProjects, WriteProjects
 from app.features.projects.errors import (
     InboxProtected,
@@ -44,7 +44,9 @@ FEATURE = Feature(
     response_model=ProjectPage,
     responses=problems(CursorInvalid),
 )
-async def list_projects(projects: ReadProjects, query: Annotated[ProjectQuery, Query()]) -> Listed:
+async def list_projects(
+    projects: ReadProjects, query: Annotated[ProjectQuery, Query()]
+) -> JsonPage:
     """List projects.
 
     All that you are a member of; archived ones only if you ask for them.
@@ -61,7 +63,7 @@ async def list_projects(projects: ReadProjects, query: Annotated[ProjectQuery, Q
         IdTaken, Forbidden, ProjectNotFound, ProjectArchived, ProjectTooDeep, QuotaExceeded
     ),
 )
-async def create_project(projects: WriteProjects, data: ProjectCreate) -> Stored:
+async def create_project(projects: WriteProjects, data: ProjectCreate) -> JsonRow:
     """Create a project.
 
     You are its owner.
@@ -75,7 +77,7 @@ async def create_project(projects: WriteProjects, data: ProjectCreate) -> Stored
     response_model=ProjectRead,
     responses=problems(NotFound),
 )
-async def get_project(projects: ReadProjects, project_id: UUID) -> Stored:
+async def get_project(projects: ReadProjects, project_id: UUID) -> JsonRow:
     """Read a project.
 
     Any that you are a member of, archived or not.
@@ -91,7 +93,7 @@ async def get_project(projects: ReadProjects, project_id: UUID) -> Stored:
 )
 async def update_project(
     projects: WriteProjects, project_id: UUID, data: ProjectUpdate, expected: ExpectedVersion
-) -> Stored:
+) -> JsonRow:
     """Change a project.
 
     A merge patch (RFC 7396): only the fields that you send change, and `null` clears. An archived

@@ -8,11 +8,11 @@ from app.core.context import Context
 from app.core.errors import Forbidden
 from app.core.pagination import Cursors
 from app.core.positions import last_position
-from app.core.schemas import Listed, Stored
+from app.core.schemas import JsonPage, JsonRow
+from app.core.signing import Signer
 from app.database.versions import Expected
 from app.features.projects.repository import ProjectRepository
 from app.features.projects.schemas import ProjectCreate, ProjectQuery, ProjectUpdate
-from app.security.access_tokens import Signer
 from app.security.principal import Principal
 
 
@@ -36,17 +36,17 @@ class ProjectService:
         self._signer = signer
         self._quota = quota
 
-    async def read(self, project_id: UUID) -> Stored:
+    async def read(self, project_id: UUID) -> JsonRow:
         """Raises `NotFound`."""
         return await self._repository.read(project_id)
 
-    async def list(self, query: ProjectQuery) -> Listed:
+    async def list(self, query: ProjectQuery) -> JsonPage:
         """One page. Raises `CursorInvalid`."""
         cursors = Cursors(self._signer, self._principal.user_id, query.binding("projects"))
         rows = await self._repository.page(query, cursors.decode(query.cursor))
         return cursors.page(rows, query)
 
-    async def create(self, data: ProjectCreate) -> Stored:
+    async def create(self, data: ProjectCreate) -> JsonRow:
         """Raises `QuotaExceeded`, `Forbidden`, and what the repository's `add` does."""
         if self._principal.project_id is not None:
             raise Forbidden("The access token is limited to one project.")
@@ -68,7 +68,7 @@ class ProjectService:
             **self._context.by(self._principal.user_id),
         )
 
-    async def update(self, project_id: UUID, data: ProjectUpdate, expected: Expected) -> Stored:
+    async def update(self, project_id: UUID, data: ProjectUpdate, expected: Expected) -> JsonRow:
         """Raises what the repository's `patch` does."""
         return await self._repository.patch(
             project_id, data, expected, **self._context.by(self._principal.user_id)

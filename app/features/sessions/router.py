@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query
 
 from app.core.errors import CursorInvalid, NotFound
-from app.core.schemas import Listed
+from app.core.schemas import JsonPage
 from app.features.sessions.dependencies import AccountManager, ReadSessions, WriteSessions
 from app.features.sessions.schemas import SessionPage, SessionQuery
 from app.web.openapi.problems import problems
@@ -30,7 +30,7 @@ FEATURE = Feature(
 )
 async def list_sessions(
     caller: AccountManager, sessions: ReadSessions, query: Annotated[SessionQuery, Query()]
-) -> Listed:
+) -> JsonPage:
     """List what is signed in.
 
     One session a sign-in, the newest first, as long as it has a token that is good for anything.

@@ -9,13 +9,14 @@ from app.core.clock import new_id
 from app.core.context import Context
 from app.core.errors import NotFound
 from app.core.pagination import Cursors
-from app.core.schemas import Listed
+from app.core.schemas import JsonPage
 from app.core.settings import Settings
-from app.database.unit_of_work import Session
+from app.core.signing import Signer
+from app.database.unit_of_work import UnitOfWork
 from app.features.sessions.repository import SessionRepository
 from app.features.sessions.revocations import EndedSessions
 from app.features.sessions.schemas import SessionQuery
-from app.security.access_tokens import Signer, hash_opaque_token, new_opaque_token
+from app.security.access_tokens import hash_opaque_token, new_opaque_token
 from app.security.principal import Principal
 
 # For so long after its last use a network is one that the account is known to use.
@@ -52,7 +53,7 @@ class SessionReader:
         self._settings = settings
         self._signer = signer
 
-    async def list(self, principal: Principal, query: SessionQuery) -> Listed:
+    async def list(self, principal: Principal, query: SessionQuery) -> JsonPage:
         """One page. Raises `CursorInvalid`."""
         cursors = Cursors(self._signer, principal.user_id, query.binding("sessions"))
         rows = await self._repository.page(
@@ -87,14 +88,14 @@ class SessionService:
 
     def __init__(
         self,
-        session: Session,
+        unit: UnitOfWork,
         ended: EndedSessions | None,
         context: Context,
         settings: Settings,
         network: str | None,
     ) -> None:
-        self._session = session
-        self._repository = SessionRepository(session)
+        self._unit = unit
+        self._repository = SessionRepository(unit)
         self._ended = ended
         self._context = context
         self._settings = settings
@@ -161,7 +162,7 @@ class SessionService:
             for session_id in session_ids:
                 ended.add(session_id)
 
-        self._session.after_commit(remember)
+        self._unit.after_commit(remember)
 
     def _new_refresh_token(self) -> tuple[str, dict[str, object]]:
         """A refresh token, and its row but for the session."""

@@ -4,41 +4,39 @@ from typing import Annotated
 
 from fastapi import Request, Security
 
-from app.core.context import Context
 from app.database.unit_of_work import Connection
 from app.features.projects.dependencies import project_service
 from app.features.projects.permissions import seen_by
 from app.features.todos.repository import TodoRepository
 from app.features.todos.service import TodoService
-from app.security.principal import Principal
-from app.web.bearer import Caller
-from app.web.dependencies import Reading, RequestContext, Transaction, app_state
+from app.web.dependencies import (
+    app_state,
+    principal,
+    read_connection,
+    request_context,
+    unit_of_work,
+)
 
 
-def _service(
-    connection: Connection, principal: Principal, context: Context, request: Request
-) -> TodoService:
+def _service(request: Request, connection: Connection) -> TodoService:
     state = app_state(request)
+    caller, context = principal(request), request_context(request)
     return TodoService(
-        TodoRepository(connection, seen_by(principal)),
-        project_service(connection, principal, context, state.cursor_signer),
-        principal,
+        TodoRepository(connection, seen_by(caller)),
+        project_service(connection, caller, context, state.cursor_signer),
+        caller,
         context,
         state.cursor_signer,
         state.settings.quota_todos,
     )
 
 
-async def _reading(
-    principal: Caller, connection: Reading, context: RequestContext, request: Request
-) -> TodoService:
-    return _service(connection, principal, context, request)
+def _reading(request: Request) -> TodoService:
+    return _service(request, read_connection(request))
 
 
-async def _writing(
-    principal: Caller, session: Transaction, context: RequestContext, request: Request
-) -> TodoService:
-    return _service(session, principal, context, request)
+def _writing(request: Request) -> TodoService:
+    return _service(request, unit_of_work(request))
 
 
 ReadTodos = Annotated[TodoService, Security(_reading, scopes=["todos:read"])]

@@ -8,7 +8,7 @@ import asyncpg
 
 from app.core.errors import Forbidden, IdTaken, NotFound, QuotaExceeded, VersionConflict
 from app.core.pagination import Position
-from app.core.schemas import Stored
+from app.core.schemas import JsonRow
 from app.core.text import text_key
 from app.database.repository import Repository
 from app.database.shapes import SHAPES
@@ -43,7 +43,7 @@ class TodoRepository(Repository):
         super().__init__(connection)
         self._seen = seen
 
-    async def read(self, todo_id: UUID) -> Stored:
+    async def read(self, todo_id: UUID) -> JsonRow:
         """One todo. Raises `NotFound`."""
         stored = await self._stored(queries.READ, id=todo_id)
         if stored is None:
@@ -82,7 +82,7 @@ class TodoRepository(Repository):
                 _zones.clear()
             zone = _zones[user_id] = told
 
-    async def add(self, data: TodoCreate, **values: Any) -> Stored | None:
+    async def add(self, data: TodoCreate, **values: Any) -> JsonRow | None:
         """A new todo, or None where the project does not take it.
 
         Raises `IdTaken`, `TooDeep`, `ParentNotFound`, `ParentElsewhere`, `QuotaExceeded`.
@@ -103,7 +103,7 @@ class TodoRepository(Repository):
 
     async def patch(
         self, todo_id: UUID, data: TodoUpdate, expected: Expected, **values: Any
-    ) -> Stored:
+    ) -> JsonRow:
         """The todo as it then is. Raises `NotFound`, `Forbidden`, `VersionConflict`."""
         given = data.given()
         values |= await _columns(given)
@@ -124,9 +124,9 @@ class TodoRepository(Repository):
         ):
             await self._explain(todo_id, expected)
 
-    async def _stored(self, statement: Statement, **params: Any) -> Stored | None:
+    async def _stored(self, statement: Statement, **params: Any) -> JsonRow | None:
         row = await self._one(statement, **self._seen, **params)
-        return None if row is None else Stored(row["id"], row["version"], row["body"])
+        return None if row is None else JsonRow(row["id"], row["version"], row["body"])
 
     async def _explain(self, todo_id: UUID, expected: Expected) -> NoReturn:
         """Why a write did nothing."""

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query
 
 from app.core.errors import CursorInvalid, Forbidden, IdTaken, NotFound, QuotaExceeded
-from app.core.schemas import Listed, Stored
+from app.core.schemas import JsonPage, JsonRow
 from app.features.projects.errors import ProjectArchived, ProjectNotFound
 from app.features.todos.dependencies import ReadTodos, WriteTodos
 from app.features.todos.errors import (
@@ -42,7 +42,7 @@ _REFUSED = (NotFound, Forbidden, ProjectArchived)
     response_model=TodoPage,
     responses=problems(CursorInvalid, SortNeedsProject, SortNeedsSearch),
 )
-async def list_todos(todos: ReadTodos, query: Annotated[TodoQuery, Query()]) -> Listed:
+async def list_todos(todos: ReadTodos, query: Annotated[TodoQuery, Query()]) -> JsonPage:
     """List todos.
 
     All that you can see, or those that match every filter, without the ones of archived
@@ -67,7 +67,7 @@ async def list_todos(todos: ReadTodos, query: Annotated[TodoQuery, Query()]) -> 
         QuotaExceeded,
     ),
 )
-async def create_todo(todos: WriteTodos, data: TodoCreate) -> Stored:
+async def create_todo(todos: WriteTodos, data: TodoCreate) -> JsonRow:
     """Create a todo.
 
     It stands last in its project.
@@ -81,7 +81,7 @@ async def create_todo(todos: WriteTodos, data: TodoCreate) -> Stored:
     response_model=TodoRead,
     responses=problems(NotFound),
 )
-async def get_todo(todos: ReadTodos, todo_id: UUID) -> Stored:
+async def get_todo(todos: ReadTodos, todo_id: UUID) -> JsonRow:
     """Read a todo.
 
     One that was deleted is gone.
@@ -97,7 +97,7 @@ async def get_todo(todos: ReadTodos, todo_id: UUID) -> Stored:
 )
 async def update_todo(
     todos: WriteTodos, todo_id: UUID, data: TodoUpdate, expected: ExpectedVersion
-) -> Stored:
+) -> JsonRow:
     """Change a todo.
 
     A merge patch (RFC 7396): only the fields that you send change, and `null` clears.

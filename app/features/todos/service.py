@@ -6,13 +6,13 @@ from app.core.clock import new_id
 from app.core.context import Context
 from app.core.pagination import Cursors
 from app.core.positions import last_position
-from app.core.schemas import Listed, Stored
+from app.core.schemas import JsonPage, JsonRow
+from app.core.signing import Signer
 from app.database.versions import Expected
 from app.features.projects.service import ProjectService
 from app.features.todos.errors import SortNeedsProject, SortNeedsSearch
 from app.features.todos.repository import TodoRepository
 from app.features.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
-from app.security.access_tokens import Signer
 from app.security.principal import Principal
 
 
@@ -35,11 +35,11 @@ class TodoService:
         self._signer = signer
         self._quota = quota
 
-    async def read(self, todo_id: UUID) -> Stored:
+    async def read(self, todo_id: UUID) -> JsonRow:
         """Raises `NotFound`."""
         return await self._repository.read(todo_id)
 
-    async def list(self, query: TodoQuery) -> Listed:
+    async def list(self, query: TodoQuery) -> JsonPage:
         """One page. Raises `CursorInvalid`, `SortNeedsProject`, `SortNeedsSearch`."""
         if query.sort == "relevance" and query.q is None:
             raise SortNeedsSearch
@@ -50,7 +50,7 @@ class TodoService:
         rows = await self._repository.page(query, cursors.decode(query.cursor), now)
         return cursors.page(rows, query, depends_on_time=query.overdue is not None)
 
-    async def create(self, data: TodoCreate) -> Stored:
+    async def create(self, data: TodoCreate) -> JsonRow:
         """Raises what the repository's `add` does, and what says that the place takes none."""
         stored = await self._repository.add(
             data,
@@ -63,7 +63,7 @@ class TodoService:
             await self._projects.explain_refusal(data.project_id)
         return stored
 
-    async def update(self, todo_id: UUID, data: TodoUpdate, expected: Expected) -> Stored:
+    async def update(self, todo_id: UUID, data: TodoUpdate, expected: Expected) -> JsonRow:
         """Raises `NotFound`, `Forbidden`, `VersionConflict`."""
         return await self._repository.patch(
             todo_id, data, expected, **self._context.by(self._principal.user_id)

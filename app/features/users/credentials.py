@@ -24,7 +24,7 @@ class Row(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
+class VerifiedCredentials:
     """An account whose password somebody knew, and the hash that it had then.
 
     `known` is what a stranger may know of it too.
@@ -105,7 +105,7 @@ class PasswordProof:
         self._hasher = hasher
         self._attempts = attempts
 
-    async def by_email(self, email: str, password: str) -> Proved | None:
+    async def by_email(self, email: str, password: str) -> VerifiedCredentials | None:
         """Whose address and password these are; None, as slowly, if nobody's.
 
         Raises `RateLimited`, `PasswordHashingBusy`.
@@ -117,7 +117,7 @@ class PasswordProof:
             known = await self._repository.credentials(key) if key is not None else None
             return await self._proved(attempt, account, known, password)
 
-    async def by_id(self, user_id: UUID, password: str) -> Proved | None:
+    async def by_id(self, user_id: UUID, password: str) -> VerifiedCredentials | None:
         """The same of an account that somebody is signed in to."""
         known = await self._repository.credentials_of(user_id)
         account = hash_opaque_token(known["email_key"] if known is not None else str(user_id))
@@ -127,7 +127,7 @@ class PasswordProof:
 
     async def _proved(
         self, attempt: Attempt, account: bytes, known: Row | None, password: str
-    ) -> Proved | None:
+    ) -> VerifiedCredentials | None:
         await self._attempts.count_everywhere(
             attempt, account, known["id"] if known is not None else None
         )
@@ -136,7 +136,7 @@ class PasswordProof:
         if known is None or not matches:
             return None
         attempt.give_back()
-        return Proved(
+        return VerifiedCredentials(
             known["id"], known["password_hash"], (known["email"], known["display_name"] or "")
         )
 

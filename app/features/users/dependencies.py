@@ -4,8 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.core.context import Context
-from app.database.unit_of_work import Connection, ReadConnection
+from app.database.unit_of_work import Connection
 from app.features.projects.dependencies import project_service
 from app.features.sessions.dependencies import network_of_client, session_reader, session_service
 from app.features.users.credentials import Attempts, PasswordProof
@@ -13,11 +12,11 @@ from app.features.users.repository import UserRepository
 from app.features.users.service import AccountEnd, AccountService, UserService
 from app.redis.rate_limits import LimitPolicy
 from app.web.dependencies import (
-    Reading,
-    ReadingPrimary,
-    RequestContext,
-    Transaction,
     app_state,
+    primary_connection,
+    read_connection,
+    request_context,
+    unit_of_work,
 )
 
 SIGN_UP = LimitPolicy("sign-up", lambda settings: settings.limit_sign_ups_per_minute)
@@ -33,9 +32,9 @@ ACCOUNT_FAILURES = LimitPolicy(
 )
 
 
-def user_service(connection: Connection, context: Context, request: Request) -> UserService:
+def user_service(connection: Connection, request: Request) -> UserService:
     """The service, as other features too make it."""
-    state = app_state(request)
+    state, context = app_state(request), request_context(request)
     return UserService(
         UserRepository(connection),
         state.password_hasher,
@@ -45,41 +44,40 @@ def user_service(connection: Connection, context: Context, request: Request) -> 
     )
 
 
-def password_proof(primary: ReadConnection, context: Context, request: Request) -> PasswordProof:
+def password_proof(request: Request) -> PasswordProof:
     """Checks passwords; not in a transaction: no connection is held while one is hashed."""
-    state = app_state(request)
+    state, primary = app_state(request), primary_connection(request)
     attempts = Attempts(
         state.counts,
         state.limits[SIGN_IN_FAILURES],
         state.limits[ACCOUNT_FAILURES],
-        session_reader(primary, context, request),
+        session_reader(primary, request),
         network_of_client(request),
     )
     return PasswordProof(UserRepository(primary), state.password_hasher, attempts)
 
 
-async def _reading(connection: Reading, context: RequestContext, request: Request) -> UserService:
-    return user_service(connection, context, request)
+def _reading(request: Request) -> UserService:
+    return user_service(read_connection(request), request)
 
 
-async def _writing(session: Transaction, context: RequestContext, request: Request) -> UserService:
-    return user_service(session, context, request)
+def _writing(request: Request) -> UserService:
+    return user_service(unit_of_work(request), request)
 
 
-async def _account(
-    session: Transaction, primary: ReadingPrimary, context: RequestContext, request: Request
-) -> AccountService:
-    state = app_state(request)
-    repository = UserRepository(session)
-    sessions = session_service(session, context, request)
+def _account(request: Request) -> AccountService:
+    state, unit = app_state(request), unit_of_work(request)
+    context = request_context(request)
+    repository = UserRepository(unit)
+    sessions = session_service(unit, request)
     end = AccountEnd(
         repository,
         sessions,
-        lambda principal: project_service(session, principal, context, state.cursor_signer),
+        lambda principal: project_service(unit, principal, context, state.cursor_signer),
     )
     return AccountService(
         repository,
-        password_proof(primary, context, request),
+        password_proof(request),
         sessions,
         state.password_hasher,
         context,
@@ -88,14 +86,12 @@ async def _account(
     )
 
 
-Account = Annotated[AccountService, Depends(_account)]
-
-
-async def _ending(session: Transaction, account: Account) -> AccountService:
-    session.hold_account_alone()
-    return account
+def _ending(request: Request) -> AccountService:
+    unit_of_work(request).hold_account_alone()
+    return _account(request)
 
 
 ReadUsers = Annotated[UserService, Depends(_reading)]
 WriteUsers = Annotated[UserService, Depends(_writing)]
+Account = Annotated[AccountService, Depends(_account)]
 EndingAccount = Annotated[AccountService, Depends(_ending)]

@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.sql import ColumnElement
 
 from app.core.errors import NotFound, VersionConflict
-from app.core.schemas import Stored
+from app.core.schemas import JsonRow
 from app.database import idempotency_keys
 from app.database.base import table_of
 from app.database.json_rows import as_object, as_text, instant
@@ -161,28 +161,28 @@ class UserRepository(Repository):
 
     conflicts = {"uq_users_email_key": EmailTaken}
 
-    async def add(self, **values: Any) -> Stored:
+    async def add(self, **values: Any) -> JsonRow:
         """A new account. Raises `EmailTaken`."""
         row = await self._one(_ADD, **values)
         assert row is not None
-        return Stored(row["id"], row["version"], row["body"])
+        return JsonRow(row["id"], row["version"], row["body"])
 
-    async def read(self, user_id: UUID) -> Stored:
+    async def read(self, user_id: UUID) -> JsonRow:
         """One account. Raises `NotFound`."""
         row = await self._one(_READ, id=user_id)
         if row is None:
             raise NotFound
-        return Stored(row["id"], row["version"], row["body"])
+        return JsonRow(row["id"], row["version"], row["body"])
 
     async def patch(
         self, user_id: UUID, given: dict[str, Any], expected: Expected, **values: Any
-    ) -> Stored:
+    ) -> JsonRow:
         """The account as it then is, which the transaction holds. Raises `VersionConflict`."""
         statement = await SHAPES.statement(user_id, _patch, frozenset(given))
         row = await self._one(statement, id=user_id, **expected.params(), **given, **values)
         if row is None:
             raise VersionConflict(await self._value(_VERSION, id=user_id))
-        return Stored(row["id"], row["version"], row["body"])
+        return JsonRow(row["id"], row["version"], row["body"])
 
     async def credentials(self, email_key: str) -> asyncpg.Record | None:
         """`id`, `email_key` and `password_hash` of the account with this address, and the rest."""

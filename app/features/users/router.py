@@ -1,8 +1,8 @@
 """`/v1/users`."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 
-from app.core.schemas import Stored
+from app.core.schemas import JsonRow
 from app.features.sessions.dependencies import AccountManager
 from app.features.users.dependencies import (
     ACCOUNT_FAILURES,
@@ -22,26 +22,17 @@ from app.features.users.schemas import (
     UserUpdate,
 )
 from app.security.password_hashing import PasswordHashingBusy
-from app.web.bearer import Caller
-from app.web.dependencies import ExpectedVersion
+from app.web.dependencies import Caller, ExpectedVersion
 from app.web.openapi.problems import problems
-from app.web.routing import Feature, Handler, Route, StrictHandler, limited
+from app.web.routing import Feature, Route, limited
 
 
 class UserRoute(Route):
     """Whatever its id, an account is at `/v1/users/me`, and for its owner only."""
 
-    def around(self, handle: StrictHandler) -> Handler:
-        """`Location` says where."""
-        answer = super().around(handle)
-
-        async def located(request: Request) -> Response:
-            response = await answer(request)
-            if "location" in response.headers:
-                response.headers["Location"] = "/v1/users/me"
-            return response
-
-        return located
+    def location(self, request: Request, row: JsonRow) -> str:  # noqa: ARG002 - as all routes do
+        """Where whoever signed up finds the account."""
+        return "/v1/users/me"
 
 
 router = APIRouter(prefix="/v1/users", tags=["users"], route_class=UserRoute)
@@ -61,7 +52,7 @@ FEATURE = Feature(
     responses=problems(EmailTaken, PasswordHashingBusy),
 )
 @limited(SIGN_UP)
-async def create_user(users: WriteUsers, data: UserCreate) -> Stored:
+async def create_user(users: WriteUsers, data: UserCreate) -> JsonRow:
     """Sign up.
 
     Makes an account, and its Inbox. Sign in afterwards at `/v1/oauth/token`.
@@ -70,7 +61,7 @@ async def create_user(users: WriteUsers, data: UserCreate) -> Stored:
 
 
 @router.get("/me", operation_id="get_current_user", response_model=UserRead)
-async def get_current_user(users: ReadUsers, caller: Caller) -> Stored:
+async def get_current_user(users: ReadUsers, caller: Caller) -> JsonRow:
     """Read your account.
 
     Any access token will do, whatever its scopes.
@@ -85,7 +76,7 @@ async def get_current_user(users: ReadUsers, caller: Caller) -> Stored:
 )
 async def update_current_user(
     caller: AccountManager, users: WriteUsers, data: UserUpdate, expected: ExpectedVersion
-) -> Stored:
+) -> JsonRow:
     """Change your account.
 
     A merge patch (RFC 7396): only the fields that you send change, and `null` clears.

@@ -5,17 +5,16 @@ from uuid import UUID
 
 from app.core.clock import new_id
 from app.core.context import Context
-from app.core.errors import NotFound
-from app.core.schemas import Stored
+from app.core.errors import InvalidToken, NotFound
+from app.core.schemas import JsonRow
 from app.database.versions import Expected
 from app.features.projects.service import ProjectService
 from app.features.sessions.service import SessionService
 from app.features.users import emails, passwords
-from app.features.users.credentials import PasswordProof, Proved
+from app.features.users.credentials import PasswordProof, VerifiedCredentials
 from app.features.users.errors import PasswordIncorrect
 from app.features.users.repository import UserRepository
 from app.features.users.schemas import AccountDeletion, PasswordChange, UserCreate, UserUpdate
-from app.security.access_tokens import InvalidToken
 from app.security.password_hashing import PasswordHasher
 from app.security.principal import Principal
 
@@ -37,7 +36,7 @@ class UserService:
         self._projects_of = projects_of
         self._password_min_length = password_min_length
 
-    async def sign_up(self, data: UserCreate) -> Stored:
+    async def sign_up(self, data: UserCreate) -> JsonRow:
         """A new account with its Inbox. Raises `EmailTaken`, `ValidationFailed`."""
         password = passwords.accept(
             data.password,
@@ -55,7 +54,7 @@ class UserService:
         await self._projects_of(_oneself(user_id)).create_inbox()
         return stored
 
-    async def read(self, user_id: UUID) -> Stored:
+    async def read(self, user_id: UUID) -> JsonRow:
         """Raises `InvalidToken` once the account is deleted."""
         try:
             return await self._repository.read(user_id)
@@ -63,18 +62,18 @@ class UserService:
             # A token that a process still takes, for less than a second.
             raise InvalidToken("The account was deleted.") from None
 
-    async def update(self, user_id: UUID, data: UserUpdate, expected: Expected) -> Stored:
+    async def update(self, user_id: UUID, data: UserUpdate, expected: Expected) -> JsonRow:
         """Raises `VersionConflict`."""
         return await self._repository.patch(
             user_id, data.given(), expected, now=self._context.now()
         )
 
-    async def still_has(self, proved: Proved) -> bool:
+    async def still_has(self, credentials: VerifiedCredentials) -> bool:
         """Whether a password that was proved is the account's, now and until the transaction ends.
 
         Whoever changes it waits for that, and so sees what began with it.
         """
-        return await self._repository.hold(proved.user_id, proved.password_hash)
+        return await self._repository.hold(credentials.user_id, credentials.password_hash)
 
 
 class AccountEnd:
@@ -153,7 +152,9 @@ class AccountService:
             raise PasswordIncorrect("/password")
         await self._end.settle(proved.user_id)
 
-    async def _prove(self, principal: Principal, password: str, pointer: str) -> Proved:
+    async def _prove(
+        self, principal: Principal, password: str, pointer: str
+    ) -> VerifiedCredentials:
         proved = await self._proof.by_id(principal.user_id, password)
         if proved is None:
             # What was done already under the request's key is answered as it was then, although

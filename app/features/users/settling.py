@@ -11,12 +11,12 @@ from app.core.clock import Now, new_id_text
 from app.core.context import Context
 from app.core.errors import DatabaseUnavailable
 from app.core.settings import Settings
+from app.core.signing import Signer
 from app.database.unit_of_work import Database
 from app.features.projects.dependencies import project_service
 from app.features.sessions.service import SessionService
 from app.features.users.repository import UNSETTLED, UserRepository
 from app.features.users.service import AccountEnd
-from app.security.access_tokens import Signer
 
 # Longer than what was under way goes on.
 _LATER = timedelta(minutes=1)

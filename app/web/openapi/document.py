@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import iter_route_contexts
 from pydantic import TypeAdapter
 
 from app.core.errors import (
@@ -17,6 +16,7 @@ from app.core.errors import (
     DatabaseUnavailable,
     InsufficientScope,
     InternalError,
+    InvalidToken,
     MalformedJson,
     MalformedRequest,
     UnsupportedMediaType,
@@ -25,8 +25,6 @@ from app.core.errors import (
 )
 from app.core.settings import Settings
 from app.redis.rate_limits import RateLimited
-from app.security.access_tokens import InvalidToken
-from app.web.bearer import NotAuthenticated, bearer
 from app.web.body_buffering import ServerBusy
 from app.web.idempotency import IdempotencyInProgress, IdempotencyKeyReused
 from app.web.openapi.examples import example_of, example_problem
@@ -48,7 +46,10 @@ from app.web.openapi.problems import (
     problems,
 )
 from app.web.openapi.schema_names import name_schemas
+from app.web.request_gate import NotAuthenticated
 from app.web.routing import Feature, Route
+
+_SECURITY_SCHEME = "OAuth2"
 
 
 def install(app: FastAPI, features: Iterable[Feature]) -> None:
@@ -132,11 +133,19 @@ def _document(app: FastAPI, features: Iterable[Feature]) -> Json:
 
 def _complete_security(document: Json, features: Iterable[Feature]) -> None:
     """Say which scopes the features declare, and where tokens are to be had."""
-    flow = document["components"]["securitySchemes"][bearer.scheme_name]["flows"]["password"]
+    flow: Json = {"scopes": {}}
     for feature in features:
         flow["scopes"] |= feature.scopes
         if feature.token_url is not None:
             flow |= {"tokenUrl": feature.token_url, "refreshUrl": feature.token_url}
+    document["components"]["securitySchemes"] = {
+        _SECURITY_SCHEME: {
+            "type": "oauth2",
+            "description": "Sign in with the e-mail address as `username`. Without a scope "
+            "selected, the token permits all that you may do.",
+            "flows": {"password": flow},
+        }
+    }
 
 
 def _url(settings: Settings) -> str:
@@ -145,10 +154,9 @@ def _url(settings: Settings) -> str:
 
 def _body_examples(app: FastAPI) -> Iterator[tuple[str, list[Any]]]:
     """The examples of the bodies as they were written: FastAPI drops each `null` from them."""
-    for route in iter_route_contexts(app.routes):
-        body = getattr(route, "body_field", None)
-        if body is not None:
-            model = body.field_info.annotation
+    for route in app.routes:
+        if isinstance(route, Route) and route.body_field is not None:
+            model: Any = route.body_field.field_info.annotation
             extra = model.model_config.get("json_schema_extra", {})
             if "examples" in extra:
                 yield model.__name__, extra["examples"]
@@ -160,7 +168,8 @@ def _complete(path: str, method: str, operation: Json, route: Route) -> None:
     operation["summary"] = " ".join(summary.removesuffix(".").split())
     if description:
         operation["description"] = description
-    operation.setdefault("security", [])
+    scopes = route.access_policy.scopes
+    operation["security"] = [] if scopes is None else [{_SECURITY_SCHEME: sorted(scopes)}]
     for parameter in operation.get("parameters", []):
         _complete_parameter(parameter)
     responses = operation["responses"]

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from app.web import response_headers
-from app.web.request_state import request_state
+from app.web.request_gate import request_state
 
 _ASSETS = "/docs/assets"
 # Both pages would load an image from elsewhere (ReDoc its makers' logo, Swagger UI a badge of who

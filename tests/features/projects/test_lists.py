@@ -74,7 +74,7 @@ async def test_a_walk_gives_what_one_page_gives_in_the_order_of_the_contract(
         if is_archived == archived and below in {None, is_below}:
             key = position.encode() if "position" in sort else created_at
             expected.append((key, project_id))
-    await ada.outdate()
+    await ada.invalidate()
     params = {"sort": sort, "archived": str(archived).lower()}
     if below is not None:
         params["parent_id"] = str(inbox) if below else "none"

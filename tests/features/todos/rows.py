@@ -129,12 +129,12 @@ class Shelf:
 
     async def put(self, database: asyncpg.Connection, rows: Iterable[Row]) -> None:
         await database.executemany(_INSERT, [self._values(row) for row in rows])
-        await self.owner.outdate()
+        await self.owner.invalidate()
 
     async def take(self, database: asyncpg.Connection, rows: Iterable[Row]) -> None:
         ids = [self.id_of(row) for row in rows]
         await database.execute("DELETE FROM todos WHERE id = ANY($1)", ids)
-        await self.owner.outdate()
+        await self.owner.invalidate()
 
     def parent_of(self, row: Row) -> UUID | None:
         return self.parents[row.project][row.parent - 1] if row.parent else None

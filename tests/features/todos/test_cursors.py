@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.core.errors import CursorInvalid
 from app.core.pagination import MAX_LENGTH, Cursors, Position
-from app.security.access_tokens import Signer
+from app.core.signing import Signer
 from tests.people import Person
 
 _hypothesis = hypothesis_settings(

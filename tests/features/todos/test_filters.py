@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from httpx import Response
 
 from app.core.context import Context
-from app.core.schemas import Listed
+from app.core.schemas import JsonPage
 from app.core.settings import Settings
 from app.features.projects.permissions import seen_by
 from app.features.projects.repository import ProjectRepository
@@ -155,7 +155,7 @@ class TestOverdue:
         assert listed == {None: False, True: True, False: True}
 
 
-async def _listed(app: FastAPI, person: Person, query: TodoQuery) -> Listed:
+async def _listed(app: FastAPI, person: Person, query: TodoQuery) -> JsonPage:
     principal = Principal(person.id, person.id, frozenset())
     reader, signer = app.state.database.reading(None), app.state.cursor_signer
     context = Context("request", app.state.now)

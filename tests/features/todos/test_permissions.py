@@ -143,7 +143,7 @@ async def test_who_is_no_member_any_more_sees_nothing_any_more(
     await database.execute(
         "DELETE FROM project_members WHERE user_id = $1 AND role = $2", bob.id, "editor"
     )
-    await bob.outdate()
+    await bob.invalidate()
 
     assert await _list(bob) == []
     assert (await bob.get(f"/v1/todos/{todo['id']}")).status_code == 404

@@ -38,7 +38,7 @@ async def _put(
     done: bool = False,
 ) -> None:
     await database.execute(_PUT, UUID(project["id"]), person.id, title, count, done)
-    await person.outdate()
+    await person.invalidate()
 
 
 async def _page(person: Person, **params: Any) -> Json:

@@ -28,7 +28,7 @@ async def todo(ada: Person) -> Json:
 
 
 async def _found(person: Person, q: str) -> list[str]:
-    await person.outdate()
+    await person.invalidate()
     return [todo["title"] for todo in await person.walk("/v1/todos", q=q)]
 
 

@@ -88,7 +88,7 @@ async def test_another_zone_counts_at_once_in_every_process(
     for zone, found in (("UTC", ""), ("Asia/Tokyo", "a"), ("UTC", "")):
         # As if somebody else had changed it.
         await database.execute("UPDATE users SET timezone = $1 WHERE id = $2", zone, ada.id)
-        await ada.outdate()
+        await ada.invalidate()
         for sought in ({}, {"q": "a"}):
             params = {"due_before": "2027-07-01T10:00:00Z", "include_total": "true", **sought}
             page = (await ada.get("/v1/todos", params=params)).json()
@@ -101,7 +101,7 @@ async def test_a_zone_that_is_no_longer_known_is_utc(
 ) -> None:
     await ada.make_todo("a", due=_floating("2027-07-01T12:00:00"))
     await database.execute("UPDATE users SET timezone = 'Mars/Olympus' WHERE id = $1", ada.id)
-    await ada.outdate()
+    await ada.invalidate()
 
     assert await _titles(ada, due_before="2027-07-01T12:00:01Z") == "a"
     assert await _titles(ada, due_before="2027-07-01T12:00:00Z") == ""

@@ -110,7 +110,7 @@ async def test_two_members_who_leave_at_once_leave_all_to_the_third(
         assert [(await request).status_code for request in leaving] == [204, 204]
         owners = "SELECT user_id FROM project_members WHERE project_id = ANY($1)"
         assert [row[0] for row in await database.fetch(owners, ids)] == [carol.id] * 4
-        await carol.outdate()
+        await carol.invalidate()
         for garden in gardens:
             assert (await carol.get(f"/v1/projects/{garden['id']}")).json()["role"] == "owner"
 

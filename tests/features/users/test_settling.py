@@ -54,7 +54,7 @@ async def test_the_sweep_ends_what_was_left_before(
     assert await remains(database, ada) == {}
     assert await sweep(settings, "remains of accounts", hours=1) == 0
 
-    await bob.outdate()
+    await bob.invalidate()
     for project in (shared, ownerless):
         assert (await bob.get(f"/v1/projects/{project}")).json()["role"] == "owner"
     assert (await bob.get(f"/v1/projects/{garden['id']}")).json() == garden

@@ -110,7 +110,7 @@ async def failing() -> AsyncIterator[AsyncClient]:
     app = FastAPI(openapi_url=None)
     exception_handlers.install(app)
     app.add_middleware(RequestMiddleware, max_body_bytes=1_000)
-    app.include_router(router)
+    app.router.routes.extend(router.routes)
     transport = ASGITransport(app)
     async with AsyncClient(transport=transport, base_url="http://tickbox") as client:
         yield client
