@@ -165,11 +165,13 @@ class Route(APIRoute):
             async with app.database.unit_of_work(
                 claim, account=user_id, holder=holder(request)
             ) as state.unit_of_work:
-                response = self._written(request, await self.call(request, arguments))
+                try:
+                    response = self._written(request, await self.call(request, arguments))
+                except Replay as replay:
+                    # Its end tells whom the first one affected: they read nothing older.
+                    return replay.response()
                 if claim is not None:
                     await claim.keep(response)
-        except Replay as replay:
-            return replay.response()
         except (NotFound, Conflict, PreconditionFailed):
             # It tells of what others did, perhaps before they are told themselves.
             if self.takes_idempotency_key and user_id is not None:
