@@ -16,7 +16,8 @@ from starlette.types import Scope
 from app.core.addresses import address_of
 from app.core.errors import AppError, InsufficientScope
 from app.core.settings import Settings
-from app.redis.client import Redis, RedisAway
+from app.redis.client import Redis
+from app.redis.connection import RedisAway
 from app.redis.rate_limits import Counts, Limit, LimitPolicy, Verdict, take_command
 from app.redis.response_cache import Cache, Page
 from app.security.principal import Authenticator, Principal
