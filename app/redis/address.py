@@ -42,7 +42,7 @@ class RedisAddress:
 
 
 def describe_connection_error(error: Exception) -> str:
-    """What stood against a connection, without what may be in Redis' own words."""
+    """Why there is no connection, without Redis's own words, which may hold a secret."""
     if isinstance(error, ssl.SSLError):
         return urls.describe_tls_error(error)
     if isinstance(error, hiredis.ReplyError):

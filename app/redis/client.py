@@ -1,15 +1,13 @@
-"""Redis: one connection a process, which everybody's commands share, and a breaker before it.
+"""One connection to Redis for each process, shared by all commands, with a circuit breaker.
 
-What is asked in the same turn of the event loop leaves in one piece, and replies come back in the
-order of the questions. Redis holds what may be lost, so nobody waits for it long: who gets no reply
-within `REPLY_TIMEOUT` goes on without it, the connection is given up, and until there is another
-one `run` raises `RedisAway` at once. `docs/decisions/redis-connection.md` says why this is not
-redis-py.
+Commands of one turn of the event loop are written together, and replies come back in the order of
+the commands. Redis holds only what may be lost, so nobody waits long for it: when a reply takes
+longer than `REPLY_TIMEOUT`, the connection is closed, and until there is a new one `run` raises
+`RedisAway` at once. `docs/decisions/redis-connection.md` says why this is not redis-py.
 """
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -17,11 +15,11 @@ from typing import Any
 import hiredis
 
 from app.redis.address import Command, RedisAddress, describe_connection_error
+from app.redis.connection import REPLY_TIMEOUT, Connection, RedisAway
 
 logger = logging.getLogger(__name__)
 
-# Seconds: for a reply, for a new connection, and between heartbeats while Redis is in use.
-REPLY_TIMEOUT = 0.04
+# Seconds: for a new connection, and between heartbeats while Redis is in use.
 CONNECT_TIMEOUT = 1.0
 INTERVAL = 0.025
 # Seconds without a request after which heartbeats become rare, and how rare.
@@ -31,117 +29,18 @@ IDLE_INTERVAL = 0.5
 # a heartbeat every INTERVAL, and waits REPLY_TIMEOUT. Half is for late ones. Those that are idle
 # find out before they use it again.
 NOTICED = 0.05
-_MOMENT = 0.005
 
 # A write: one that is refused tells that Redis cannot be told of anything any more.
 HEARTBEAT: Command = ("SET", "tickbox:alive", "", "EX", 60)
-_INCOMPLETE = object()
-
-
-class RedisAway(Exception):
-    """Redis does not answer: do without it."""
-
-
-class _Exchange:
-    """Commands that left together, and their replies as they come."""
-
-    __slots__ = ("count", "future", "replies", "sent_at")
-
-    def __init__(self, future: "asyncio.Future[list[Any]]", count: int, sent_at: float) -> None:
-        self.future = future
-        self.count = count
-        self.sent_at = sent_at
-        self.replies: list[Any] = []
-
-
-class _Connection(asyncio.Protocol):
-    def __init__(self, on_lost: Callable[[], None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._on_lost = on_lost
-        self._reader = hiredis.Reader(notEnoughData=_INCOMPLETE)
-        self._waiting: deque[_Exchange] = deque()
-        self._timer: asyncio.TimerHandle | None = None
-        self._transport: asyncio.Transport
-        # Given up since it was of no use, rather than closed by Redis.
-        self.was_silent = False
-        self.is_open = True
-
-    # uvloop's transports are no subclasses, and this one is never anything else.
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._transport = transport
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        self.give_up()
-
-    def ask(self, commands: Sequence[Command]) -> "asyncio.Future[list[Any]]":
-        """Send these; the future has their replies, or `RedisAway`."""
-        future = self._loop.create_future()
-        now = self._loop.time()
-        self._waiting.append(_Exchange(future, len(commands), now))
-        # hiredis's own annotation allows text alone.
-        packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]
-        self._transport.write(b"".join(packed))
-        if self._timer is None:
-            self._timer = self._loop.call_later(REPLY_TIMEOUT, self._look)
-        return future
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            self._reader.feed(data)
-            while (reply := self._reader.gets()) is not _INCOMPLETE:
-                exchange = self._waiting[0]
-                exchange.replies.append(reply)
-                if len(exchange.replies) == exchange.count:
-                    self._waiting.popleft()
-                    if not exchange.future.done():
-                        exchange.future.set_result(exchange.replies)
-        except (hiredis.ProtocolError, IndexError):
-            self.give_up()
-
-    def give_up(self, *, is_silent: bool = False) -> None:
-        """Nobody waits any longer. What was sent is still delivered: the end comes after it."""
-        if not self.is_open:
-            return
-        self.is_open = False
-        self.was_silent = is_silent
-        if self._timer is not None:
-            self._timer.cancel()
-        self._transport.close()
-        for exchange in self._waiting:
-            if not exchange.future.done():
-                exchange.future.set_exception(RedisAway())
-                # Whoever told and does not ask is not there to hear it.
-                exchange.future.exception()
-        self._waiting.clear()
-        self._on_lost()
-
-    def _look(self, suspect: _Exchange | None = None) -> None:
-        """Give up if the oldest question waits for too long.
-
-        It gets one more turn first: after a pause of this process the timer is handled before the
-        reply that has long been there.
-        """
-        self._timer = None
-        if not self._waiting:
-            return
-        oldest = self._waiting[0]
-        if oldest is suspect:
-            self.give_up(is_silent=True)
-            return
-        left = oldest.sent_at + REPLY_TIMEOUT - self._loop.time()
-        if left > 0:
-            self._timer = self._loop.call_later(left, self._look)
-        else:
-            self._timer = self._loop.call_later(_MOMENT, self._look, oldest)
 
 
 class Redis:
-    """Redis, as far as it is there."""
+    """The process's Redis, which may be away at any time."""
 
     def __init__(self, url: str) -> None:
         self._address = RedisAddress(url)
         self._greetings: list[Callable[[], Sequence[Command]]] = []
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._noticed_at = 0.0
@@ -153,15 +52,15 @@ class Redis:
 
     @property
     def is_connected(self) -> bool:
-        """Whether it was there when it was last looked for."""
+        """Whether there is a connection."""
         return self._connection is not None
 
     def on_connect(self, greeting: Callable[[], Sequence[Command]]) -> None:
-        """Say these commands on each new connection, before anybody uses it."""
+        """Run these commands on each new connection, before anybody uses it."""
         self._greetings.append(greeting)
 
     async def start(self) -> None:
-        """Connect, and keep connected from now on; that Redis is away stops nothing."""
+        """Connect, and reconnect from now on; it is no error if Redis is away."""
         with suppress(RedisAway):
             await self._connected(CONNECT_TIMEOUT)
         self._keeping = asyncio.create_task(self._keep())
@@ -179,10 +78,10 @@ class Redis:
             connection.give_up()
 
     async def run(self, *commands: Command) -> list[Any]:
-        """The commands' replies, from one round trip. An error that Redis replies is an item.
+        """Run the commands in one round trip; an error that Redis replies is an item of the list.
 
-        After an idle time Redis is first looked at. Raises `RedisAway`, at once where that is known
-        already.
+        After an idle time two heartbeats come first. Raises `RedisAway`, at once where that is
+        known already.
         """
         self._used_at = asyncio.get_running_loop().time()
         if not self._watched.is_set():
@@ -194,10 +93,10 @@ class Redis:
         return await self._connection.ask(commands)
 
     async def _write(self, *commands: Command) -> None:
-        """Run these. Raises `RedisAway` too where Redis answers and takes nothing.
+        """Run writes. Raises `RedisAway` also when Redis refuses one.
 
-        It is full, a replica, or cannot save: what it still gives is what it held before, and none
-        of it can be called outdated any more.
+        Then it is full, a replica, or cannot save: what it still returns is old, and can no longer
+        be invalidated.
         """
         connection = self._connection
         if connection is None:
@@ -207,15 +106,15 @@ class Redis:
             raise RedisAway
 
     def tell(self, *commands: Command) -> None:
-        """Send commands whose replies nobody waits for."""
+        """Send commands without waiting for their replies."""
         if self._connection is not None:
             self._connection.ask(commands)
 
     async def execute_or_wait(self, *commands: Command) -> bool:
-        """Run what other processes go by, on a new connection if there is none.
+        """Run writes that other processes rely on, on a new connection if there is none.
 
-        If it cannot be said, this waits until all of them have noticed that Redis is silent, and
-        gives False. Where Redis closes connections or takes none, they notice at once.
+        Returns False if that fails, after waiting until the other processes have noticed too that
+        Redis is silent. When Redis closes or refuses connections they notice at once.
         """
         try:
             await self._connected(REPLY_TIMEOUT)
@@ -236,7 +135,7 @@ class Redis:
             raise RedisAway
 
     async def _connect(self) -> None:
-        connection: _Connection | None = None
+        connection: Connection | None = None
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 connection = await self._address.connect(self._new)
@@ -260,11 +159,11 @@ class Redis:
                 logger.info("Redis answers again")
             self._is_missed = False
 
-    def _new(self) -> _Connection:
-        connection = _Connection(lambda: self._lost(connection))
+    def _new(self) -> Connection:
+        connection = Connection(lambda: self._lost(connection))
         return connection
 
-    def _lost(self, connection: _Connection) -> None:
+    def _lost(self, connection: Connection) -> None:
         if connection is self._connection:
             self._connection = None
             # Nobody need wait to know, and it is looked for at once.
@@ -282,7 +181,7 @@ class Redis:
         self._is_missed = True
 
     async def _keep(self) -> None:
-        """Look whether Redis is there and takes what it is told, often while it is in use."""
+        """Keep connected, and send heartbeats: often while there are requests, else rarely."""
         loop = asyncio.get_running_loop()
         while True:
             is_wanted = self._wanted.is_set()

@@ -20,7 +20,8 @@ from typing import Any
 from app.core.errors import AppError
 from app.core.settings import Settings
 from app.redis.address import Command
-from app.redis.client import Redis, RedisAway
+from app.redis.client import Redis
+from app.redis.connection import RedisAway
 
 _SECOND = 1_000_000  # in Redis's microseconds
 _MAX_REMEMBERED = 100_000

@@ -16,7 +16,8 @@ from app.core.schemas import Schema
 from app.database import migrations
 from app.database.statement import Statement
 from app.database.unit_of_work import ReadConnection
-from app.redis.client import Redis, RedisAway
+from app.redis.client import Redis
+from app.redis.connection import RedisAway
 from app.web.dependencies import app_state
 from app.web.responses import SchemaResponse
 from app.web.routing import Feature, Route

@@ -18,7 +18,8 @@ from app.core.errors import AppError, InsufficientScope, MalformedRequest, Unaut
 from app.core.schemas import Representation
 from app.core.settings import Settings
 from app.database.unit_of_work import UnitOfWork
-from app.redis.client import Redis, RedisAway
+from app.redis.client import Redis
+from app.redis.connection import RedisAway
 from app.redis.rate_limits import Counts, Limit, LimitPolicy, Verdict, take_command
 from app.redis.response_cache import Cache, CacheEntryKey
 from app.security.principal import Authenticator, Principal

@@ -16,7 +16,8 @@ from redis.asyncio import Redis as Client
 from app.core.settings import Settings
 from app.database import migrations
 from app.database.migrations import MigrationError
-from app.redis.client import Redis, RedisAway
+from app.redis.client import Redis
+from app.redis.connection import RedisAway
 from tests.apps import client_of, running
 from tests.certificates import Authority, Files, pem
 from tests.commands import environment as environment_of

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from app.redis.client import Redis, RedisAway
+from app.redis.client import Redis
+from app.redis.connection import RedisAway
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PONG = b"+PONG\r\n"

@@ -10,14 +10,8 @@ import pytest
 from redis.asyncio import Redis as Client
 
 from app.core.settings import Settings
-from app.redis.client import (
-    CONNECT_TIMEOUT,
-    INTERVAL,
-    NOTICED,
-    REPLY_TIMEOUT,
-    Redis,
-    RedisAway,
-)
+from app.redis.client import CONNECT_TIMEOUT, INTERVAL, NOTICED, Redis
+from app.redis.connection import REPLY_TIMEOUT, RedisAway
 from tests.apps import client_of, running
 from tests.faults.processes import Valkey
 from tests.people import Person, until_cached

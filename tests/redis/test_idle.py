@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.redis.client import IDLE_INTERVAL, Redis, RedisAway
+from app.redis.client import IDLE_INTERVAL, Redis
+from app.redis.connection import RedisAway
 from tests.faults.processes import Valkey
 from tests.redis.connections import PONG, answers, connected, served_by, until_it_answers
 

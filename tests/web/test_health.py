@@ -13,7 +13,7 @@ from httpx import AsyncClient, Response
 
 from app.core.settings import Settings
 from app.database import migrations
-from app.redis.client import RedisAway
+from app.redis.connection import RedisAway
 from app.web import health
 from tests import servers
 from tests.apps import client_of, running
