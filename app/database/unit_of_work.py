@@ -19,13 +19,13 @@ from app.core.errors import AppError, DatabaseUnavailable
 from app.core.settings import SECURITY_CONNECTIONS, Settings
 from app.database.lease import Lease
 from app.database.pool import Pool
-from app.database.statement import Statement
+from app.database.statement import AFFECTED_USERS, Statement
 from app.security.access_tokens import InvalidToken
 
 logger = logging.getLogger(__name__)
 
 AfterCommit = Callable[[], Awaitable[None]]
-Outdate = Callable[[Iterable[UUID]], Awaitable[None]]
+Invalidate = Callable[[Iterable[UUID]], Awaitable[None]]
 
 
 # An account that is there, as foreign keys hold it too, which do not see whether it has ended; and
@@ -77,20 +77,20 @@ class Session(Connection):
     def __init__(
         self,
         pool: Pool,
-        outdate: Outdate,
-        opening: "Opening | None" = None,
+        invalidate: Invalidate,
+        hook: "TransactionHook | None" = None,
         account: UUID | None = None,
         holder: object = None,
     ) -> None:
         self._pool = pool
         self._holder = holder
-        self._outdate = outdate
-        self._opening = opening
+        self._invalidate = invalidate
+        self._hook = hook
         self._account = account
         self._hold = _HOLD
         self._lease: Lease | None = None
         self._after_commit: list[AfterCommit] = []
-        self._audience: set[UUID] = set()
+        self._affected_users: set[UUID] = set()
         self.projects: set[UUID] = set()
 
     async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
@@ -98,14 +98,14 @@ class Session(Connection):
         if self._lease is None:
             self._lease = await self._pool.lease(self._holder)
             await self._begin(self._lease)
-            if self._opening is not None:
-                await self._opening.begin(self)
+            if self._hook is not None:
+                await self._hook.begin(self)
         rows = await self._lease.fetch(statement, statement.arguments(params))
-        if statement.tells_audience:
+        if statement.tells_affected_users:
             for row in rows:
                 if row["project_id"] is not None:
                     self.projects.add(row["project_id"])
-                self._audience.update(row["audience"] or ())
+                self._affected_users.update(row[AFFECTED_USERS] or ())
         return rows
 
     def hold_account_alone(self) -> None:
@@ -134,20 +134,20 @@ class Session(Connection):
             await self._end("COMMIT")
         except BaseException:
             # It may have been kept all the same, and whoever tries again is told so.
-            await self._tell_audience()
+            await self._tell_affected_users()
             raise
-        await self._tell_audience()
+        await self._tell_affected_users()
         for action in self._after_commit:
             try:
                 await action()
             except Exception:
                 logger.exception("an action after the commit failed")
 
-    async def _tell_audience(self) -> None:
+    async def _tell_affected_users(self) -> None:
         """What they read before is outdated: it comes before the answer, whatever this says."""
-        if self._audience:
+        if self._affected_users:
             try:
-                await self._outdate(self._audience)
+                await self._invalidate(self._affected_users)
             except Exception:
                 logger.exception("the cache could not be told of a commit")
 
@@ -192,27 +192,27 @@ async def _transaction(session: Session) -> AsyncIterator[Session]:
         await session._commit()
 
 
-class Opening(Protocol):
+class TransactionHook(Protocol):
     """What is done first in a transaction, before the statement that begins it."""
 
     async def begin(self, session: Session) -> None:
         """Raises whatever is to end the transaction."""
 
 
-async def _nobody_looks(_audience: Iterable[UUID]) -> None:
+async def _nobody_looks(_users: Iterable[UUID]) -> None:
     """Nothing that was read before is kept."""
 
 
 class Database:
     """The pools of one process.
 
-    `outdate` is told, after each commit, whose view of the data has changed by it. Nobody holds
+    `invalidate` is told, after each commit, whose view of the data has changed by it. Nobody holds
     more than a quarter of a pool at once: no user, not all requests together that are nobody's,
     and not the process itself.
     """
 
-    def __init__(self, settings: Settings, outdate: Outdate = _nobody_looks) -> None:
-        self._outdate = outdate
+    def __init__(self, settings: Settings, invalidate: Invalidate = _nobody_looks) -> None:
+        self._invalidate = invalidate
         assert settings.database_url is not None
         url = settings.database_url.get_secret_value()
         size = settings.database_pool_size
@@ -240,7 +240,7 @@ class Database:
 
     def unit_of_work(
         self,
-        opening: Opening | None = None,
+        hook: TransactionHook | None = None,
         *,
         account: UUID | None = None,
         holder: object = None,
@@ -250,7 +250,7 @@ class Database:
         In the name of an account it raises `InvalidToken` once that has ended, and until then its
         end waits. None is for what is nobody's, or begins by asking for the account itself.
         """
-        return _transaction(Session(self._writer, self._outdate, opening, account, holder))
+        return _transaction(Session(self._writer, self._invalidate, hook, account, holder))
 
     @property
     def pools(self) -> dict[str, Pool]:

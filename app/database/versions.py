@@ -7,6 +7,8 @@ from sqlalchemy import Integer, all_, and_, any_, bindparam, or_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement
 
+from app.core.errors import VersionConflict
+
 _one_of: ColumnElement[Any] = bindparam("versions", type_=ARRAY(Integer))
 _none_of: ColumnElement[Any] = bindparam("other_versions", type_=ARRAY(Integer))
 
@@ -21,6 +23,11 @@ class Expected(NamedTuple):
         """Whether a row may be at this version."""
         is_one = self.versions is None or version in self.versions
         return is_one and version not in self.other_versions
+
+    def check(self, version: int) -> None:
+        """Raise `VersionConflict` unless a row may be at this version."""
+        if not self.allows(version):
+            raise VersionConflict(version)
 
     def params(self) -> dict[str, Any]:
         """What `is_expected` compares with."""

@@ -26,8 +26,8 @@ from sqlalchemy.sql import ColumnElement
 
 from app.database.changes import record
 from app.database.json_rows import written
-from app.database.statement import AUDIENCE, Statement
-from app.features.projects.permissions import audience_of
+from app.database.statement import AFFECTED_USERS, Statement
+from app.features.projects.permissions import affected_users_of
 from app.features.projects.statements import event_of, later, members, projects, with_role
 
 _now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
@@ -55,7 +55,7 @@ def _lock() -> Statement:
 def _leave() -> Statement:
     """End all memberships: which they were, and who else was there."""
     gone = delete(members).where(_mine).returning(members.c.project_id).cte("gone")
-    return Statement(select(gone.c.project_id, audience_of(gone.c.project_id).label(AUDIENCE)))
+    return Statement(select(gone.c.project_id, affected_users_of(gone.c.project_id).label(AFFECTED_USERS)))
 
 
 def _hand_over() -> Statement:
@@ -110,7 +110,7 @@ def _settle() -> Statement:
     )
     change = event_of(after, event)
     return Statement(
-        written(after, audience_of(after.c.project_id)).add_cte(record("project", change))
+        written(after, affected_users_of(after.c.project_id)).add_cte(record("project", change))
     )
 
 

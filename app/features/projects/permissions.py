@@ -10,7 +10,10 @@ from uuid import UUID
 from sqlalchemy import Select, Uuid, and_, any_, bindparam, func, or_, select
 from sqlalchemy.sql import ColumnElement
 
+from app.core.errors import Forbidden
 from app.database.base import table_of
+from app.database.repository import Row
+from app.features.projects.errors import ProjectArchived
 from app.features.projects.models import Project, ProjectMember
 from app.security.principal import Principal
 
@@ -56,12 +59,12 @@ def inbox_of_principal() -> Select[Any]:
     )
 
 
-def audience_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
+def affected_users_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
     """The users who see what is in a project."""
     return _users_of(_members.c.project_id == project_id)
 
 
-def audience_of_all(project_ids: ColumnElement[Any]) -> ColumnElement[Any]:
+def affected_users_of_all(project_ids: ColumnElement[Any]) -> ColumnElement[Any]:
     """The users who see what is in one of these."""
     return _users_of(_members.c.project_id == any_(project_ids))
 
@@ -103,3 +106,11 @@ def seen_by(principal: Principal) -> dict[str, UUID | None]:
         "principal_id": principal.user_id,
         "principal_project_id": principal.project_id,
     }
+
+
+def require_editor(row: Row) -> None:
+    """Raise `Forbidden` or `ProjectArchived` unless a row's `role` and `archived` allow changes."""
+    if row["role"] not in _EDITORS:
+        raise Forbidden
+    if row["archived"]:
+        raise ProjectArchived

@@ -34,14 +34,19 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlalchemy.sql import ColumnElement
 
+from app.database import json_rows
 from app.database.base import table_of
 from app.database.changes import record
 from app.database.json_rows import answer_of, as_object, as_text, written
 from app.database.statement import Statement
 from app.database.versions import is_expected
 from app.features.projects.models import Project, ProjectMember
-from app.features.projects.permissions import audience_of, may_edit, visible_to_principal
-from app.features.projects.representation import document, representation
+from app.features.projects.permissions import affected_users_of, may_edit, visible_to_principal
+from app.features.projects.representation import representation
+
+def document(row: FromClause, name: str, *carried: str) -> CTE:
+    return json_rows.document(representation(row), row.c.id, row, name, *carried)
+
 
 projects = table_of(Project)
 members = table_of(ProjectMember)
@@ -169,7 +174,7 @@ def patch(fields: frozenset[str]) -> Statement:
     )
     after = document(new, "after")
     answer = union_all(
-        written(after, audience_of(after.c.project_id)),
+        written(after, affected_users_of(after.c.project_id)),
         # For who asks: what this says is there may be newer than what was read before.
         written(before, array([_principal_id])).where(~exists(select(after.c.id))),
     )
@@ -201,7 +206,7 @@ def _delete() -> Statement:
     after = with_role(gone, literal("owner"), "after", "before")
     return Statement(
         # All of them, since each has members of its own.
-        written(after, audience_of(after.c.project_id))
+        written(after, affected_users_of(after.c.project_id))
         .order_by(after.c.id != _id)
         .add_cte(record("project", event_of(after, "project.trashed")))
     )

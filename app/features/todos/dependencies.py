@@ -6,7 +6,6 @@ from fastapi import Request, Security
 
 from app.core.context import Context
 from app.database.unit_of_work import Connection
-from app.features.projects.dependencies import project_service
 from app.features.projects.permissions import seen_by
 from app.features.todos.repository import TodoRepository
 from app.features.todos.service import TodoService
@@ -21,7 +20,6 @@ def _service(
     state = app_state(request)
     return TodoService(
         TodoRepository(connection, seen_by(principal)),
-        project_service(connection, principal, context, state.cursor_signer),
         principal,
         context,
         state.cursor_signer,

@@ -33,7 +33,7 @@ from app.database.base import table_of
 from app.database.json_rows import as_object, as_text, instant
 from app.database.repository import Repository
 from app.database.shapes import SHAPES
-from app.database.statement import AUDIENCE, Statement
+from app.database.statement import AFFECTED_USERS, Statement
 from app.database.versions import Expected, is_expected
 from app.features.users.errors import EmailTaken
 from app.features.users.models import User
@@ -149,7 +149,7 @@ def _patch(fields: frozenset[str]) -> Statement:
     )
     # What one reads goes by one's time zone too.
     changed = _answer(new).add_columns(
-        cast(null(), Uuid).label("project_id"), array([new.c.id]).label(AUDIENCE)
+        cast(null(), Uuid).label("project_id"), array([new.c.id]).label(AFFECTED_USERS)
     )
     unchanged = _answer(old).add_columns(null(), array([old.c.id]))
     unchanged = unchanged.where(~exists(select(new.c.id)))
