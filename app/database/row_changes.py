@@ -49,7 +49,7 @@ from app.database.statement import Statement
 _given: ColumnElement[Any] = bindparam("given", type_=JSONB)
 _now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
 # For an answer that changes nothing: it may be newer than what the caller has read before.
-_only_principal: ColumnElement[Any] = array([bindparam("principal_id", type_=Uuid)])
+only_principal: ColumnElement[Any] = array([bindparam("principal_id", type_=Uuid)])
 
 Columns = dict[str, ColumnElement[Any]]
 
@@ -93,7 +93,7 @@ class Resource:
         """
         locked = rows.with_for_update(of=self.table, key_share=True).cte("locked")
         read = self.document(locked, "read", *carried)
-        answer = written(read, _only_principal)
+        answer = written(read, only_principal)
         return Statement(answer.add_columns(*(read.c[name] for name in carried)))
 
     def insert(
@@ -143,14 +143,14 @@ class Resource:
             .table_valued(Column("id", Uuid), Column("event", Text), Column("values", JSONB))
             .render_derived(name="wanted", with_types=True)
         )
-        old = select(self.table, wanted.c.event, wanted.c["values"].label("given")).join_from(
-            wanted, self.table, self.table.c.id == wanted.c.id
-        )
-        before = self.document(self._as_seen(old.cte("old")), "before", "event", "given")
-        row = self._given_row(before.c.given, self._settable)
-        new_values = (row.c[name].label(f"new_{name}") for name in self._settable)
+        old = select(
+            self.table, wanted.c.event.label("change_event"), wanted.c["values"].label("given")
+        ).join_from(wanted, self.table, self.table.c.id == wanted.c.id)
+        before = self.document(self._as_seen(old.cte("old")), "before", "change_event", "given")
+        row = self._given_row(before.c.given, self.settable)
+        new_values = (row.c[name].label(f"new_{name}") for name in self.settable)
         target = select(before, *new_values).join_from(before, row, true()).cte("target")
-        columns: Columns = {name: target.c[f"new_{name}"] for name in self._settable}
+        columns: Columns = {name: target.c[f"new_{name}"] for name in self.settable}
         if adjust is not None:
             columns = adjust(columns)
         new = (
@@ -158,17 +158,15 @@ class Resource:
             .where(self.table.c.id == target.c.id)
             .values(
                 {
-                    # What is not given stays as it is stored, however long, and is not written anew.
-                    name: case(
-                        (target.c.given.has_key(name), value), else_=self.table.c[name]
-                    )
+                    # What is not given stays as it is stored, and is not written anew.
+                    name: case((target.c.given.has_key(name), value), else_=self.table.c[name])
                     for name, value in columns.items()
                 }
             )
             .values(version=self.table.c.version + 1, updated_at=bumped_timestamp(self.table))
             .returning(
                 *self.table.c,
-                target.c.event.label("change_event"),
+                target.c.change_event,
                 target.c.body.label("body_before"),
             )
             .cte("new")
@@ -186,7 +184,7 @@ class Resource:
         """The parameter `given` of `update`."""
         rows = [{"id": one.id, "event": one.event, "values": one.values} for one in changes]
         names = {name for one in changes for name in one.values}
-        return _encode(rows, names, self._settable)
+        return _encode(rows, names, self.settable)
 
     @cached_property
     def _columns(self) -> dict[str, Column[Any]]:
@@ -194,13 +192,13 @@ class Resource:
         return {column.name: column for column in self.table.c if column.computed is None}
 
     @cached_property
-    def _settable(self) -> dict[str, Column[Any]]:
+    def settable(self) -> dict[str, Column[Any]]:
         """Of these, what `update` may set.
 
         Not what a foreign key may refer to: an UPDATE that names one of these columns locks its row
         against all who refer to it, whether it changes or not.
         """
-        keys = {name for index in _keys(self.table) for name in index.columns.keys()}
+        keys = {column.name for index in _keys(self.table) for column in index.columns}
         left = keys | self.fixed | {"version", "updated_at"}
         return {name: column for name, column in self._columns.items() if name not in left}
 
@@ -208,7 +206,7 @@ class Resource:
         self, given: ColumnElement[Any], columns: Mapping[str, Column[Any]]
     ) -> TableValuedAlias:
         """JSON as a row of the table."""
-        empty = literal_column(f"NULL::{self.table.name}")
+        empty: ColumnElement[Any] = literal_column(f"NULL::{self.table.name}")
         return func.jsonb_populate_record(empty, given).table_valued(
             *(Column(name, column.type) for name, column in columns.items()), name="given_row"
         )

@@ -60,8 +60,8 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("POST", "/v1/projects", {"name": "Garden"}, WRITE),
     ("PATCH", "/v1/todos/{todo}", {"title": "Book the ship"}, CHANGE),
     ("PATCH", "/v1/todos/{todo}", {"completed": True}, CHANGE),
-    ("PATCH", "/v1/projects/{project}", {"name": "Balcony"}, WRITE),
-    ("PATCH", "/v1/users/me", {"locale": "fr"}, WRITE),
+    ("PATCH", "/v1/projects/{project}", {"name": "Balcony"}, CHANGE),
+    ("PATCH", "/v1/users/me", {"locale": "fr"}, CHANGE),
     ("DELETE", "/v1/sessions", None, WRITE),
     # The password is checked before there is a transaction.
     (

@@ -7,7 +7,7 @@ statements take the parameters of `seen_by(principal)`.
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, and_, any_, bindparam, func, or_, select
+from sqlalchemy import Select, Uuid, and_, any_, bindparam, func, literal, or_, select
 from sqlalchemy.sql import ColumnElement
 
 from app.core.errors import Forbidden
@@ -19,7 +19,8 @@ from app.security.principal import Principal
 
 _projects = table_of(Project)
 _members = table_of(ProjectMember)
-_EDITORS = ("owner", "editor")
+OWNER, EDITOR, VIEWER = "owner", "editor", "viewer"
+_EDITORS = (OWNER, EDITOR)
 
 
 def visible_to_principal(
@@ -77,7 +78,7 @@ def owner_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
     """Whose a project is."""
     return (
         select(_members.c.user_id)
-        .where(_members.c.project_id == project_id, _members.c.role == "owner")
+        .where(_members.c.project_id == project_id, is_owner(_members))
         # The project is that of the statement, however deep within it this stands.
         .correlate_except(_members)
         .scalar_subquery()
@@ -100,6 +101,12 @@ def may_edit(project: Any) -> ColumnElement[bool]:
     return and_(project.c.role.in_(_EDITORS), project.c.archived.is_(False))
 
 
+def is_owner(row: Any) -> ColumnElement[bool]:
+    """Whether the role of a row is the owner's."""
+    role: ColumnElement[str] = row.c.role
+    return role == literal(OWNER)
+
+
 def seen_by(principal: Principal) -> dict[str, UUID | None]:
     """The parameters of a statement that uses `visible_to_principal`."""
     return {
@@ -109,8 +116,19 @@ def seen_by(principal: Principal) -> dict[str, UUID | None]:
 
 
 def require_editor(row: Row) -> None:
-    """Raise `Forbidden` or `ProjectArchived` unless a row's `role` and `archived` allow changes."""
+    """Raise `Forbidden` unless a row's `role` may change what is in the project."""
     if row["role"] not in _EDITORS:
         raise Forbidden
+
+
+def require_editable(row: Row) -> None:
+    """Raise `Forbidden`, or `ProjectArchived` where a row's `archived` lets nobody change it."""
+    require_editor(row)
     if row["archived"]:
         raise ProjectArchived
+
+
+def require_owner(row: Row) -> None:
+    """Raise `Forbidden` unless a row's `role` is the owner's."""
+    if row["role"] != OWNER:
+        raise Forbidden

@@ -13,7 +13,7 @@ from app.database.row_changes import RowChange
 from app.database.shapes import SHAPES
 from app.database.unit_of_work import Connection
 from app.features.projects.errors import ProjectNotFound
-from app.features.projects.permissions import require_editor
+from app.features.projects.permissions import require_editable
 from app.features.todos.errors import TooDeep
 from app.features.todos.schemas import TodoQuery
 from app.features.todos.sql import reads, search, writes
@@ -45,9 +45,7 @@ class TodoRepository(Repository):
             raise NotFound
         return stored(row)
 
-    async def page(
-        self, query: TodoQuery, after: Position | None, now: datetime
-    ) -> list[Row]:
+    async def page(self, query: TodoQuery, after: Position | None, now: datetime) -> list[Row]:
         """Rows of `body`, `sort_key` and `id`; one more than asked for tells of a next page."""
         values: dict[str, Any] = {**self._seen, "limit": query.limit + 1}
         if query.q is not None:
@@ -95,7 +93,7 @@ class TodoRepository(Repository):
         if row is None:
             raise ProjectNotFound
         if row["id"] is None:
-            require_editor(row)
+            require_editable(row)
             raise QuotaExceeded("todos")
         return stored(row)
 

@@ -12,7 +12,7 @@ from app.core.schemas import Listed, Stored
 from app.database.repository import Row, differences, stored
 from app.database.row_changes import RowChange
 from app.database.versions import Expected
-from app.features.projects.permissions import require_editor
+from app.features.projects.permissions import require_editable
 from app.features.todos.columns import columns_of
 from app.features.todos.errors import (
     ParentElsewhere,
@@ -94,7 +94,7 @@ class TodoService:
         todo = await self._repository.lock(todo_id)
         if todo is None:
             raise NotFound
-        require_editor(todo)
+        require_editable(todo)
         expected.check(todo["version"])
         fields = differences(todo, data)
         if not fields:
@@ -113,7 +113,7 @@ class TodoService:
         if not tree or tree[-1]["id"] != todo_id:
             raise NotFound
         todo = tree[-1]
-        require_editor(todo)
+        require_editable(todo)
         expected.check(todo["version"])
         by = self._context.by(self._principal.user_id)
         changes = [RowChange(row["id"], "todo.trashed", {"deleted_at": by["now"]}) for row in tree]

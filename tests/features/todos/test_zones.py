@@ -19,11 +19,11 @@ from app.core.clock import new_id
 from app.core.context import Context
 from app.database.statement import Statement
 from app.features.projects.permissions import seen_by
-from app.features.todos.sql import reads, search
-from app.features.todos.sql.filters import _FILTERS
 from app.features.todos.repository import TodoRepository
 from app.features.todos.schemas import TodoQuery
 from app.features.todos.service import TodoService
+from app.features.todos.sql import reads, search
+from app.features.todos.sql.filters import _FILTERS
 from app.features.todos.sql.sorting import ORDERS
 from app.security.principal import Principal
 from tests.core import wall_clocks

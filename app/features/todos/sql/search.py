@@ -31,10 +31,10 @@ from sqlalchemy.sql import ColumnElement, FromClause
 from sqlalchemy.sql.util import ClauseAdapter
 
 from app.database.statement import Statement
-from app.features.todos.sql.filters import conditions, told
 from app.features.todos.models import MAX_MATCHES, WORDS, project_mark
-from app.features.todos.sql.reads import answer, page_limit, projects_of, todos
-from app.features.todos.sql.sorting import ORDERS
+from app.features.todos.sql.filters import conditions, told
+from app.features.todos.sql.reads import answer, page_limit, projects_of
+from app.features.todos.sql.sorting import ORDERS, todos
 from app.features.todos.words import words
 
 # Where the index finds more matches than this, shared among the projects, they are so many that the

@@ -43,8 +43,8 @@ visible_todo = (
 
 
 def _create(project: Select[Any]) -> Statement:
-    place = project.add_columns(has_room(project.selected_columns["id"]).label("has_room"))
-    place = place.cte("place")
+    room = has_room(project.selected_columns["id"]).label("has_room")
+    place = project.add_columns(room).cte("place")
     return TODOS.insert(
         place,
         may_edit(place) & place.c.has_room,
