@@ -67,12 +67,12 @@ class RowChange:
 class Resource:
     """A table whose rows clients see, and how a write to it is told.
 
-    `name` is its `resource_type` in `changes`; None if it leaves none. `representation(row)` gives
+    `name` is its `resource_type` in `changes`, and begins its events. `representation(row)` gives
     the fields of its JSON, `project_id(row)` the project that a row belongs to, and
     `affected_users(document)` the users who see a row.
     """
 
-    name: str | None
+    name: str
     table: Table
     representation: Callable[[FromClause], list[ColumnElement[Any]]]
     project_id: Callable[[FromClause], ColumnElement[Any]]
@@ -81,6 +81,7 @@ class Resource:
     personal: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
     # Columns that `update` leaves as they are.
     fixed: frozenset[str] = frozenset()
+    has_changes: bool = True
 
     def document(self, row: FromClause, name: str, *carried: str) -> CTE:
         """The rows' JSON: see `json_rows.document`."""
@@ -146,6 +147,8 @@ class Resource:
         old = select(
             self.table, wanted.c.event.label("change_event"), wanted.c["values"].label("given")
         ).join_from(wanted, self.table, self.table.c.id == wanted.c.id)
+        # All of them. It makes PostgreSQL take the rows for few, and find each by its key.
+        old = old.where(func.split_part(wanted.c.event, ".", 1, type_=Text) == literal(self.name))
         before = self.document(self._as_seen(old.cte("old")), "before", "change_event", "given")
         row = self._given_row(before.c.given, self.settable)
         new_values = (row.c[name].label(f"new_{name}") for name in self.settable)
@@ -159,7 +162,10 @@ class Resource:
             .values(
                 {
                     # What is not given stays as it is stored, and is not written anew.
-                    name: case((target.c.given.has_key(name), value), else_=self.table.c[name])
+                    name: case(
+                        (target.c.given.has_key(literal(name, Text)), value),
+                        else_=self.table.c[name],
+                    )
                     for name, value in columns.items()
                 }
             )
@@ -223,7 +229,7 @@ class Resource:
         event: ColumnElement[Any],
         before: ColumnElement[Any],
     ) -> Statement:
-        if self.name is None:
+        if not self.has_changes:
             return Statement(answer)
         change = select(
             after.c.id,

@@ -20,7 +20,7 @@ from tests import servers
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 BOOKS = Resource(
-    None,
+    "book",
     Table(
         "books",
         MetaData(),
@@ -35,6 +35,7 @@ BOOKS = Resource(
     lambda row: [row.c.id, row.c.version, row.c.title, row.c.estimated_minutes, row.c.is_read],
     project_id=lambda _: cast(null(), Uuid),
     affected_users=lambda document: array([document.c.id]),
+    has_changes=False,
 )
 INSERT, UPDATE = BOOKS.insert(), BOOKS.update()
 
@@ -102,3 +103,19 @@ async def test_no_column_is_named_that_a_foreign_key_may_refer_to(
         resource.table.name,
     )
     assert {row["attname"] for row in keys}.isdisjoint(resource.settable)
+
+
+@pytest.mark.parametrize("rows", [2_000, 20_000])
+async def test_rows_are_found_by_their_key_however_many_others_there_are(
+    books: asyncpg.Connection, rows: int
+) -> None:
+    await books.execute(
+        "INSERT INTO books SELECT gen_random_uuid(), repeat('x', 500) FROM generate_series(1, $1)",
+        rows,
+    )
+    await books.execute("ANALYZE books")
+    await books.execute("SET plan_cache_mode = force_generic_plan")
+    await books.execute(f"PREPARE change AS {UPDATE.sql}")
+    plan = await books.fetch("EXPLAIN EXECUTE change ('2026-11-22', '[]')")
+
+    assert not [line for [line] in plan if "Seq Scan on books" in line]

@@ -53,8 +53,7 @@ def representation(user: FromClause) -> list[ColumnElement[Any]]:
 
 
 USERS = Resource(
-    # Nobody else sees an account: it leaves no changes.
-    None,
+    "user",
     users,
     representation,
     project_id=lambda _: cast(null(), Uuid),
@@ -62,6 +61,8 @@ USERS = Resource(
     affected_users=lambda document: array([document.c.id]),
     # A trigger forgets how many todos an account has once `settled_at` is written.
     fixed=frozenset({"email", "email_key", "password_hash", "deleted_at", "settled_at"}),
+    # Nobody else sees an account.
+    has_changes=False,
 )
 _INSERT = USERS.insert()
 _there = select(users).where(users.c.deleted_at.is_(None))
