@@ -14,7 +14,7 @@ from app.core.signing import Signer
 from app.database import migrations
 from app.database.unit_of_work import Database
 from app.features.auth.service import TokenAuthenticator
-from app.features.projects.permissions import audience_of_all, may_edit_all, seen_by
+from app.features.projects.permissions import affected_users_of_all, may_edit_all, seen_by
 from app.features.routes import FEATURES, SCOPES, include_features
 from app.features.sessions.repository import SessionRepository
 from app.features.sessions.revocations import EndedSessions
@@ -148,7 +148,7 @@ def _state(settings: Settings, now: Now, metrics: Metrics, *, sweeps: bool) -> A
         buffers=Buffers(max(settings.max_buffered_bytes, 4 * settings.max_body_bytes)),
         request_gate=gate,
         idempotency=Idempotency(
-            may_edit_all, audience_of_all, seen_by, Signer(secret, "idempotency"), now
+            may_edit_all, affected_users_of_all, seen_by, Signer(secret, "idempotency"), now
         ),
         resources={EndedSessions: ended_sessions},
         last_answers=LastAnswers(ResponseHeaders(), metrics.requests.refused),

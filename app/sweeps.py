@@ -13,11 +13,11 @@ from app.core.errors import DatabaseUnavailable
 from app.core.settings import Settings
 from app.database import idempotency_keys
 from app.database.unit_of_work import Database
-from app.features.projects.orphans import abandoned, erase_project
+from app.features.projects.purge import memberless_projects, purge_project
 from app.features.sessions.sweep import sweep_sessions, sweep_tokens
 from app.features.todos.due_rules import recompute
-from app.features.todos.erasure import erase_todos
-from app.features.users.settling import settle_accounts
+from app.features.todos.purge import purge_todos
+from app.features.users.ended_accounts import clean_up_ended_accounts
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +35,9 @@ async def _sweep_keys(database: Database, _settings: Settings, now: Now) -> int:
 
 async def _sweep_projects(database: Database, _settings: Settings, now: Now) -> int:
     count = 0
-    for project_id in await abandoned(database, now):
-        await erase_todos(database, project_id)
-        count += await erase_project(database, project_id)
+    for project_id in await memberless_projects(database, now):
+        await purge_todos(database, project_id)
+        count += await purge_project(database, project_id)
     return count
 
 
@@ -51,7 +51,7 @@ SWEEPS: dict[str, Sweep] = {
     "idempotency keys": _sweep_keys,
     "refresh tokens": sweep_tokens,
     "sessions": sweep_sessions,
-    "remains of accounts": settle_accounts,
+    "remains of accounts": clean_up_ended_accounts,
     "projects of deleted accounts": _sweep_projects,
     "dues by other zone rules": _recompute_dues,
 }

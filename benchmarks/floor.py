@@ -21,18 +21,17 @@ from starlette.types import Receive, Scope, Send
 
 from app.core.clock import new_id, utc_now
 from app.core.settings import Settings
+from app.database.row_changes import RowChange
 from app.database.statement import Statement
-from app.database.versions import Expected
-from app.features.todos import queries, writes
 from app.features.todos.models import PRIORITIES
+from app.features.todos.sql import reads, writes
 from app.server import runner
 from app.server.last_answers import LastAnswers
 from app.web.dependencies import Lifecycle
 from app.web.response_headers import ResponseHeaders
 
 LIMIT = 20
-PAGE = queries.page("-created_at", frozenset(), is_first=True, with_total=False)
-PATCH_TITLE = writes.patch(frozenset({"title"}))
+PAGE = reads.page("-created_at", frozenset(), is_first=True, with_total=False)
 KEYS = ("floor:version", "floor:page")
 
 Params = dict[str, Any]
@@ -114,48 +113,54 @@ class Floor:
 
     async def _read(self, todo_id: UUID) -> bytes:
         params = {**self._reader, "id": todo_id}
-        row = await self._pool.fetchrow(queries.READ.sql, *queries.READ.arguments(params))
+        row = await self._pool.fetchrow(reads.READ.sql, *reads.READ.arguments(params))
         return _text(row)
 
     async def _create(self, todo: Params) -> bytes:
         return await self._write(
             writes.CREATE_IN_INBOX,
+            {**self._writer, "quota": 1_000_000_000},
             {
-                **self._writer,
                 "id": new_id(),
+                "created_by": self._writer["actor_id"],
+                "depth": 1,
                 "title": todo["title"],
                 "title_key": todo["title"].casefold(),
                 "title_words": todo["title"].casefold(),
-                "description": None,
-                "description_words": None,
                 "priority": PRIORITIES.index(todo["priority"]),
-                "completed": False,
                 "due_local": todo["due"]["date"],
                 "due_all_day": True,
-                "due_timezone": None,
-                "due_at": None,
                 "due_rules": 0,
                 "position": f"{time.time_ns():x}",
-                "quota": 1_000_000_000,
-                "now": utc_now(),
+                "subtask_count": 0,
+                "completed_subtask_count": 0,
             },
         )
 
     async def _patch(self, todo_id: UUID, patch: Params) -> bytes:
         return await self._write(
-            PATCH_TITLE,
-            {
-                **self._writer,
-                "id": todo_id,
-                "title": patch["title"],
-                "title_key": patch["title"].casefold(),
-                "title_words": patch["title"].casefold(),
-                **Expected().params(),
-                "now": utc_now(),
-            },
+            writes.UPDATE,
+            self._writer,
+            [
+                RowChange(
+                    todo_id,
+                    "todo.updated",
+                    {
+                        "title": patch["title"],
+                        "title_key": patch["title"].casefold(),
+                        "title_words": patch["title"].casefold(),
+                    },
+                )
+            ],
         )
 
-    async def _write(self, statement: Statement, params: Params) -> bytes:
+    async def _write(
+        self, statement: Statement, params: Params, given: Params | list[RowChange]
+    ) -> bytes:
+        now = utc_now()
+        todos = writes.TODOS
+        json = todos.changed(given) if isinstance(given, list) else todos.inserted(given, now)
+        params = {**params, "now": now, "given": json}
         async with self._pool.acquire() as connection:
             await connection.execute("BEGIN")
             row = await connection.fetchrow(statement.sql, *statement.arguments(params))

@@ -12,13 +12,13 @@ from sqlalchemy import text
 
 from app.core.clock import new_id, utc_now
 from app.core.context import Context
-from app.core.positions import last_position
 from app.core.settings import Settings
 from app.database.statement import Statement
 from app.features.projects.permissions import seen_by
 from app.features.todos.models import PRIORITIES
 from app.features.todos.repository import TodoRepository
 from app.features.todos.schemas import TodoCreate
+from app.features.todos.service import TodoService
 from app.main import create_app
 from app.security.principal import Principal
 from benchmarks.cases import Sender
@@ -80,13 +80,14 @@ async def _add_todos(app: FastAPI, user_id: UUID, ids: list[UUID]) -> None:
             now = start + timedelta(seconds=number)
             # mypy cannot tell the type of a lambda's default.
             context = Context("benchmark", lambda now=now: now)  # type: ignore[misc]
-            await repository.add(
-                TodoCreate.model_validate(_todo(number)),
-                id=todo_id,
-                position=last_position(),
-                quota=app.state.settings.quota_todos,
-                **context.by(user_id),
+            todos = TodoService(
+                repository,
+                principal,
+                context,
+                app.state.cursor_signer,
+                app.state.settings.quota_todos,
             )
+            await todos.create(TodoCreate.model_validate({**_todo(number), "id": str(todo_id)}))
 
 
 def _todo(number: int) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import pytest
 from app.database.shapes import Shapes
 from app.features.projects import repository as projects
 from app.features.todos import repository as todos
-from app.features.users import repository as users
 
 
 @contextmanager
@@ -16,6 +15,6 @@ def fresh() -> Iterator[None]:
     """Nothing was asked for before."""
     shapes = Shapes()
     with pytest.MonkeyPatch.context() as patch:
-        for repository in (projects, todos, users):
+        for repository in (projects, todos):
             patch.setattr(repository, "SHAPES", shapes)
         yield

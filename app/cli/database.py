@@ -72,7 +72,7 @@ def upgrade(settings: Settings) -> None:
     except migrations.MigrationError as error:
         raise CommandError(str(error)) from error
     from app.features.todos.due_rules import recompute
-    from app.features.todos.unsplit import split
+    from app.features.todos.search_backfill import backfill_search_words
 
-    run_with_database(settings, split)
+    run_with_database(settings, backfill_search_words)
     run_with_database(settings, recompute)

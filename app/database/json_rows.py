@@ -5,18 +5,21 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     JSON,
+    FromClause,
     Select,
     Subquery,
     Text,
     cast,
     func,
+    join,
     select,
+    true,
     type_coerce,
 )
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from app.database.statement import AUDIENCE
+from app.database.statement import AFFECTED_USERS
 
 
 def instant(column: ColumnElement[Any]) -> ColumnElement[str]:
@@ -37,14 +40,38 @@ def as_text(json: ColumnElement[Any]) -> ColumnElement[str]:
     return cast(json, Text)
 
 
-def answer_of(doc: CTE) -> Select[Any]:
+def document(
+    fields: list[ColumnElement[Any]],
+    project_id: ColumnElement[Any],
+    row: FromClause,
+    name: str,
+    *carried: str,
+) -> CTE:
+    """A row's `id`, `version` and `project_id`, its `fields` as `body`, and the columns carried."""
+    read = select(*fields).correlate(row).lateral("fields")
+    return (
+        select(
+            read.c.id,
+            read.c.version,
+            project_id.label("project_id"),
+            as_object(read).label("body"),
+            *(row.c[column] for column in carried),
+        )
+        .select_from(join(row, read, true()))
+        .cte(name)
+    )
+
+
+def answer_of(document: CTE) -> Select[Any]:
     """What a `JsonRow` is made of: a document's `id` and `version`, and its `body` as text."""
-    return select(doc.c.id, doc.c.version, as_text(doc.c.body).label("body"))
+    return select(document.c.id, document.c.version, as_text(document.c.body).label("body"))
 
 
-def written(doc: CTE, audience: ColumnElement[Any]) -> Select[Any]:
+def written(document: CTE, affected_users: ColumnElement[Any]) -> Select[Any]:
     """`answer_of` a write: also its project, and an array of the users who see what it says.
 
-    `UnitOfWork` goes by these two.
+    The unit of work goes by these two.
     """
-    return answer_of(doc).add_columns(doc.c.project_id, audience.label(AUDIENCE))
+    return answer_of(document).add_columns(
+        document.c.project_id, affected_users.label(AFFECTED_USERS)
+    )

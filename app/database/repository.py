@@ -4,10 +4,27 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import asyncpg
+import orjson
 
 from app.core.errors import AppError
+from app.core.schemas import JsonRow, Patch
 from app.database.statement import Statement
 from app.database.unit_of_work import Connection
+
+# What a statement gives, as services know it.
+Row = asyncpg.Record
+
+
+def json_row(row: Row) -> JsonRow:
+    """The row of an answer (`json_rows.answer_of`)."""
+    return JsonRow(row["id"], row["version"], row["body"])
+
+
+def differences(row: Row, data: Patch) -> dict[str, Any]:
+    """The fields of a patch that a row's JSON has otherwise, as they were validated."""
+    current = orjson.loads(row["body"])
+    sent = data.model_dump(mode="json", exclude_unset=True)
+    return {name: value for name, value in data.given().items() if sent[name] != current[name]}
 
 
 class Repository:
@@ -18,7 +35,7 @@ class Repository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def _all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
+    async def _all(self, statement: Statement, **params: Any) -> list[Row]:
         try:
             return await self._connection.fetch_all(statement, **params)
         except asyncpg.IntegrityConstraintViolationError as error:
@@ -27,7 +44,7 @@ class Repository:
                 raise
             raise meaning() from None
 
-    async def _one(self, statement: Statement, **params: Any) -> asyncpg.Record | None:
+    async def _one(self, statement: Statement, **params: Any) -> Row | None:
         rows = await self._all(statement, **params)
         return rows[0] if rows else None
 

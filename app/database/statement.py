@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg, PGDialect
 from sqlalchemy.sql import ClauseElement
 
 # The column in which a write says whose view of the data it changed: an array of user ids.
-AUDIENCE = "audience"
+AFFECTED_USERS = "affected_users"
 
 
 class _Compiler(PGCompiler_asyncpg):
@@ -26,11 +26,11 @@ class Statement:
     """A Core statement as the driver takes it: its SQL, and the order of its parameters.
 
     The parameters are the `bindparam`s that have a name; all of them are given at each call.
-    It `tells_audience` if its rows have that column: the users who see what they changed.
+    It `tells_affected_users` if its rows have that column: the users who see what they changed.
     `is_frequent` and `uses` are for one of many `Shapes`; None is for one that is always prepared.
     """
 
-    __slots__ = ("_names", "is_frequent", "sql", "tells_audience", "uses")
+    __slots__ = ("_names", "is_frequent", "sql", "tells_affected_users", "uses")
 
     def __init__(self, clause: ClauseElement) -> None:
         dialect: Any = _Dialect
@@ -38,7 +38,7 @@ class Statement:
         self.uses = 0
         compiled: Any = clause.compile(dialect=dialect())
         self.sql = str(compiled)
-        self.tells_audience = AUDIENCE in getattr(clause, "exported_columns", ())
+        self.tells_affected_users = AFFECTED_USERS in getattr(clause, "exported_columns", ())
         self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
 
     def arguments(self, params: dict[str, Any]) -> list[Any]:

@@ -19,12 +19,12 @@ from app.core.errors import AppError, DatabaseUnavailable, InvalidToken
 from app.core.settings import SECURITY_CONNECTIONS, Settings
 from app.database.lease import Lease
 from app.database.pool import Pool
-from app.database.statement import Statement
+from app.database.statement import AFFECTED_USERS, Statement
 
 logger = logging.getLogger(__name__)
 
 AfterCommit = Callable[[], Awaitable[None]]
-Outdate = Callable[[Iterable[UUID]], Awaitable[None]]
+Invalidate = Callable[[Iterable[UUID]], Awaitable[None]]
 
 
 # An account that is there, as foreign keys hold it too, which do not see whether it has ended; and
@@ -76,20 +76,20 @@ class UnitOfWork(Connection):
     def __init__(
         self,
         pool: Pool,
-        outdate: Outdate,
+        invalidate: Invalidate,
         hook: "TransactionHook | None" = None,
         account: UUID | None = None,
         holder: object = None,
     ) -> None:
         self._pool = pool
         self._holder = holder
-        self._outdate = outdate
+        self._invalidate = invalidate
         self._hook = hook
         self._account = account
         self._hold = _HOLD
         self._lease: Lease | None = None
         self._after_commit: list[AfterCommit] = []
-        self._audience: set[UUID] = set()
+        self._affected_users: set[UUID] = set()
         self.projects: set[UUID] = set()
 
     async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
@@ -100,11 +100,11 @@ class UnitOfWork(Connection):
             if self._hook is not None:
                 await self._hook.begin(self)
         rows = await self._lease.fetch(statement, statement.arguments(params))
-        if statement.tells_audience:
+        if statement.tells_affected_users:
             for row in rows:
                 if row["project_id"] is not None:
                     self.projects.add(row["project_id"])
-                self._audience.update(row["audience"] or ())
+                self._affected_users.update(row[AFFECTED_USERS] or ())
         return rows
 
     def hold_account_alone(self) -> None:
@@ -133,20 +133,20 @@ class UnitOfWork(Connection):
             await self._end("COMMIT")
         except BaseException:
             # It may have been kept all the same, and whoever tries again is told so.
-            await self._tell_audience()
+            await self._tell_affected_users()
             raise
-        await self._tell_audience()
+        await self._tell_affected_users()
         for action in self._after_commit:
             try:
                 await action()
             except Exception:
                 logger.exception("an action after the commit failed")
 
-    async def _tell_audience(self) -> None:
+    async def _tell_affected_users(self) -> None:
         """What they read before is outdated: it comes before the answer, whatever this says."""
-        if self._audience:
+        if self._affected_users:
             try:
-                await self._outdate(self._audience)
+                await self._invalidate(self._affected_users)
             except Exception:
                 logger.exception("the cache could not be told of a commit")
 
@@ -198,20 +198,20 @@ class TransactionHook(Protocol):
         """Raises whatever is to end the transaction."""
 
 
-async def _nobody_looks(_audience: Iterable[UUID]) -> None:
+async def _nobody_looks(_users: Iterable[UUID]) -> None:
     """Nothing that was read before is kept."""
 
 
 class Database:
     """The pools of one process.
 
-    `outdate` is told, after each commit, whose view of the data has changed by it. Nobody holds
+    `invalidate` is told, after each commit, whose view of the data has changed by it. Nobody holds
     more than a quarter of a pool at once: no user, not all requests together that are nobody's,
     and not the process itself.
     """
 
-    def __init__(self, settings: Settings, outdate: Outdate = _nobody_looks) -> None:
-        self._outdate = outdate
+    def __init__(self, settings: Settings, invalidate: Invalidate = _nobody_looks) -> None:
+        self._invalidate = invalidate
         assert settings.database_url is not None
         url = settings.database_url.get_secret_value()
         size = settings.database_pool_size
@@ -249,7 +249,7 @@ class Database:
         In the name of an account it raises `InvalidToken` once that has ended, and until then its
         end waits. None is for what is nobody's, or begins by asking for the account itself.
         """
-        return _transaction(UnitOfWork(self._writer, self._outdate, hook, account, holder))
+        return _transaction(UnitOfWork(self._writer, self._invalidate, hook, account, holder))
 
     @property
     def pools(self) -> dict[str, Pool]:

@@ -18,7 +18,7 @@ from app.core.clock import Now
 from app.core.errors import Conflict, FieldError, MalformedRequest, NotFound, ValidationFailed
 from app.core.signing import Signer
 from app.database.idempotency_keys import CLAIM, KEEP, RETENTION, keys, mine
-from app.database.statement import AUDIENCE, Statement
+from app.database.statement import AFFECTED_USERS, Statement
 from app.database.unit_of_work import UnitOfWork
 from app.security.principal import Principal
 
@@ -135,7 +135,7 @@ class Idempotency:
                 may_edit(keys.c.project_ids).label("may_edit"),
                 # So that who is told again reads nothing older either.
                 cast(null(), Uuid).label("project_id"),
-                affected_users(keys.c.project_ids).label(AUDIENCE),
+                affected_users(keys.c.project_ids).label(AFFECTED_USERS),
             ).where(*mine)
         )
 

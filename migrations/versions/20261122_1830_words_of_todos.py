@@ -1,6 +1,6 @@
 """The words of todos, by which they are searched.
 
-`app.features.todos.unsplit` fills them afterwards, as often as the version before leaves some to do.
+`app.features.todos.search_backfill` fills them afterwards, as often as the version before leaves some to do.
 
 Revises: 4b0d6f2a9c17
 """

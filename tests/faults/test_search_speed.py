@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from app.core.clock import new_id
 from app.core.settings import Settings
-from app.features.todos import search
+from app.features.todos.sql import search
 from app.features.todos.words import words
 from tests import servers
 from tests.apps import running

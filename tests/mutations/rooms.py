@@ -21,14 +21,15 @@ class Room:
 
 ROOMS = {
     "todos": Room(
-        ("features/todos/*.py",), ("tests/features/todos", "tests/features/users/test_erasure.py")
+        ("features/todos/*.py", "features/todos/sql/*.py"),
+        ("tests/features/todos", "tests/features/users/test_purge.py"),
     ),
     "projects": Room(
         ("features/projects/*.py",),
         (
             "tests/features/projects",
             "tests/features/users/test_deletion.py",
-            "tests/features/users/test_erasure.py",
+            "tests/features/users/test_purge.py",
             "tests/features/todos/test_quotas.py",
         ),
     ),
@@ -38,7 +39,7 @@ ROOMS = {
     ),
     "idempotency": Room(
         ("database/idempotency_keys.py", "web/idempotency.py"),
-        ("tests/web/test_idempotency.py", "tests/features/users/test_erasure.py"),
+        ("tests/web/test_idempotency.py", "tests/features/users/test_purge.py"),
     ),
     "cache": Room(
         ("redis/response_cache.py", "web/responses.py"),

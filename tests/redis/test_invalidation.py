@@ -104,8 +104,8 @@ class Held:
     def __init__(self, app: FastAPI) -> None:
         self.committed = asyncio.Event()
         self.go_on = asyncio.Event()
-        self._tell = app.state.database._outdate
-        app.state.database._outdate = self
+        self._tell = app.state.database._invalidate
+        app.state.database._invalidate = self
 
     async def __call__(self, audience: Iterable[UUID]) -> None:
         if not self.committed.is_set():

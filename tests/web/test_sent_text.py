@@ -11,7 +11,7 @@ import pytest
 from httpx import AsyncClient
 
 from app.core.errors import ValidationFailed
-from app.features.todos import search
+from app.features.todos.sql import search
 from app.features.users import emails, passwords
 from tests.people import PASSWORD, Person, sign_in
 

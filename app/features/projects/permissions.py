@@ -7,16 +7,20 @@ statements take the parameters of `seen_by(principal)`.
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, and_, any_, bindparam, func, or_, select
+from sqlalchemy import Select, Uuid, and_, any_, bindparam, func, literal, or_, select
 from sqlalchemy.sql import ColumnElement
 
+from app.core.errors import Forbidden
 from app.database.base import table_of
+from app.database.repository import Row
+from app.features.projects.errors import ProjectArchived
 from app.features.projects.models import Project, ProjectMember
 from app.security.principal import Principal
 
 _projects = table_of(Project)
 _members = table_of(ProjectMember)
-_EDITORS = ("owner", "editor")
+OWNER, EDITOR, VIEWER = "owner", "editor", "viewer"
+_EDITORS = (OWNER, EDITOR)
 
 
 def visible_to_principal(
@@ -56,12 +60,12 @@ def inbox_of_principal() -> Select[Any]:
     )
 
 
-def audience_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
+def affected_users_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
     """The users who see what is in a project."""
     return _users_of(_members.c.project_id == project_id)
 
 
-def audience_of_all(project_ids: ColumnElement[Any]) -> ColumnElement[Any]:
+def affected_users_of_all(project_ids: ColumnElement[Any]) -> ColumnElement[Any]:
     """The users who see what is in one of these."""
     return _users_of(_members.c.project_id == any_(project_ids))
 
@@ -74,7 +78,7 @@ def owner_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
     """Whose a project is."""
     return (
         select(_members.c.user_id)
-        .where(_members.c.project_id == project_id, _members.c.role == "owner")
+        .where(_members.c.project_id == project_id, is_owner(_members))
         # The project is that of the statement, however deep within it this stands.
         .correlate_except(_members)
         .scalar_subquery()
@@ -97,9 +101,34 @@ def may_edit(project: Any) -> ColumnElement[bool]:
     return and_(project.c.role.in_(_EDITORS), project.c.archived.is_(False))
 
 
+def is_owner(row: Any) -> ColumnElement[bool]:
+    """Whether the role of a row is the owner's."""
+    role: ColumnElement[str] = row.c.role
+    return role == literal(OWNER)
+
+
 def seen_by(principal: Principal) -> dict[str, UUID | None]:
     """The parameters of a statement that uses `visible_to_principal`."""
     return {
         "principal_id": principal.user_id,
         "principal_project_id": principal.project_id,
     }
+
+
+def require_editor(row: Row) -> None:
+    """Raise `Forbidden` unless a row's `role` may change what is in the project."""
+    if row["role"] not in _EDITORS:
+        raise Forbidden
+
+
+def require_editable(row: Row) -> None:
+    """Raise `Forbidden`, or `ProjectArchived` where a row's `archived` lets nobody change it."""
+    require_editor(row)
+    if row["archived"]:
+        raise ProjectArchived
+
+
+def require_owner(row: Row) -> None:
+    """Raise `Forbidden` unless a row's `role` is the owner's."""
+    if row["role"] != OWNER:
+        raise Forbidden

@@ -1,26 +1,21 @@
 """The projects' rows: what to run, and what an empty answer or a violated constraint means."""
 
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-import asyncpg
-
-from app.core.errors import Forbidden, IdTaken, NotFound, QuotaExceeded, VersionConflict
+from app.core.errors import IdTaken, NotFound, QuotaExceeded
 from app.core.pagination import Position
 from app.core.schemas import JsonRow
-from app.database.repository import Repository
+from app.database.repository import Repository, Row, json_row
+from app.database.row_changes import RowChange
 from app.database.shapes import SHAPES
-from app.database.statement import Statement
 from app.database.unit_of_work import Connection
-from app.database.versions import Expected
 from app.features.projects import account_removal, statements
-from app.features.projects.errors import (
-    InboxProtected,
-    ProjectArchived,
-    ProjectNotFound,
-    ProjectTooDeep,
-)
-from app.features.projects.schemas import ProjectCreate, ProjectQuery, ProjectUpdate
+from app.features.projects.errors import InboxProtected, ProjectNotFound, ProjectTooDeep
+from app.features.projects.permissions import OWNER, require_editable
+from app.features.projects.schemas import ProjectQuery
+from app.features.projects.statements import PROJECTS
 
 
 class ProjectRepository(Repository):
@@ -38,12 +33,12 @@ class ProjectRepository(Repository):
 
     async def read(self, project_id: UUID) -> JsonRow:
         """One project. Raises `NotFound`."""
-        stored = await self._stored(statements.READ, id=project_id)
-        if stored is None:
+        row = await self._one(statements.READ, **self._seen, id=project_id)
+        if row is None:
             raise NotFound
-        return stored
+        return json_row(row)
 
-    async def page(self, query: ProjectQuery, after: Position | None) -> list[asyncpg.Record]:
+    async def page(self, query: ProjectQuery, after: Position | None) -> list[Row]:
         """Rows of `body`, `sort_key` and `id`; one more than asked for tells of a next page."""
         filters: dict[str, Any] = {}
         if query.parent_id == "none":
@@ -68,102 +63,65 @@ class ProjectRepository(Repository):
             limit=query.limit + 1,
         )
 
-    async def add(
-        self,
-        data: ProjectCreate,
-        *,
-        is_inbox: bool = False,
-        quota: int | None = None,
-        **values: Any,
-    ) -> JsonRow:
-        """A new project, if less than so many are owned.
+    async def insert(self, values: dict[str, Any], *, quota: int | None, **by: Any) -> JsonRow:
+        """A new project of the principal's, who owns less than so many.
 
-        Raises `IdTaken`, `ProjectTooDeep`, `QuotaExceeded`, and what forbids its parent.
+        Raises `ProjectNotFound`, `Forbidden`, `ProjectArchived`, `QuotaExceeded`, `IdTaken`,
+        `ProjectTooDeep`.
         """
-        values["quota"] = quota
-        values |= {"name": data.name, "color": data.color, "is_inbox": is_inbox}
-        if data.parent_id is None:
-            stored = await self._stored(statements.CREATE, **values)
-            if stored is None:
-                raise QuotaExceeded("projects")
-            return stored
-        await self._value(statements.LOCK_TREE, **self._seen, id=data.parent_id)
-        stored = await self._stored(statements.CREATE_BELOW, parent_id=data.parent_id, **values)
-        if stored is None:
-            await self.explain_refusal(data.parent_id, "/parent_id", "projects")
-        return stored
-
-    async def patch(
-        self, project_id: UUID, data: ProjectUpdate, expected: Expected, **values: Any
-    ) -> JsonRow:
-        """The project as it then is. Raises what `explain` tells, and `InboxProtected`."""
-        given = data.given()
-        statement = await SHAPES.statement(
-            self._seen["principal_id"], statements.patch, frozenset(given)
+        parent_id = values["parent_id"]
+        if parent_id is not None:
+            await self.lock_root(parent_id)
+        row = await self._one(
+            statements.CREATE if parent_id is None else statements.CREATE_BELOW,
+            **self._seen,
+            given=PROJECTS.inserted(values, by["now"]),
+            parent_id=parent_id,
+            quota=quota,
+            role=OWNER,
+            **by,
         )
-        stored = await self._stored(
-            statement,
-            id=project_id,
-            **expected.params(),
-            **given,
-            **values,
-        )
-        if stored is None:
-            await self._explain(project_id, expected)
-        return stored
+        if row is None:
+            raise ProjectNotFound("/parent_id")
+        if row["id"] is None:
+            if parent_id is not None:
+                require_editable(row)
+            raise QuotaExceeded("projects")
+        return json_row(row)
 
-    async def remove(self, project_id: UUID, expected: Expected, **values: Any) -> None:
-        """Delete it and all below it. Raises as `patch` does; only its owner may."""
-        await self._value(statements.LOCK_TREE, **self._seen, id=project_id)
-        gone = await self._value(
-            statements.DELETE, **self._seen, id=project_id, **expected.params(), **values
-        )
-        if gone is None:
-            await self._explain(project_id, expected, owner_only=True)
+    async def lock(self, project_id: UUID) -> Row | None:
+        """A project, as nobody else changes it until the transaction ends; None if unseen."""
+        return await self._one(statements.LOCK, **self._seen, id=project_id)
 
-    async def leave_all(self, **values: Any) -> None:
-        """Take the principal out of all projects, and settle what becomes of its own."""
-        locked = [row["id"] for row in await self._all(account_removal.LOCK, **self._seen)]
+    async def lock_root(self, project_id: UUID) -> None:
+        """Wait for whoever adds to the tree that a project is in, or deletes from it."""
+        await self._all(statements.LOCK_ROOT, **self._seen, id=project_id)
+
+    async def lock_tree(self, project_id: UUID) -> list[Row]:
+        """A project and, if it is the principal's, all below it; the project is the last."""
+        return await self._all(statements.LOCK_TREE, **self._seen, id=project_id)
+
+    async def update(
+        self, changes: Sequence[RowChange], *, role: str, **by: Any
+    ) -> dict[UUID, JsonRow]:
+        """Change projects that are locked: what they then are to somebody with this role."""
+        given = PROJECTS.changed(changes)
+        rows = await self._all(statements.UPDATE, given=given, role=role, **by)
+        return {row["id"]: json_row(row) for row in rows}
+
+    async def lock_all(self) -> list[UUID]:
+        """Lock all projects that the principal is in, or was when nobody was left."""
+        return [row["id"] for row in await self._all(account_removal.LOCK, **self._seen)]
+
+    async def leave_all(self) -> None:
+        """Take the principal out of all projects."""
         await self._all(account_removal.LEAVE, **self._seen)
-        owned = [row["id"] for row in await self._all(account_removal.OWNERLESS, locked=locked)]
-        await self._all(account_removal.HAND_OVER, owned=owned)
-        await self._all(account_removal.SETTLE, owned=owned, **values)
 
-    async def explain_refusal(self, project_id: UUID, pointer: str, quota: str) -> NoReturn:
-        """Why nothing can be put into a project that a body names at `pointer`.
+    async def ownerless(self, locked: Sequence[UUID]) -> list[Row]:
+        """Those of these projects that have no owner: `id`, `deleted_at`."""
+        return await self._all(account_removal.OWNERLESS, locked=locked)
 
-        Where everything else permits it, the quota does not.
-        """
-        row = await self._one(statements.DIAGNOSIS, **self._seen, id=project_id)
-        if row is None:
-            raise ProjectNotFound(pointer)
-        if row["role"] == "viewer":
-            raise Forbidden
-        raise ProjectArchived if row["archived"] else QuotaExceeded(quota)
-
-    async def explain_refusal_of_inbox(self, quota: str) -> NoReturn:
-        """Why nothing can be put there: the token may not see it, or the quota is reached."""
-        limit = self._seen["principal_project_id"]
-        row = (
-            None if limit is None else await self._one(statements.DIAGNOSIS, **self._seen, id=limit)
-        )
-        if limit is not None and (row is None or not row["is_inbox"]):
-            raise ProjectNotFound
-        raise QuotaExceeded(quota)
-
-    async def _explain(
-        self, project_id: UUID, expected: Expected, *, owner_only: bool = False
-    ) -> NoReturn:
-        """Why a write did nothing."""
-        row = await self._one(statements.DIAGNOSIS, **self._seen, id=project_id)
-        if row is None:
-            raise NotFound
-        if row["role"] == "viewer" or (owner_only and row["role"] != "owner"):
-            raise Forbidden
-        if not expected.allows(row["version"]):
-            raise VersionConflict(row["version"])
-        raise ProjectArchived if row["archived"] else NotFound
-
-    async def _stored(self, statement: Statement, **params: Any) -> JsonRow | None:
-        row = await self._one(statement, **self._seen, **params)
-        return None if row is None else JsonRow(row["id"], row["version"], row["body"])
+    async def hand_over(self, owned: Sequence[UUID]) -> set[UUID]:
+        """Give these projects a new owner: those in which anybody is left."""
+        rows = await self._all(account_removal.HAND_OVER, owned=owned)
+        return {row["project_id"] for row in rows}

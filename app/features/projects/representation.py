@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import CTE, FromClause, join, select, true
+from sqlalchemy import FromClause
 from sqlalchemy.sql import ColumnElement
 
-from app.database.json_rows import as_object, instant
+from app.database.json_rows import instant
 
 
 def representation(project: FromClause) -> list[ColumnElement[Any]]:
@@ -26,22 +26,3 @@ def representation(project: FromClause) -> list[ColumnElement[Any]]:
         instant(row.updated_at).label("updated_at"),
         instant(row.deleted_at).label("deleted_at"),
     ]
-
-
-def document(row: FromClause, name: str, *carried: str) -> CTE:
-    """The row's `id`, `version`, `project_id` (the same), and its representation as `body`.
-
-    Also the `carried` columns, as they are.
-    """
-    fields = select(*representation(row)).correlate(row).lateral("fields")
-    return (
-        select(
-            fields.c.id,
-            fields.c.version,
-            fields.c.id.label("project_id"),
-            as_object(fields).label("body"),
-            *(row.c[column] for column in carried),
-        )
-        .select_from(join(row, fields, true()))
-        .cte(name)
-    )

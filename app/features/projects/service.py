@@ -1,16 +1,20 @@
 """The rules of projects."""
 
-from typing import NoReturn
+from typing import Any
 from uuid import UUID
 
 from app.core.clock import new_id
 from app.core.context import Context
-from app.core.errors import Forbidden
+from app.core.errors import Forbidden, NotFound
 from app.core.pagination import Cursors
 from app.core.positions import last_position
 from app.core.schemas import JsonPage, JsonRow
 from app.core.signing import Signer
+from app.database.repository import differences, json_row
+from app.database.row_changes import RowChange
 from app.database.versions import Expected
+from app.features.projects.errors import ProjectArchived
+from app.features.projects.permissions import OWNER, require_editor, require_owner
 from app.features.projects.repository import ProjectRepository
 from app.features.projects.schemas import ProjectCreate, ProjectQuery, ProjectUpdate
 from app.security.principal import Principal
@@ -47,38 +51,62 @@ class ProjectService:
         return cursors.page(rows, query)
 
     async def create(self, data: ProjectCreate) -> JsonRow:
-        """Raises `QuotaExceeded`, `Forbidden`, and what the repository's `add` does."""
+        """Raises `QuotaExceeded`, `Forbidden`, and what the repository's `insert` does."""
         if self._principal.project_id is not None:
             raise Forbidden("The access token is limited to one project.")
-        return await self._repository.add(
-            data,
-            id=data.id or new_id(),
-            position=last_position(),
-            quota=self._quota,
-            **self._context.by(self._principal.user_id),
-        )
+        return await self._insert(data, is_inbox=False, quota=self._quota)
 
     async def create_inbox(self) -> None:
         """The project that every account has, made with the account."""
-        await self._repository.add(
-            ProjectCreate(name="Inbox"),
-            is_inbox=True,
-            id=new_id(),
-            position=last_position(),
-            **self._context.by(self._principal.user_id),
-        )
+        await self._insert(ProjectCreate(name="Inbox"), is_inbox=True, quota=None)
+
+    async def _insert(self, data: ProjectCreate, *, is_inbox: bool, quota: int | None) -> JsonRow:
+        values = {
+            **data.model_dump(),
+            "id": data.id or new_id(),
+            "depth": 1,
+            "is_inbox": is_inbox,
+            "archived": False,
+            "position": last_position(),
+            "created_by": self._principal.user_id,
+        }
+        return await self._repository.insert(values, quota=quota, **self._by())
 
     async def update(self, project_id: UUID, data: ProjectUpdate, expected: Expected) -> JsonRow:
-        """Raises what the repository's `patch` does."""
-        return await self._repository.patch(
-            project_id, data, expected, **self._context.by(self._principal.user_id)
-        )
+        """Raises `NotFound`, `Forbidden`, `VersionConflict`, `ProjectArchived`, `InboxProtected`.
+
+        An archived project takes other changes only together with its being no longer archived.
+        """
+        project = await self._repository.lock(project_id)
+        if project is None:
+            raise NotFound
+        require_editor(project)
+        expected.check(project["version"])
+        given = data.given()
+        if project["archived"] and given.get("archived", True) and given != {"archived": True}:
+            raise ProjectArchived
+        values = differences(project, data)
+        if not values:
+            return json_row(project)
+        change = RowChange(project_id, "project.updated", values)
+        rows = await self._repository.update([change], role=project["role"], **self._by())
+        return rows[project_id]
 
     async def delete(self, project_id: UUID, expected: Expected) -> None:
-        """Delete it, with all below it. Raises as `update` does."""
-        await self._repository.remove(
-            project_id, expected, **self._context.by(self._principal.user_id)
-        )
+        """Delete it, with all below it; its todos are hidden with it. Only its owner may.
+
+        Raises `NotFound`, `Forbidden`, `VersionConflict`, `InboxProtected`.
+        """
+        await self._repository.lock_root(project_id)
+        tree = await self._repository.lock_tree(project_id)
+        if not tree or tree[-1]["id"] != project_id:
+            raise NotFound
+        require_owner(tree[-1])
+        expected.check(tree[-1]["version"])
+        by = self._by()
+        deleted = {"deleted_at": by["now"]}
+        changes = [RowChange(row["id"], "project.trashed", deleted) for row in tree]
+        await self._repository.update(changes, role=OWNER, **by)
 
     async def leave_all(self) -> None:
         """Whose account ends leaves all projects.
@@ -86,10 +114,22 @@ class ProjectService:
         What it shared goes to whoever has been there longest, an editor rather than a viewer; what
         nobody else sees is deleted, its Inbox too.
         """
-        await self._repository.leave_all(**self._context.by(self._principal.user_id))
+        locked = await self._repository.lock_all()
+        await self._repository.leave_all()
+        ownerless = await self._repository.ownerless(locked)
+        shared = await self._repository.hand_over([row["id"] for row in ownerless])
+        by = self._by()
+        changes = [
+            # Nobody's Inbox any more: that one cannot be deleted.
+            RowChange(row["id"], "project.updated", {"is_inbox": False})
+            if row["id"] in shared
+            else RowChange(
+                row["id"], "project.trashed", {"is_inbox": False, "deleted_at": by["now"]}
+            )
+            for row in ownerless
+            if row["deleted_at"] is None
+        ]
+        await self._repository.update(changes, role=OWNER, **by)
 
-    async def explain_refusal(self, project_id: UUID | None) -> NoReturn:
-        """Why a project takes no todo; without an id, the Inbox."""
-        if project_id is None:
-            await self._repository.explain_refusal_of_inbox("todos")
-        await self._repository.explain_refusal(project_id, "/project_id", "todos")
+    def _by(self) -> dict[str, Any]:
+        return self._context.by(self._principal.user_id)

@@ -1,7 +1,8 @@
-"""What projects ask and tell PostgreSQL; every write leaves its changes in the same statement.
+"""What projects ask and tell PostgreSQL: the steps of a write are in the service.
 
-What adds to a tree of projects or removes from it first takes the lock of its root (`LOCK_TREE`),
-so that no project is added below one that is being deleted.
+What adds to a tree of projects or removes from it first takes the lock of its root (`LOCK_ROOT`),
+so that no project is added below one that is being deleted. Rows are locked from the leaves to the
+root.
 """
 
 from typing import Any
@@ -9,39 +10,34 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     DateTime,
-    FromClause,
     Integer,
-    Select,
     Text,
     Uuid,
     bindparam,
     cast,
-    exists,
     func,
     insert,
     join,
-    literal,
-    null,
     or_,
     outerjoin,
     select,
     true,
     tuple_,
-    type_coerce,
-    union_all,
-    update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlalchemy.sql import ColumnElement
 
 from app.database.base import table_of
-from app.database.changes import record
-from app.database.json_rows import answer_of, as_object, as_text, written
+from app.database.json_rows import answer_of, as_object, as_text
+from app.database.row_changes import Resource, only_principal
 from app.database.statement import Statement
-from app.database.versions import is_expected
 from app.features.projects.models import Project, ProjectMember
-from app.features.projects.permissions import audience_of, may_edit, visible_to_principal
-from app.features.projects.representation import document, representation
+from app.features.projects.permissions import (
+    affected_users_of,
+    is_owner,
+    may_edit,
+    visible_to_principal,
+)
+from app.features.projects.representation import representation
 
 projects = table_of(Project)
 members = table_of(ProjectMember)
@@ -50,167 +46,80 @@ _id: ColumnElement[Any] = bindparam("id", type_=Uuid)
 _now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
 _principal_id: ColumnElement[Any] = bindparam("principal_id", type_=Uuid)
 _parent_id: ColumnElement[Any] = bindparam("parent_id", type_=Uuid)
+_quota: ColumnElement[Any] = bindparam("quota", type_=Integer)
+# What the principal is in a project that is written.
+_role: ColumnElement[Any] = bindparam("role", type_=Text)
 
-_visible = visible_to_principal().subquery("visible")
-_seen = (
-    select(projects, _visible.c.role)
-    .join(_visible, _visible.c.id == projects.c.id)
-    .where(projects.c.id == _id)
+PROJECTS = Resource(
+    "project",
+    projects,
+    representation,
+    project_id=lambda row: row.c.id,
+    affected_users=lambda document: affected_users_of(document.c.project_id),
+    personal={"role": _role},
 )
 
+_visible = visible_to_principal().subquery("visible")
+_visible_project = (
+    select(projects, _visible.c.role)
+    .join(_visible, _visible.c.id == projects.c.id)
+    .where(projects.c.id == _id, projects.c.deleted_at.is_(None))
+)
 
-def event_of(doc: CTE, event: str | ColumnElement[str], before: CTE | None = None) -> Select[Any]:
-    """Rows for `changes.record`: a role is the viewer's, not the project's.
-
-    Where there may be many, the document carries what it was `before`: PostgreSQL may take them for
-    few, and then goes through all of them for each.
-    """
-
-    def shared(body: ColumnElement[Any]) -> ColumnElement[Any]:
-        return cast(body, JSONB).op("-")("role")
-
-    rows = select(
-        doc.c.id,
-        doc.c.id.label("project_id"),
-        type_coerce(event, Text).label("event"),
-        shared(doc.c.get("before", null()) if before is None else before.c.body).label("before"),
-        shared(doc.c.body).label("after"),
-    )
-    return rows if before is None else rows.join_from(doc, before, before.c.id == doc.c.id)
+_owned = select(func.count()).where(members.c.user_id == _principal_id, is_owner(members))
+_has_room = or_(_quota.is_(None), _owned.scalar_subquery() < _quota).label("has_room")
 
 
-def later(row: Any) -> ColumnElement[Any]:
-    """The instant of a change to a locked row: one that waited is not older than what it saw."""
-    return func.greatest(_now, row.c.updated_at)
+def _create(place: CTE, allowed: ColumnElement[bool], *told: str, **from_place: Any) -> Statement:
+    """A project with its owner's membership."""
 
+    def membership(new: CTE) -> CTE:
+        values = select(_principal_id, new.c.id, _role, _now)
+        columns = ["user_id", "project_id", "role", "created_at"]
+        return insert(members).from_select(columns, values).cte("membership")
 
-def with_role(rows: FromClause, role: ColumnElement[Any], name: str, *carried: str) -> CTE:
-    """The documents of projects, as somebody with this role sees them."""
-    return document(select(rows, role.label("role")).subquery("row"), name, *carried)
-
-
-def _create(place: Select[Any]) -> Statement:
-    """A project with its owner's membership; `place` gives its id, parent and depth.
-
-    None, if the principal owns as many as `quota` says already.
-    """
-    quota: ColumnElement[Any] = bindparam("quota", type_=Integer)
-    owned = select(func.count()).where(
-        members.c.user_id == _principal_id, members.c.role == "owner"
-    )
-    place = place.where(or_(quota.is_(None), owned.scalar_subquery() < quota))
-    columns: dict[str, ColumnElement[Any]] = {
-        "created_by": _principal_id,
-        "name": bindparam("name", type_=Text),
-        "color": bindparam("color", type_=Text),
-        "is_inbox": bindparam("is_inbox", type_=projects.c.is_inbox.type),
-        "archived": literal(False),
-        "position": bindparam("position", type_=Text),
-        "version": literal(1),
-        "created_at": _now,
-        "updated_at": _now,
-    }
-    new = (
-        insert(projects)
-        .from_select(
-            ["id", "parent_id", "depth", *columns],
-            place.add_columns(*columns.values()),
-            include_defaults=False,
-        )
-        .returning(*projects.c)
-        .cte("new")
-    )
-    owner = (
-        insert(members)
-        .from_select(
-            ["user_id", "project_id", "role", "created_at"],
-            select(_principal_id, new.c.id, literal("owner"), _now),
-        )
-        .cte("owner")
-    )
-    doc = with_role(new, literal("owner"), "doc")
-    return Statement(
+    return PROJECTS.insert(
+        place,
+        allowed,
+        *told,
+        also=membership,
         # The membership that this very statement makes, it does not see yet.
-        written(doc, array([_principal_id])).add_cte(
-            owner, record("project", event_of(doc, "project.created"))
-        )
+        affected_users=only_principal,
+        **from_place,
     )
 
 
-def patch(fields: frozenset[str]) -> Statement:
-    """Change these fields, where they differ; the row as it then is comes back.
-
-    An archived project takes other changes only together with its being no longer archived.
-    """
-    values = {field: bindparam(field, type_=projects.c[field].type) for field in sorted(fields)}
-    # Asked of the row as locked: it may be archived or deleted while this waits for the lock.
-    is_open: ColumnElement[bool] = projects.c.archived.is_(False)
-    if "archived" in fields:
-        is_open = or_(is_open, ~values["archived"], literal(len(fields) == 1))
-    old = (
-        _seen.where(_visible.c.role != "viewer", is_open, projects.c.deleted_at.is_(None))
-        .where(is_expected(projects))
-        .with_for_update(of=projects, key_share=True)
-        .cte("old")
+def _create_below() -> Statement:
+    parent = visible_to_principal(only=_parent_id).subquery("parent")
+    place = (
+        select(parent, projects.c.depth, _has_room)
+        .join_from(parent, projects, projects.c.id == parent.c.id)
+        .cte("place")
     )
-    before = document(old, "before")
-    if not values:
-        return Statement(written(before, array([_principal_id])))
-    new = (
-        update(projects)
-        .where(projects.c.id == old.c.id)
-        # Compared with the row as locked: this scan sees it as it was before the wait for the lock.
-        .where(
-            tuple_(*(old.c[field] for field in values)).is_distinct_from(tuple_(*values.values()))
-        )
-        .values(**values, version=projects.c.version + 1, updated_at=later(old))
-        .returning(*projects.c, old.c.role)
-        .cte("new")
-    )
-    after = document(new, "after")
-    answer = union_all(
-        written(after, audience_of(after.c.project_id)),
-        # For who asks: what this says is there may be newer than what was read before.
-        written(before, array([_principal_id])).where(~exists(select(after.c.id))),
-    )
-    return Statement(answer.add_cte(record("project", event_of(after, "project.updated", before))))
-
-
-def _delete() -> Statement:
-    """Mark a project and all below it as deleted; their todos are hidden with them."""
-    root = _seen.with_only_columns(projects.c.id).where(_visible.c.role == "owner")
-    tree = root.cte("tree", recursive=True)
-    tree = tree.union_all(select(projects.c.id).join(tree, projects.c.parent_id == tree.c.id))
-    old = (
-        select(projects)
-        .where(projects.c.id.in_(select(tree.c.id)), projects.c.deleted_at.is_(None))
-        .order_by(projects.c.depth.desc(), projects.c.id)
-        .with_for_update(of=projects, key_share=True)
-        .cte("old")
-    )
-    before = with_role(old, literal("owner"), "before")
-    target = before.alias("target")
-    gone = (
-        update(projects)
-        .where(projects.c.id == before.c.id)
-        .where(exists(select(target.c.id).where(target.c.id == _id, is_expected(target))))
-        .values(deleted_at=_now, version=projects.c.version + 1, updated_at=later(projects))
-        .returning(*projects.c, before.c.body.label("before"))
-        .cte("gone")
-    )
-    after = with_role(gone, literal("owner"), "after", "before")
-    return Statement(
-        # All of them, since each has members of its own.
-        written(after, audience_of(after.c.project_id))
-        .order_by(after.c.id != _id)
-        .add_cte(record("project", event_of(after, "project.trashed")))
-    )
+    allowed = may_edit(place) & place.c.has_room
+    return _create(place, allowed, "role", "archived", depth=place.c.depth + 1)
 
 
 def _lock_tree() -> Statement:
+    """Lock a project and all below it, if its owner asks; the project comes last."""
+    tree = _visible_project.with_only_columns(projects.c.id, _visible.c.role).cte(
+        "tree", recursive=True
+    )
+    below = select(projects.c.id, tree.c.role).join(tree, projects.c.parent_id == tree.c.id)
+    tree = tree.union_all(below.where(is_owner(tree)))
+    return Statement(
+        select(projects.c.id, projects.c.version, tree.c.role)
+        .join(tree, tree.c.id == projects.c.id)
+        .where(projects.c.deleted_at.is_(None))
+        .order_by(projects.c.depth.desc(), projects.c.id)
+        .with_for_update(of=projects, key_share=True)
+    )
+
+
+def _lock_root() -> Statement:
     """Wait for the tree that a project is in, for which its root stands, whoever's that is."""
     # Whoever cannot see it cannot make others wait for it, or learn that they do.
-    start = _seen.with_only_columns(projects.c.id, projects.c.parent_id)
+    start = _visible_project.with_only_columns(projects.c.id, projects.c.parent_id)
     up = start.cte("up", recursive=True)
     up = up.union_all(
         select(projects.c.id, projects.c.parent_id).join(up, up.c.parent_id == projects.c.id)
@@ -265,16 +174,12 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool
     )
 
 
-_parent = visible_to_principal(only=_parent_id).subquery("parent")
-_parent_depth = select(projects.c.depth).where(projects.c.id == _parent.c.id).scalar_subquery()
+_root = select(_has_room).cte("place")
 
-CREATE = _create(select(_id, cast(null(), Uuid), literal(1)))
-CREATE_BELOW = _create(select(_id, _parent.c.id, _parent_depth + 1).where(may_edit(_parent)))
-DELETE = _delete()
-READ = Statement(answer_of(document(_seen.subquery("seen"), "doc")))
-DIAGNOSIS = Statement(
-    _seen.with_only_columns(
-        projects.c.version, projects.c.is_inbox, _visible.c.role, _visible.c.archived
-    )
-)
+CREATE = _create(_root, _root.c.has_room)
+CREATE_BELOW = _create_below()
+READ = Statement(answer_of(PROJECTS.document(_visible_project.cte("seen"), "read")))
+LOCK = PROJECTS.lock(_visible_project, "role", "archived")
 LOCK_TREE = _lock_tree()
+LOCK_ROOT = _lock_root()
+UPDATE = PROJECTS.update()

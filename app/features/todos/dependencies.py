@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import Request, Security
 
 from app.database.unit_of_work import Connection
-from app.features.projects.dependencies import project_service
 from app.features.projects.permissions import seen_by
 from app.features.todos.repository import TodoRepository
 from app.features.todos.service import TodoService
@@ -23,7 +22,6 @@ def _service(request: Request, connection: Connection) -> TodoService:
     caller, context = principal(request), request_context(request)
     return TodoService(
         TodoRepository(connection, seen_by(caller)),
-        project_service(connection, caller, context, state.cursor_signer),
         caller,
         context,
         state.cursor_signer,

@@ -99,7 +99,7 @@ class Todo(Base):
     title_key: Mapped[str] = mapped_column(Text(collation="C"))
     description: Mapped[str | None] = mapped_column(Text)
     # What a search goes by (words.py), with blanks between. Without a title's words the texts are
-    # not split yet (unsplit.py): so a trigger leaves what a writer changes who knows no words.
+    # not split yet (search_backfill.py): a trigger leaves so what a writer changes who knows none.
     title_words: Mapped[str | None] = mapped_column(Text)
     description_words: Mapped[str | None] = mapped_column(Text)
     priority: Mapped[int] = mapped_column(SmallInteger)

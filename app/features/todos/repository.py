@@ -1,29 +1,24 @@
 """The todos' rows: what to run, and what an empty answer or a violated constraint means."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
-import asyncpg
-
-from app.core.errors import Forbidden, IdTaken, NotFound, QuotaExceeded, VersionConflict
+from app.core.errors import IdTaken, NotFound, QuotaExceeded
 from app.core.pagination import Position
 from app.core.schemas import JsonRow
-from app.core.text import text_key
-from app.database.repository import Repository
+from app.database.repository import Repository, Row, json_row
+from app.database.row_changes import RowChange
 from app.database.shapes import SHAPES
-from app.database.statement import Statement
 from app.database.unit_of_work import Connection
-from app.database.versions import Expected
-from app.features.projects.errors import ProjectArchived
-from app.features.todos import queries, search, writes
-from app.features.todos.deletion import DELETE, LOCK_PROJECT
-from app.features.todos.due import due_columns
-from app.features.todos.errors import ParentElsewhere, ParentNotFound, TooDeep
-from app.features.todos.filters import filters_of
-from app.features.todos.models import PRIORITIES
-from app.features.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
-from app.features.todos.words import as_column
+from app.features.projects.errors import ProjectNotFound
+from app.features.projects.permissions import require_editable
+from app.features.todos.errors import TooDeep
+from app.features.todos.schemas import TodoQuery
+from app.features.todos.sql import reads, search, writes
+from app.features.todos.sql.filters import filters_of
+from app.features.todos.sql.writes import TODOS
 
 Seen = dict[str, UUID | None]
 # The zone of each account, as its last list told: taken for true by the next, which tells it too.
@@ -45,14 +40,12 @@ class TodoRepository(Repository):
 
     async def read(self, todo_id: UUID) -> JsonRow:
         """One todo. Raises `NotFound`."""
-        stored = await self._stored(queries.READ, id=todo_id)
-        if stored is None:
+        row = await self._one(reads.READ, **self._seen, id=todo_id)
+        if row is None:
             raise NotFound
-        return stored
+        return json_row(row)
 
-    async def page(
-        self, query: TodoQuery, after: Position | None, now: datetime
-    ) -> list[asyncpg.Record]:
+    async def page(self, query: TodoQuery, after: Position | None, now: datetime) -> list[Row]:
         """Rows of `body`, `sort_key` and `id`; one more than asked for tells of a next page."""
         values: dict[str, Any] = {**self._seen, "limit": query.limit + 1}
         if query.q is not None:
@@ -67,7 +60,7 @@ class TodoRepository(Repository):
                 values |= params
             statement = await SHAPES.statement(
                 user_id,
-                queries.page if query.q is None else search.page,
+                reads.page if query.q is None else search.page,
                 query.order,
                 frozenset(filters),
                 is_first=after is None,
@@ -82,94 +75,41 @@ class TodoRepository(Repository):
                 _zones.clear()
             zone = _zones[user_id] = told
 
-    async def add(self, data: TodoCreate, **values: Any) -> JsonRow | None:
-        """A new todo, or None where the project does not take it.
+    async def insert(self, values: dict[str, Any], *, quota: int, **by: Any) -> JsonRow:
+        """A new todo in the project with its `project_id`; without one, in the Inbox.
 
-        Raises `IdTaken`, `TooDeep`, `ParentNotFound`, `ParentElsewhere`, `QuotaExceeded`.
+        Raises `ProjectNotFound`, `Forbidden`, `ProjectArchived`, `QuotaExceeded`, `IdTaken`,
+        `TooDeep`.
         """
-        values |= await _columns(data.model_dump(include=_FIELDS) | {"due": data.due})
-        if data.parent_id is None:
-            if data.project_id is None:
-                return await self._stored(writes.CREATE_IN_INBOX, **values)
-            values["project_id"] = data.project_id
-            return await self._stored(writes.CREATE_IN_PROJECT, **values)
-        await self._value(LOCK_PROJECT, **self._seen, id=data.parent_id)
-        stored = await self._stored(
-            writes.CREATE_SUBTASK, project_id=data.project_id, parent_id=data.parent_id, **values
+        place = {"project_id": values.pop("project_id", None)}
+        row = await self._one(
+            writes.CREATE_IN_INBOX if place["project_id"] is None else writes.CREATE_IN_PROJECT,
+            **self._seen,
+            **place,
+            given=TODOS.inserted(values, by["now"]),
+            quota=quota,
+            **by,
         )
-        if stored is None:
-            await self._explain_parent(data.parent_id, data.project_id)
-        return stored
-
-    async def patch(
-        self, todo_id: UUID, data: TodoUpdate, expected: Expected, **values: Any
-    ) -> JsonRow:
-        """The todo as it then is. Raises `NotFound`, `Forbidden`, `VersionConflict`."""
-        given = data.given()
-        values |= await _columns(given)
-        statement = await SHAPES.statement(
-            self._seen["principal_id"], writes.patch, frozenset(given)
-        )
-        stored = await self._stored(statement, id=todo_id, **expected.params(), **values)
-        if stored is None:
-            await self._explain(todo_id, expected)
-        return stored
-
-    async def remove(self, todo_id: UUID, expected: Expected, **values: Any) -> None:
-        """Delete it and all below it. Raises as `patch` does."""
-        await self._value(LOCK_PROJECT, **self._seen, id=todo_id)
-        if (
-            await self._value(DELETE, **self._seen, id=todo_id, **expected.params(), **values)
-            is None
-        ):
-            await self._explain(todo_id, expected)
-
-    async def _stored(self, statement: Statement, **params: Any) -> JsonRow | None:
-        row = await self._one(statement, **self._seen, **params)
-        return None if row is None else JsonRow(row["id"], row["version"], row["body"])
-
-    async def _explain(self, todo_id: UUID, expected: Expected) -> NoReturn:
-        """Why a write did nothing."""
-        row = await self._one(queries.DIAGNOSIS, **self._seen, id=todo_id)
         if row is None:
-            raise NotFound
-        _check_editable(row)
-        if not expected.allows(row["version"]):
-            raise VersionConflict(row["version"])
-        # It was deleted or came back in between: for the client it is as if it had asked sooner.
-        raise NotFound
+            raise ProjectNotFound
+        if row["id"] is None:
+            require_editable(row)
+            raise QuotaExceeded("todos")
+        return json_row(row)
 
-    async def _explain_parent(self, parent_id: UUID, project_id: UUID | None) -> NoReturn:
-        row = await self._one(queries.DIAGNOSIS, **self._seen, id=parent_id)
-        if row is None:
-            raise ParentNotFound
-        if project_id is not None and row["project_id"] != project_id:
-            raise ParentElsewhere
-        _check_editable(row)
-        raise QuotaExceeded("todos")
+    async def lock(self, todo_id: UUID) -> Row | None:
+        """A todo, as nobody else changes it until the transaction ends; None if it is not seen."""
+        return await self._one(writes.LOCK, **self._seen, id=todo_id)
 
+    async def lock_project_of(self, todo_id: UUID) -> None:
+        """Wait for whoever adds to a tree of todos in its project, or deletes one."""
+        await self._all(writes.LOCK_PROJECT, **self._seen, id=todo_id)
 
-def _check_editable(row: asyncpg.Record) -> None:
-    if row["role"] == "viewer":
-        raise Forbidden
-    if row["archived"]:
-        raise ProjectArchived
+    async def lock_tree(self, todo_id: UUID) -> list[Row]:
+        """A todo and all below it, if they may be changed; the todo is the last."""
+        return await self._all(writes.LOCK_TREE, **self._seen, id=todo_id)
 
-
-_FIELDS = {"title", "description", "completed", "priority"}
-
-
-async def _columns(fields: dict[str, Any]) -> dict[str, Any]:
-    """What the fields of an input are in the table."""
-    columns = dict(fields)
-    if "title" in fields:
-        columns["title_key"] = text_key(fields["title"])
-        columns["title_words"] = await as_column(fields["title"])
-    if "description" in fields:
-        text = fields["description"]
-        columns["description_words"] = None if text is None else await as_column(text)
-    if "priority" in fields:
-        columns["priority"] = PRIORITIES.index(fields["priority"])
-    if "due" in fields:
-        columns |= due_columns(columns.pop("due"))
-    return columns
+    async def update(self, changes: Sequence[RowChange], **by: Any) -> dict[UUID, JsonRow]:
+        """Change todos that are locked: what they then are."""
+        rows = await self._all(writes.UPDATE, given=TODOS.changed(changes), **by)
+        return {row["id"]: json_row(row) for row in rows}

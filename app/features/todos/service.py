@@ -1,19 +1,33 @@
 """The rules of todos: how input becomes rows, and who asks for what."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from app.core.clock import new_id
 from app.core.context import Context
+from app.core.errors import NotFound
 from app.core.pagination import Cursors
 from app.core.positions import last_position
 from app.core.schemas import JsonPage, JsonRow
 from app.core.signing import Signer
+from app.database.repository import Row, differences, json_row
+from app.database.row_changes import RowChange
 from app.database.versions import Expected
-from app.features.projects.service import ProjectService
-from app.features.todos.errors import SortNeedsProject, SortNeedsSearch
+from app.features.projects.permissions import require_editable
+from app.features.todos.columns import columns_of
+from app.features.todos.errors import (
+    ParentElsewhere,
+    ParentNotFound,
+    SortNeedsProject,
+    SortNeedsSearch,
+)
 from app.features.todos.repository import TodoRepository
 from app.features.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
 from app.security.principal import Principal
+
+# Where a new todo is, and so not what it says.
+_OF_PLACE = {"id", "project_id", "parent_id"}
+_TOGGLED = {True: "todo.completed", False: "todo.reopened"}
 
 
 class TodoService:
@@ -22,14 +36,12 @@ class TodoService:
     def __init__(
         self,
         repository: TodoRepository,
-        projects: ProjectService,
         principal: Principal,
         context: Context,
         signer: Signer,
         quota: int,
     ) -> None:
         self._repository = repository
-        self._projects = projects
         self._principal = principal
         self._context = context
         self._signer = signer
@@ -51,26 +63,77 @@ class TodoService:
         return cursors.page(rows, query, depends_on_time=query.overdue is not None)
 
     async def create(self, data: TodoCreate) -> JsonRow:
-        """Raises what the repository's `add` does, and what says that the place takes none."""
-        stored = await self._repository.add(
-            data,
-            id=data.id or new_id(),
-            position=last_position(),
-            quota=self._quota,
-            **self._context.by(self._principal.user_id),
-        )
-        if stored is None:
-            await self._projects.explain_refusal(data.project_id)
-        return stored
+        """Raises what the repository's `insert` does, `ParentNotFound` and `ParentElsewhere`."""
+        by = self._context.by(self._principal.user_id)
+        values = {
+            **await columns_of(data.model_dump(exclude=_OF_PLACE) | {"due": data.due}, by["now"]),
+            "id": data.id or new_id(),
+            "project_id": data.project_id,
+            "parent_id": data.parent_id,
+            "depth": 1,
+            "position": last_position(),
+            "subtask_count": 0,
+            "completed_subtask_count": 0,
+            "created_by": self._principal.user_id,
+        }
+        if data.parent_id is None:
+            return await self._repository.insert(values, quota=self._quota, **by)
+        await self._repository.lock_project_of(data.parent_id)
+        parent = await self._repository.lock(data.parent_id)
+        if parent is None:
+            raise ParentNotFound
+        if data.project_id not in (None, parent["project_id"]):
+            raise ParentElsewhere
+        values |= {"project_id": parent["project_id"], "depth": parent["depth"] + 1}
+        todo = await self._repository.insert(values, quota=self._quota, **by)
+        await self._repository.update([_counted(parent, 1, int(data.completed))], **by)
+        return todo
 
     async def update(self, todo_id: UUID, data: TodoUpdate, expected: Expected) -> JsonRow:
-        """Raises `NotFound`, `Forbidden`, `VersionConflict`."""
-        return await self._repository.patch(
-            todo_id, data, expected, **self._context.by(self._principal.user_id)
-        )
+        """Raises `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`."""
+        todo = await self._repository.lock(todo_id)
+        if todo is None:
+            raise NotFound
+        require_editable(todo)
+        expected.check(todo["version"])
+        fields = differences(todo, data)
+        if not fields:
+            return json_row(todo)
+        by = self._context.by(self._principal.user_id)
+        event = _TOGGLED[fields["completed"]] if "completed" in fields else "todo.updated"
+        changes = [RowChange(todo_id, event, await columns_of(fields, by["now"]))]
+        if "completed" in fields and todo["parent_id"] is not None:
+            changes += await self._count(todo["parent_id"], 0, 1 if fields["completed"] else -1)
+        return (await self._repository.update(changes, **by))[todo_id]
 
     async def delete(self, todo_id: UUID, expected: Expected) -> None:
         """Delete it and its subtasks. Raises as `update` does."""
-        await self._repository.remove(
-            todo_id, expected, **self._context.by(self._principal.user_id)
-        )
+        await self._repository.lock_project_of(todo_id)
+        tree = await self._repository.lock_tree(todo_id)
+        if not tree or tree[-1]["id"] != todo_id:
+            raise NotFound
+        todo = tree[-1]
+        require_editable(todo)
+        expected.check(todo["version"])
+        by = self._context.by(self._principal.user_id)
+        changes = [RowChange(row["id"], "todo.trashed", {"deleted_at": by["now"]}) for row in tree]
+        if todo["parent_id"] is not None:
+            was_completed = todo["completed_at"] is not None
+            changes += await self._count(todo["parent_id"], -1, -int(was_completed))
+        await self._repository.update(changes, **by)
+
+    async def _count(self, parent_id: UUID, subtasks: int, completed: int) -> Sequence[RowChange]:
+        """The change of a parent that has so many more subtasks, and completed ones."""
+        parent = await self._repository.lock(parent_id)
+        return [] if parent is None else [_counted(parent, subtasks, completed)]
+
+
+def _counted(parent: Row, subtasks: int, completed: int) -> RowChange:
+    return RowChange(
+        parent["id"],
+        "todo.updated",
+        {
+            "subtask_count": parent["subtask_count"] + subtasks,
+            "completed_subtask_count": parent["completed_subtask_count"] + completed,
+        },
+    )

@@ -4,37 +4,29 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy import (
     DateTime,
     FromClause,
-    Select,
     Text,
     Uuid,
     bindparam,
     cast,
-    exists,
-    func,
-    insert,
     literal,
     null,
     select,
-    tuple_,
-    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.sql import ColumnElement
 
-from app.core.errors import NotFound, VersionConflict
+from app.core.errors import NotFound
 from app.core.schemas import JsonRow
 from app.database import idempotency_keys
 from app.database.base import table_of
-from app.database.json_rows import as_object, as_text, instant
-from app.database.repository import Repository
-from app.database.shapes import SHAPES
-from app.database.statement import AUDIENCE, Statement
-from app.database.versions import Expected, is_expected
+from app.database.json_rows import answer_of, instant
+from app.database.repository import Repository, Row, json_row
+from app.database.row_changes import Resource, RowChange, bumped_timestamp
+from app.database.statement import Statement
 from app.features.users.errors import EmailTaken
 from app.features.users.models import User
 
@@ -60,28 +52,24 @@ def representation(user: FromClause) -> list[ColumnElement[Any]]:
     ]
 
 
-def _answer(row: FromClause) -> Select[Any]:
-    fields = select(*representation(row)).subquery("fields")
-    return select(fields.c.id, fields.c.version, as_text(as_object(fields)).label("body"))
-
-
-def _sent(*names: str) -> dict[str, ColumnElement[Any]]:
-    return {name: bindparam(name, type_=users.c[name].type) for name in names}
-
-
-_SENT = ("email", "email_key", "password_hash", "display_name", "timezone", "locale", "week_start")
-_ADD = Statement(
-    _answer(
-        insert(users)
-        .values(id=_id, **_sent(*_SENT), version=literal(1), created_at=_now, updated_at=_now)
-        .returning(*users.c)
-        .cte("new")
-    )
+USERS = Resource(
+    "user",
+    users,
+    representation,
+    project_id=lambda _: cast(null(), Uuid),
+    # What one reads goes by one's time zone too.
+    affected_users=lambda document: array([document.c.id]),
+    # A trigger forgets how many todos an account has once `settled_at` is written.
+    fixed=frozenset({"email", "email_key", "password_hash", "deleted_at", "settled_at"}),
+    # Nobody else sees an account.
+    has_changes=False,
 )
+_INSERT = USERS.insert()
 _there = select(users).where(users.c.deleted_at.is_(None))
 _mine = _there.where(users.c.id == _id)
-_READ = Statement(_answer(_mine.subquery("user")))
-_VERSION = Statement(_mine.with_only_columns(users.c.version))
+_READ = Statement(answer_of(USERS.document(_mine.cte("seen"), "read")))
+_LOCK = USERS.lock(_mine)
+_UPDATE = USERS.update()
 _CREDENTIALS = Statement(
     _there.where(users.c.email_key == bindparam("email_key", type_=users.c.email_key.type))
 )
@@ -100,16 +88,16 @@ _CHANGE_PASSWORD = Statement(
     .returning(users.c.id)
 )
 # What is left says that there was somebody, and nobody signs in with it, or finds it by an address.
-_ERASE = Statement(
+_ANONYMISE = Statement(
     update(users)
-    .where(*_is_proved, is_expected(users))
+    .where(users.c.id == _id)
     .values(
         email=literal(""),
         email_key=literal("deleted:") + cast(users.c.id, Text),
         password_hash=literal(""),
         display_name=null(),
         version=users.c.version + 1,
-        updated_at=func.greatest(_now, users.c.updated_at),
+        updated_at=bumped_timestamp(users),
         deleted_at=_now,
     )
     .returning(users.c.id)
@@ -129,66 +117,43 @@ _SETTLED = Statement(
 )
 
 
-def _patch(fields: frozenset[str]) -> Statement:
-    old = _mine.where(is_expected(users)).with_for_update(key_share=True).cte("old")
-    values = _sent(*sorted(fields))
-    if not values:
-        return Statement(_answer(old))
-    new = (
-        update(users)
-        .where(users.c.id == old.c.id)
-        .where(tuple_(*(old.c[name] for name in values)).is_distinct_from(tuple_(*values.values())))
-        .values(
-            **values,
-            version=users.c.version + 1,
-            # One that waited is not older than what it saw.
-            updated_at=func.greatest(_now, old.c.updated_at),
-        )
-        .returning(*users.c)
-        .cte("new")
-    )
-    # What one reads goes by one's time zone too.
-    changed = _answer(new).add_columns(
-        cast(null(), Uuid).label("project_id"), array([new.c.id]).label(AUDIENCE)
-    )
-    unchanged = _answer(old).add_columns(null(), array([old.c.id]))
-    unchanged = unchanged.where(~exists(select(new.c.id)))
-    return Statement(union_all(changed, unchanged))
-
-
 class UserRepository(Repository):
     """Accounts."""
 
     conflicts = {"uq_users_email_key": EmailTaken}
 
-    async def add(self, **values: Any) -> JsonRow:
+    async def insert(self, values: dict[str, Any], now: datetime) -> JsonRow:
         """A new account. Raises `EmailTaken`."""
-        row = await self._one(_ADD, **values)
+        row = await self._one(_INSERT, given=USERS.inserted(values, now))
         assert row is not None
-        return JsonRow(row["id"], row["version"], row["body"])
+        return json_row(row)
 
     async def read(self, user_id: UUID) -> JsonRow:
         """One account. Raises `NotFound`."""
         row = await self._one(_READ, id=user_id)
         if row is None:
             raise NotFound
-        return JsonRow(row["id"], row["version"], row["body"])
+        return json_row(row)
 
-    async def patch(
-        self, user_id: UUID, given: dict[str, Any], expected: Expected, **values: Any
-    ) -> JsonRow:
-        """The account as it then is, which the transaction holds. Raises `VersionConflict`."""
-        statement = await SHAPES.statement(user_id, _patch, frozenset(given))
-        row = await self._one(statement, id=user_id, **expected.params(), **given, **values)
+    async def lock(self, user_id: UUID) -> Row:
+        """An account, as nobody else changes it until the transaction ends. Raises `NotFound`."""
+        row = await self._one(_LOCK, id=user_id, principal_id=user_id)
         if row is None:
-            raise VersionConflict(await self._value(_VERSION, id=user_id))
-        return JsonRow(row["id"], row["version"], row["body"])
+            raise NotFound
+        return row
 
-    async def credentials(self, email_key: str) -> asyncpg.Record | None:
+    async def update(self, user_id: UUID, values: dict[str, Any], now: datetime) -> JsonRow:
+        """Change an account that is locked: what it then is."""
+        given = USERS.changed([RowChange(user_id, "user.updated", values)])
+        row = await self._one(_UPDATE, given=given, now=now)
+        assert row is not None
+        return json_row(row)
+
+    async def credentials(self, email_key: str) -> Row | None:
         """`id`, `email_key` and `password_hash` of the account with this address, and the rest."""
         return await self._one(_CREDENTIALS, email_key=email_key)
 
-    async def credentials_of(self, user_id: UUID) -> asyncpg.Record | None:
+    async def credentials_of(self, user_id: UUID) -> Row | None:
         """The same of the account with this id."""
         return await self._one(_CREDENTIALS_OF, id=user_id)
 
@@ -203,19 +168,9 @@ class UserRepository(Repository):
         )
         return row is not None
 
-    async def erase(
-        self, user_id: UUID, password_hash: str, expected: Expected, now: datetime
-    ) -> bool:
-        """Whether this was still the account's hash, and so nothing says now who it was.
-
-        Raises `VersionConflict`.
-        """
-        values = {"id": user_id, "password_hash": password_hash}
-        if await self._one(_ERASE, **values, **expected.params(), now=now) is not None:
-            return True
-        if not await self.hold(user_id, password_hash):
-            return False
-        raise VersionConflict(await self._value(_VERSION, id=user_id))
+    async def anonymise(self, user_id: UUID, now: datetime) -> None:
+        """End an account: nothing of its row says any more who it was."""
+        await self._one(_ANONYMISE, id=user_id, now=now)
 
     async def forget_answers(self, user_id: UUID) -> None:
         """Delete what is kept under the account's `Idempotency-Key`s: it says who it was."""

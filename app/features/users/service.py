@@ -7,6 +7,7 @@ from app.core.clock import new_id
 from app.core.context import Context
 from app.core.errors import InvalidToken, NotFound
 from app.core.schemas import JsonRow
+from app.database.repository import differences, json_row
 from app.database.versions import Expected
 from app.features.projects.service import ProjectService
 from app.features.sessions.service import SessionService
@@ -44,15 +45,15 @@ class UserService:
             context=(data.email, data.display_name or ""),
         )
         user_id = new_id()
-        stored = await self._repository.add(
+        values = {
             **data.model_dump(exclude={"password"}),
-            id=user_id,
-            email_key=emails.key(data.email),
-            password_hash=await self._hasher.hash(password),
-            now=self._context.now(),
-        )
+            "id": user_id,
+            "email_key": emails.key(data.email),
+            "password_hash": await self._hasher.hash(password),
+        }
+        user = await self._repository.insert(values, self._context.now())
         await self._projects_of(_oneself(user_id)).create_inbox()
-        return stored
+        return user
 
     async def read(self, user_id: UUID) -> JsonRow:
         """Raises `InvalidToken` once the account is deleted."""
@@ -64,9 +65,12 @@ class UserService:
 
     async def update(self, user_id: UUID, data: UserUpdate, expected: Expected) -> JsonRow:
         """Raises `VersionConflict`."""
-        return await self._repository.patch(
-            user_id, data.given(), expected, now=self._context.now()
-        )
+        user = await self._repository.lock(user_id)
+        expected.check(user["version"])
+        values = differences(user, data)
+        if not values:
+            return json_row(user)
+        return await self._repository.update(user_id, values, self._context.now())
 
     async def still_has(self, credentials: VerifiedCredentials) -> bool:
         """Whether a password that was proved is the account's, now and until the transaction ends.
@@ -146,10 +150,11 @@ class AccountService:
         more is erased by the next sweep.
         """
         proved = await self._prove(principal, data.password, "/password")
-        if not await self._repository.erase(
-            proved.user_id, proved.password_hash, expected, self._context.now()
-        ):
+        user = await self._repository.lock(proved.user_id)
+        if not await self._repository.hold(proved.user_id, proved.password_hash):
             raise PasswordIncorrect("/password")
+        expected.check(user["version"])
+        await self._repository.anonymise(proved.user_id, self._context.now())
         await self._end.settle(proved.user_id)
 
     async def _prove(

@@ -12,8 +12,6 @@ from app.core.context import Context
 from app.core.schemas import JsonPage
 from app.core.settings import Settings
 from app.features.projects.permissions import seen_by
-from app.features.projects.repository import ProjectRepository
-from app.features.projects.service import ProjectService
 from app.features.todos.repository import TodoRepository
 from app.features.todos.schemas import TodoQuery
 from app.features.todos.service import TodoService
@@ -160,8 +158,7 @@ async def _listed(app: FastAPI, person: Person, query: TodoQuery) -> JsonPage:
     reader, signer = app.state.database.reading(None), app.state.cursor_signer
     context = Context("request", app.state.now)
     seen = seen_by(principal)
-    projects = ProjectService(ProjectRepository(reader, seen), principal, context, signer, 1)
-    service = TodoService(TodoRepository(reader, seen), projects, principal, context, signer, 1)
+    service = TodoService(TodoRepository(reader, seen), principal, context, signer, 1)
     return await service.list(query)
 
 

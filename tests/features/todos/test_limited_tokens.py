@@ -44,7 +44,7 @@ class Rooms:
             )
             todos = TodoRepository(session, seen)
             yield (
-                TodoService(todos, projects, self._principal, context, state.cursor_signer, 10),
+                TodoService(todos, self._principal, context, state.cursor_signer, 10),
                 projects,
             )
 

@@ -13,8 +13,8 @@ from httpx import Response
 from app.core.clock import utc_now
 from app.core.settings import Settings
 from app.database.unit_of_work import Database
-from app.features.todos.erasure import erase_todos
-from app.features.users.settling import settle_accounts
+from app.features.todos.purge import purge_todos
+from app.features.users.ended_accounts import clean_up_ended_accounts
 from tests.apps import running
 from tests.people import PASSWORD, Person, share, sign_up
 
@@ -143,7 +143,7 @@ async def test_what_is_erased_makes_room(
         await ada.make_todo()
     await refused(ada)
     base = Database(settings)
-    await erase_todos(base, UUID(todo["project_id"]))
+    await purge_todos(base, UUID(todo["project_id"]))
     await base.close()
     assert await count(database, ada) == 0
     assert (await create(ada)).status_code == 201
@@ -157,6 +157,6 @@ async def test_of_an_account_that_has_ended_no_count_stays(
     slots = "SELECT count(*) FROM todo_counts WHERE owner_id = $1"
     assert await database.fetchval(slots, ada.id) == 1
     base = Database(settings)
-    await settle_accounts(base, settings, lambda: utc_now() + timedelta(hours=1))
+    await clean_up_ended_accounts(base, settings, lambda: utc_now() + timedelta(hours=1))
     await base.close()
     assert await database.fetchval(slots, ada.id) == 0

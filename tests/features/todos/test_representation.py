@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import literal, select
 
 import app.features.projects.representation
-import app.features.todos.representation
+import app.features.todos.sql.representation
 import app.features.users.repository
 from app.core.schemas import Schema
 from app.features.projects.models import Project
@@ -51,7 +51,7 @@ def _assert_is(schema: type[Schema], body: bytes) -> None:
 @pytest.mark.parametrize(
     ("fields", "schema"),
     [
-        (app.features.todos.representation.representation(Todo.__table__), TodoRead),
+        (app.features.todos.sql.representation.representation(Todo.__table__), TodoRead),
         (
             app.features.projects.representation.representation(
                 select(Project.__table__, literal("owner").label("role")).subquery()

@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 from app.database import migrations
 from app.database.unit_of_work import Database
 from app.features.todos.models import WORDS
-from app.features.todos.unsplit import split
+from app.features.todos.search_backfill import backfill_search_words
 from app.features.todos.words import words
 from tests import servers
 
@@ -61,7 +61,7 @@ def _split(name: str) -> int:
     async def run() -> int:
         database = Database(servers.settings_for(name))
         try:
-            return await split(database)
+            return await backfill_search_words(database)
         finally:
             await database.close()
 

@@ -19,14 +19,12 @@ from app.core.clock import new_id
 from app.core.context import Context
 from app.database.statement import Statement
 from app.features.projects.permissions import seen_by
-from app.features.projects.repository import ProjectRepository
-from app.features.projects.service import ProjectService
-from app.features.todos import queries, search
-from app.features.todos.filters import _FILTERS
 from app.features.todos.repository import TodoRepository
 from app.features.todos.schemas import TodoQuery
 from app.features.todos.service import TodoService
-from app.features.todos.sorting import ORDERS
+from app.features.todos.sql import reads, search
+from app.features.todos.sql.filters import _FILTERS
+from app.features.todos.sql.sorting import ORDERS
 from app.security.principal import Principal
 from tests.core import wall_clocks
 from tests.core.test_timezones import moments
@@ -184,8 +182,7 @@ async def _found(app: FastAPI, person: Person, now: datetime, query: TodoQuery) 
     reader, signer = app.state.database.reading(None), app.state.cursor_signer
     context = Context("request", lambda: now)
     seen = seen_by(principal)
-    projects = ProjectService(ProjectRepository(reader, seen), principal, context, signer, None)
-    service = TodoService(TodoRepository(reader, seen), projects, principal, context, signer, 1)
+    service = TodoService(TodoRepository(reader, seen), principal, context, signer, 1)
     listed = await service.list(query)
     return {json.loads(item)["id"] for item in listed.items}
 
@@ -207,7 +204,7 @@ def test_no_statement_asks_postgresql_for_a_zone() -> None:
     asked += [("due", frozenset({name})) for name in _FILTERS]
     lists = [
         page(sort, filters, is_first=False, with_total=True)
-        for page in (queries.page, search.page)
+        for page in (reads.page, search.page)
         for sort, filters in asked
     ]
     statements = [each for each in gc.get_objects() if isinstance(each, Statement)]

@@ -8,7 +8,7 @@ import pytest
 
 from app.core.settings import Settings
 from app.database.unit_of_work import Database
-from app.features.todos.unsplit import split
+from app.features.todos.search_backfill import backfill_search_words
 from tests.people import Json, Person
 
 # Without the columns of words, as the version before writes.
@@ -35,7 +35,7 @@ async def _found(person: Person, q: str) -> list[str]:
 async def _split(settings: Settings) -> None:
     database = Database(settings)
     try:
-        await split(database)
+        await backfill_search_words(database)
     finally:
         await database.close()
 

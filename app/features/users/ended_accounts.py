@@ -1,4 +1,4 @@
-"""The ends of accounts, looked after once more.
+"""Cleans up once more after accounts that have ended.
 
 Code of before, and what runs beside it during an upgrade, writes in the name of accounts that have
 ended: what came of that ends as what was there did. Why: `docs/decisions/ends-of-accounts.md`.
@@ -22,7 +22,7 @@ from app.features.users.service import AccountEnd
 _LATER = timedelta(minutes=1)
 
 
-async def settle_accounts(database: Database, settings: Settings, now: Now) -> int:
+async def clean_up_ended_accounts(database: Database, settings: Settings, now: Now) -> int:
     """Look after each account that has ended, once, in a transaction each; how many there were.
 
     Raises the first failure, after all others are done: what it is of is left for the next time.

@@ -1,4 +1,4 @@
-"""Erasing a project's todos, deleted ones too, as if they had never been."""
+"""Purges a project's todos, deleted ones too: nothing of them stays."""
 
 from uuid import UUID
 
@@ -30,7 +30,7 @@ todos = table_of(Todo)
 _project_id = bindparam("project_id", type_=Uuid)
 
 
-def _erase() -> Statement:
+def _purge() -> Statement:
     """Delete some that have no subtask, with what was written down of each in this project."""
     below = todos.alias("below")
     is_parent = exists().where(
@@ -58,14 +58,14 @@ def _erase() -> Statement:
     )
 
 
-_ERASE = _erase()
+_PURGE = _purge()
 
 
-async def erase_todos(database: Database, project_id: UUID, batch: int = _BATCH) -> int:
-    """Erase them, some at a time, subtasks first; how many there were."""
+async def purge_todos(database: Database, project_id: UUID, batch: int = _BATCH) -> int:
+    """Purge them, some at a time, subtasks first; how many there were."""
     count = 0
     while True:
-        gone = await database.primary.fetch_all(_ERASE, project_id=project_id, batch=batch)
+        gone = await database.primary.fetch_all(_PURGE, project_id=project_id, batch=batch)
         if not gone:
             return count
         count += len(gone)

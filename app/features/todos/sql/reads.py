@@ -23,29 +23,15 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement, FromClause
 
 from app.core.pagination import MAX_BYTES
-from app.database.base import table_of
 from app.database.json_rows import answer_of, as_object, as_text
 from app.database.statement import Statement
 from app.features.projects.permissions import visible_to_principal
-from app.features.todos.filters import conditions, told
-from app.features.todos.models import Todo
-from app.features.todos.representation import document, representation
-from app.features.todos.sorting import ORDERS, Order, Place
+from app.features.todos.sql.filters import conditions, told
+from app.features.todos.sql.representation import representation
+from app.features.todos.sql.sorting import ORDERS, Order, Place
+from app.features.todos.sql.writes import TODOS, todos, visible_todo
 
-todos = table_of(Todo)
-
-_project = visible_to_principal().subquery("project")
-_seen = (
-    select(todos)
-    .join(_project, _project.c.id == todos.c.project_id)
-    .where(todos.c.id == bindparam("id", type_=Uuid), todos.c.deleted_at.is_(None))
-)
-READ = Statement(answer_of(document(_seen.subquery("seen"), "doc")))
-DIAGNOSIS = Statement(
-    _seen.with_only_columns(
-        todos.c.version, todos.c.project_id, _project.c.role, _project.c.archived
-    )
-)
+READ = Statement(answer_of(TODOS.document(visible_todo.cte("seen"), "read")))
 
 # Of so few projects it is cheaper to read a whole page each than to look first.
 _FEW = 4

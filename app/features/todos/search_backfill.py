@@ -1,4 +1,4 @@
-"""Todos whose texts are not split into words yet, and so not found: to be split now.
+"""Gives search words to the todos that have none yet, and so are not found.
 
 They are of before there were words, or the version before has written them while both ran.
 """
@@ -43,7 +43,7 @@ _FILL = Statement(
 )
 
 
-async def split(database: Database) -> int:
+async def backfill_search_words(database: Database) -> int:
     """Give them their words, some at a time; how many there were. Can be stopped and repeated."""
     count = 0
     last = UUID(int=0)

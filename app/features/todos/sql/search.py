@@ -31,10 +31,10 @@ from sqlalchemy.sql import ColumnElement, FromClause
 from sqlalchemy.sql.util import ClauseAdapter
 
 from app.database.statement import Statement
-from app.features.todos.filters import conditions, told
 from app.features.todos.models import MAX_MATCHES, WORDS, project_mark
-from app.features.todos.queries import answer, page_limit, projects_of, todos
-from app.features.todos.sorting import ORDERS
+from app.features.todos.sql.filters import conditions, told
+from app.features.todos.sql.reads import answer, page_limit, projects_of
+from app.features.todos.sql.sorting import ORDERS, todos
 from app.features.todos.words import words
 
 # Where the index finds more matches than this, shared among the projects, they are so many that the
@@ -76,7 +76,7 @@ def terms(text: str) -> dict[str, Any]:
 
 
 def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool) -> Statement:
-    """The rows of a page of matches, as `queries.page` has them; the total is of these too."""
+    """The rows of a page of matches, as `reads.page` has them; the total is of these too."""
     matches = _matches(filters, sort).cte("matches")
     if sort == "relevance":
         key, descending = _relevance(matches), True

@@ -1,6 +1,6 @@
-"""Projects that are deleted and have no member: what an account leaves that ends.
+"""Purges projects that are deleted and have no member: what an account leaves when it ends.
 
-Why they are not erased with it: `docs/decisions/ends-of-accounts.md`.
+Why they are not purged with it: `docs/decisions/ends-of-accounts.md`.
 """
 
 from datetime import timedelta
@@ -42,7 +42,7 @@ _FIND = Statement(
 )
 
 
-def _erase() -> Statement:
+def _purge() -> Statement:
     """Delete a project, or its name and color where a project below it is somebody's."""
     below = projects.alias("below")
     is_parent = exists().where(below.c.parent_id == _id)
@@ -51,10 +51,10 @@ def _erase() -> Statement:
     unsaid = delete(changes).where(
         changes.c.resource_type == literal("project"), changes.c.resource_id == _id
     )
-    erased = gone.cte("gone")
+    purged = gone.cte("gone")
     return Statement(
         select(func.count())
-        .select_from(erased)
+        .select_from(purged)
         .add_cte(
             bare.values(name=literal(""), color=null()).returning(projects.c.id).cte("bare"),
             unsaid.returning(changes.c.id).cte("unsaid"),
@@ -62,18 +62,18 @@ def _erase() -> Statement:
     )
 
 
-_ERASE = _erase()
+_PURGE = _purge()
 
 
-async def abandoned(database: Database, now: Now) -> list[UUID]:
+async def memberless_projects(database: Database, now: Now) -> list[UUID]:
     """Their ids; below another one comes first."""
     rows = await database.primary.fetch_all(_FIND, before=now() - _SETTLED)
     return [row["id"] for row in rows]
 
 
-async def erase_project(database: Database, project_id: UUID) -> int:
-    """Erase one that has no todos any more, with its changes; 0 if its row has to stay."""
-    row = await database.primary.fetch_one(_ERASE, id=project_id)
+async def purge_project(database: Database, project_id: UUID) -> int:
+    """Purge one that has no todos any more, with its changes; 0 if its row has to stay."""
+    row = await database.primary.fetch_one(_PURGE, id=project_id)
     assert row is not None
     count: int = row[0]
     return count

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from app.core.clock import Now, utc_now
 from app.core.settings import Settings
 from app.database.unit_of_work import Database
-from app.features.projects.orphans import abandoned
-from app.features.todos.erasure import erase_todos
+from app.features.projects.purge import memberless_projects
+from app.features.todos.purge import purge_todos
 from app.sweeps import SWEEPS
 from tests.apps import client_of, running
 from tests.people import PASSWORD, Json, Person, share
@@ -109,8 +109,8 @@ async def test_what_was_under_way_may_end_first(settings: Settings, ada: Person)
     inbox = UUID((await ada.inbox())["id"])
     await delete(ada)
     database = Database(settings)
-    assert inbox not in await abandoned(database, utc_now)
-    assert inbox in await abandoned(database, lambda: utc_now() + timedelta(minutes=2))
+    assert inbox not in await memberless_projects(database, utc_now)
+    assert inbox in await memberless_projects(database, lambda: utc_now() + timedelta(minutes=2))
     await database.close()
 
 
@@ -176,8 +176,8 @@ async def test_some_at_a_time(
         for _ in range(3):
             parent = (await ada.make_todo(parent_id=parent))["id"]
     base = Database(settings)
-    assert await erase_todos(base, inbox, batch) == 6
-    assert await erase_todos(base, inbox, batch) == 0
+    assert await purge_todos(base, inbox, batch) == 6
+    assert await purge_todos(base, inbox, batch) == 0
     await base.close()
     assert await database.fetchval("SELECT count(*) FROM todos WHERE project_id = $1", inbox) == 0
 

@@ -3,23 +3,19 @@
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     JSON,
     FromClause,
     String,
     case,
     func,
-    join,
     literal_column,
     null,
-    select,
-    true,
     type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement
 
-from app.database.json_rows import as_object, instant
+from app.database.json_rows import instant
 from app.features.todos.models import PRIORITIES
 
 _priority_names: ColumnElement[Any] = literal_column(
@@ -63,23 +59,4 @@ def _due(todo: FromClause) -> ColumnElement[Any]:
     return type_coerce(
         case((row.due_local.is_(None), null()), (row.due_all_day, day), else_=time),
         JSON,
-    )
-
-
-def document(row: FromClause, name: str, *carried: str) -> CTE:
-    """The row's `id`, `version`, `project_id`, and its representation as `body`.
-
-    Also the `carried` columns, as they are.
-    """
-    fields = select(*representation(row)).correlate(row).lateral("fields")
-    return (
-        select(
-            fields.c.id,
-            fields.c.version,
-            fields.c.project_id,
-            as_object(fields).label("body"),
-            *(row.c[column] for column in carried),
-        )
-        .select_from(join(row, fields, true()))
-        .cte(name)
     )

@@ -1,0 +1,272 @@
+"""The statements of a write: lock rows and read them, insert one, change some.
+
+A write is four plain steps in one transaction: lock and read; decide in Python; then insert or
+update, which is one statement that also writes the changes, and answers with the rows' JSON and the
+users who see them. What to write is one parameter, JSON: so a resource has one statement whatever
+is changed, in one row or in many. Why it is so: `docs/decisions/writes.md`.
+"""
+
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import (
+    CTE,
+    Column,
+    DateTime,
+    FromClause,
+    Index,
+    PrimaryKeyConstraint,
+    Select,
+    Table,
+    TableValuedAlias,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    literal,
+    literal_column,
+    null,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, array
+from sqlalchemy.sql import ColumnElement
+
+from app.database.changes import record
+from app.database.json_rows import document, written
+from app.database.statement import Statement
+
+_given: ColumnElement[Any] = bindparam("given", type_=JSONB)
+_now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
+# For an answer that changes nothing: it may be newer than what the caller has read before.
+only_principal: ColumnElement[Any] = array([bindparam("principal_id", type_=Uuid)])
+
+Columns = dict[str, ColumnElement[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """What becomes of a row: the event that tells of it, and the columns to set."""
+
+    id: UUID
+    event: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A table whose rows clients see, and how a write to it is told.
+
+    `name` is its `resource_type` in `changes`, and begins its events. `representation(row)` gives
+    the fields of its JSON, `project_id(row)` the project that a row belongs to, and
+    `affected_users(document)` the users who see a row.
+    """
+
+    name: str
+    table: Table
+    representation: Callable[[FromClause], list[ColumnElement[Any]]]
+    project_id: Callable[[FromClause], ColumnElement[Any]]
+    affected_users: Callable[[CTE], ColumnElement[Any]]
+    # Fields of the JSON that differ by who looks, each with its parameter: no change has them.
+    personal: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
+    # Columns that `update` leaves as they are.
+    fixed: frozenset[str] = frozenset()
+    has_changes: bool = True
+
+    def document(self, row: FromClause, name: str, *carried: str) -> CTE:
+        """The rows' JSON: see `json_rows.document`."""
+        return document(self.representation(row), self.project_id(row), row, name, *carried)
+
+    def lock(self, rows: Select[Any], *carried: str) -> Statement:
+        """Lock rows, selected with all of the table's columns, and read their JSON and `carried`.
+
+        Others may still refer to them, as the foreign key of a new subtask does to its parent.
+        """
+        locked = rows.with_for_update(of=self.table, key_share=True).cte("locked")
+        read = self.document(locked, "read", *carried)
+        answer = written(read, only_principal)
+        return Statement(answer.add_columns(*(read.c[name] for name in carried)))
+
+    def insert(
+        self,
+        place: FromClause | None = None,
+        allowed: ColumnElement[bool] | None = None,
+        *told: str,
+        also: Callable[[CTE], CTE] | None = None,
+        affected_users: ColumnElement[Any] | None = None,
+        **from_place: ColumnElement[Any],
+    ) -> Statement:
+        """Insert the row of the parameter `given`, where its `place` allows it.
+
+        A place is one row, or none: of one, the answer has the columns `told`, with the new row or
+        without. Some columns are taken `from_place`; `also` is what else is inserted beside.
+        """
+        row = self._given_row(_given, self._columns)
+        columns = {name: row.c[name] for name in self._columns} | from_place
+        values = select(*columns.values()).select_from(row)
+        if place is not None and allowed is not None:
+            values = select(*columns.values()).select_from(place.join(row, true())).where(allowed)
+        new = (
+            insert(self.table)
+            .from_select([*columns], values, include_defaults=False)
+            .returning(*self.table.c)
+            .cte("new")
+        )
+        after = self.document(self._as_seen(new), "after")
+        seen_by = self.affected_users(after) if affected_users is None else affected_users
+        answer = written(after, seen_by)
+        if place is not None:
+            answer = answer.add_columns(*(place.c[name] for name in told)).select_from(
+                place.outerjoin(after, true())
+            )
+        if also is not None:
+            answer = answer.add_cte(also(new))
+        event = literal(f"{self.name}.created")
+        return self._recorded(answer, after, event, null())
+
+    def update(self, adjust: Callable[[Columns], Columns] | None = None) -> Statement:
+        """Change the rows of the parameter `given`, which this transaction has locked.
+
+        `adjust` corrects what is set by what was there.
+        """
+        wanted = (
+            func.jsonb_to_recordset(_given)
+            .table_valued(Column("id", Uuid), Column("event", Text), Column("values", JSONB))
+            .render_derived(name="wanted", with_types=True)
+        )
+        old = select(
+            self.table, wanted.c.event.label("change_event"), wanted.c["values"].label("given")
+        ).join_from(wanted, self.table, self.table.c.id == wanted.c.id)
+        # All of them. It makes PostgreSQL take the rows for few, and find each by its key.
+        old = old.where(func.split_part(wanted.c.event, ".", 1, type_=Text) == literal(self.name))
+        before = self.document(self._as_seen(old.cte("old")), "before", "change_event", "given")
+        row = self._given_row(before.c.given, self.settable)
+        new_values = (row.c[name].label(f"new_{name}") for name in self.settable)
+        target = select(before, *new_values).join_from(before, row, true()).cte("target")
+        columns: Columns = {name: target.c[f"new_{name}"] for name in self.settable}
+        if adjust is not None:
+            columns = adjust(columns)
+        new = (
+            update(self.table)
+            .where(self.table.c.id == target.c.id)
+            .values(
+                {
+                    # What is not given stays as it is stored, and is not written anew.
+                    name: case(
+                        (target.c.given.has_key(literal(name, Text)), value),
+                        else_=self.table.c[name],
+                    )
+                    for name, value in columns.items()
+                }
+            )
+            .values(version=self.table.c.version + 1, updated_at=bumped_timestamp(self.table))
+            .returning(
+                *self.table.c,
+                target.c.change_event,
+                target.c.body.label("body_before"),
+            )
+            .cte("new")
+        )
+        after = self.document(self._as_seen(new), "after", "change_event", "body_before")
+        answer = written(after, self.affected_users(after))
+        return self._recorded(answer, after, after.c.change_event, after.c.body_before)
+
+    def inserted(self, values: Mapping[str, Any], now: datetime) -> str:
+        """The parameter `given` of `insert`."""
+        row = {"version": 1, "created_at": now, "updated_at": now, **values}
+        return _encode(row, row, self._columns)
+
+    def changed(self, changes: Sequence[RowChange]) -> str:
+        """The parameter `given` of `update`."""
+        rows = [{"id": one.id, "event": one.event, "values": one.values} for one in changes]
+        names = {name for one in changes for name in one.values}
+        return _encode(rows, names, self.settable)
+
+    @cached_property
+    def _columns(self) -> dict[str, Column[Any]]:
+        """What is written of a row: the rest PostgreSQL computes."""
+        return {column.name: column for column in self.table.c if column.computed is None}
+
+    @cached_property
+    def settable(self) -> dict[str, Column[Any]]:
+        """Of these, what `update` may set.
+
+        Not what a foreign key may refer to: an UPDATE that names one of these columns locks its row
+        against all who refer to it, whether it changes or not.
+        """
+        keys = {column.name for index in _keys(self.table) for column in index.columns}
+        left = keys | self.fixed | {"version", "updated_at"}
+        return {name: column for name, column in self._columns.items() if name not in left}
+
+    def _given_row(
+        self, given: ColumnElement[Any], columns: Mapping[str, Column[Any]]
+    ) -> TableValuedAlias:
+        """JSON as a row of the table."""
+        empty: ColumnElement[Any] = literal_column(f"NULL::{self.table.name}")
+        return func.jsonb_populate_record(empty, given).table_valued(
+            *(Column(name, column.type) for name, column in columns.items()), name="given_row"
+        )
+
+    def _as_seen(self, rows: CTE) -> FromClause:
+        """Rows as whoever asks sees them."""
+        personal = (value.label(name) for name, value in self.personal.items())
+        return select(rows, *personal).subquery("seen") if self.personal else rows
+
+    def _recorded(
+        self,
+        answer: Select[Any],
+        after: CTE,
+        event: ColumnElement[Any],
+        before: ColumnElement[Any],
+    ) -> Statement:
+        if not self.has_changes:
+            return Statement(answer)
+        change = select(
+            after.c.id,
+            after.c.project_id,
+            event.label("event"),
+            self._shared(before).label("before"),
+            self._shared(after.c.body).label("after"),
+        )
+        return Statement(answer.add_cte(record(self.name, change)))
+
+    def _shared(self, body: ColumnElement[Any]) -> ColumnElement[Any]:
+        """What everybody sees alike of a row's JSON."""
+        for name in self.personal:
+            body = cast(body, JSONB).op("-")(name)
+        return body
+
+
+def bumped_timestamp(row: Any) -> ColumnElement[Any]:
+    """The instant of a change to a locked row: one that waited is not older than what it saw."""
+    return func.greatest(_now, row.c.updated_at)
+
+
+def _keys(table: Table) -> Iterator[PrimaryKeyConstraint | UniqueConstraint | Index]:
+    """The constraints and indexes that make a key to which others could refer."""
+    yield table.primary_key
+    for constraint in table.constraints:
+        if isinstance(constraint, UniqueConstraint):
+            yield constraint
+    for index in table.indexes:
+        if index.unique and index.dialect_options["postgresql"]["where"] is None:
+            yield index
+
+
+def _encode(rows: Any, names: Iterable[str], columns: Container[str]) -> str:
+    """JSON; PostgreSQL would leave out without a word what is no column."""
+    unknown = [name for name in names if name not in columns]
+    if unknown:
+        raise ValueError(f"no columns to write: {', '.join(unknown)}")
+    # The driver's ids are of a type of its own.
+    return orjson.dumps(rows, default=str).decode()

@@ -1,0 +1,119 @@
+"""What the todos' writes say to PostgreSQL: their steps are in the service.
+
+Rows are locked from the leaves to the root, so that no two writes wait for each other; what adds to
+a tree or removes from it first takes its project's lock (`LOCK_PROJECT`), so that no subtask is
+added below a todo that is being deleted.
+"""
+
+from typing import Any
+
+from sqlalchemy import Select, Text, Uuid, bindparam, case, cast, func, literal_column, null, select
+from sqlalchemy.sql import ColumnElement
+
+from app.database.base import table_of
+from app.database.row_changes import Columns, Resource
+from app.database.statement import Statement
+from app.features.projects.permissions import (
+    affected_users_of,
+    inbox_of_principal,
+    may_edit,
+    visible_to_principal,
+)
+from app.features.todos.models import Todo
+from app.features.todos.sql.quota import has_room
+from app.features.todos.sql.representation import representation
+
+todos = table_of(Todo)
+
+TODOS = Resource(
+    "todo",
+    todos,
+    representation,
+    project_id=lambda row: row.c.project_id,
+    affected_users=lambda document: affected_users_of(document.c.project_id),
+)
+
+_id: ColumnElement[Any] = bindparam("id", type_=Uuid)
+_project = visible_to_principal().subquery("project")
+visible_todo = (
+    select(todos, _project.c.role, _project.c.archived)
+    .join(_project, _project.c.id == todos.c.project_id)
+    .where(todos.c.id == _id, todos.c.deleted_at.is_(None))
+)
+
+
+def _create(project: Select[Any]) -> Statement:
+    room = has_room(project.selected_columns["id"]).label("has_room")
+    place = project.add_columns(room).cte("place")
+    return TODOS.insert(
+        place,
+        may_edit(place) & place.c.has_room,
+        "role",
+        "archived",
+        project_id=place.c.id,
+    )
+
+
+def _lock_tree() -> Statement:
+    """Lock a todo and all below it; the todo comes last."""
+    tree = visible_todo.with_only_columns(
+        todos.c.id, todos.c.project_id, _project.c.role, _project.c.archived
+    ).cte("tree", recursive=True)
+    below = select(todos.c.id, todos.c.project_id, tree.c.role, tree.c.archived).join(
+        tree, (todos.c.project_id == tree.c.project_id) & (todos.c.parent_id == tree.c.id)
+    )
+    tree = tree.union_all(below.where(may_edit(tree)))
+    return Statement(
+        select(
+            todos.c.id,
+            todos.c.version,
+            todos.c.parent_id,
+            todos.c.completed_at,
+            tree.c.role,
+            tree.c.archived,
+        )
+        .join(tree, tree.c.id == todos.c.id)
+        .where(todos.c.deleted_at.is_(None))
+        .order_by(todos.c.depth.desc(), todos.c.id)
+        .with_for_update(of=todos, key_share=True)
+    )
+
+
+def _mark_changed_words(columns: Columns) -> Columns:
+    """Words with a blank behind if they are those of the text before.
+
+    A text that changes while its words stay the same has a writer who does not know of them, as
+    the version before: the table's trigger forgets them. Where it has, they are left to
+    `backfill_search_words`, which splits both texts together.
+    """
+
+    def marked(name: str) -> ColumnElement[Any]:
+        before, words = todos.c[name], columns[name]
+        return case(
+            (todos.c.title_words.is_(None), null()),
+            (before == words, words.concat(literal_column("' '"))),
+            else_=words,
+        )
+
+    return columns | {name: marked(name) for name in ("title_words", "description_words")}
+
+
+CREATE_IN_INBOX = _create(inbox_of_principal())
+CREATE_IN_PROJECT = _create(visible_to_principal(only=bindparam("project_id", type_=Uuid)))
+LOCK = TODOS.lock(
+    visible_todo,
+    "role",
+    "archived",
+    "parent_id",
+    "depth",
+    "subtask_count",
+    "completed_subtask_count",
+)
+LOCK_TREE = _lock_tree()
+UPDATE = TODOS.update(_mark_changed_words)
+LOCK_PROJECT = Statement(
+    # Whoever cannot see it cannot make others wait for it, or learn that they do.
+    visible_todo.with_only_columns(
+        func.pg_advisory_xact_lock(func.hashtextextended(cast(todos.c.project_id, Text), 0))
+    )
+)

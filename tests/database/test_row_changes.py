@@ -1,0 +1,121 @@
+"""Writes by one statement, whatever a table's columns are."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+from sqlalchemy import Boolean, Column, DateTime, Integer, MetaData, Table, Text, Uuid, cast, null
+from sqlalchemy.dialects.postgresql import array
+
+from app.core.clock import new_id
+from app.core.settings import Settings
+from app.database.row_changes import Resource, RowChange
+from app.features.projects.statements import PROJECTS
+from app.features.todos.sql.writes import TODOS
+from app.features.users.repository import USERS
+from tests import servers
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+BOOKS = Resource(
+    "book",
+    Table(
+        "books",
+        MetaData(),
+        Column("id", Uuid, primary_key=True),
+        Column("title", Text),
+        Column("estimated_minutes", Integer),
+        Column("is_read", Boolean),
+        Column("version", Integer),
+        Column("created_at", DateTime(timezone=True)),
+        Column("updated_at", DateTime(timezone=True)),
+    ),
+    lambda row: [row.c.id, row.c.version, row.c.title, row.c.estimated_minutes, row.c.is_read],
+    project_id=lambda _: cast(null(), Uuid),
+    affected_users=lambda document: array([document.c.id]),
+    has_changes=False,
+)
+INSERT, UPDATE = BOOKS.insert(), BOOKS.update()
+
+
+@pytest.fixture
+async def books(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
+    connection = await servers.connect(settings.migration_url)
+    await connection.execute(
+        "CREATE TEMP TABLE books (id uuid PRIMARY KEY, title text, estimated_minutes int, "
+        "is_read boolean, version int, created_at timestamptz, updated_at timestamptz)"
+    )
+    yield connection
+    await connection.close()
+
+
+async def _insert(books: asyncpg.Connection, **values: Any) -> Any:
+    book = {"id": new_id(), **values}
+    params = {"given": BOOKS.inserted(book, NOW)}
+    await books.fetch(INSERT.sql, *INSERT.arguments(params))
+    return book["id"]
+
+
+async def _update(books: asyncpg.Connection, *changes: RowChange) -> dict[Any, Any]:
+    params = {"given": BOOKS.changed(changes), "now": NOW}
+    rows = await books.fetch(UPDATE.sql, *UPDATE.arguments(params))
+    return {row["id"]: orjson.loads(row["body"]) for row in rows}
+
+
+async def test_what_is_given_is_set_and_all_else_stays(books: asyncpg.Connection) -> None:
+    book = await _insert(books, title="Emma", estimated_minutes=600)
+    other = await _insert(books, title="Persuasion", is_read=True)
+
+    after = await _update(
+        books,
+        RowChange(book, "book.updated", {"estimated_minutes": None, "is_read": False}),
+        RowChange(other, "book.updated", {"title": "Evelina"}),
+    )
+
+    assert [list(row.values())[1:] for row in (after[book], after[other])] == [
+        [2, "Emma", None, False],
+        [2, "Evelina", None, True],
+    ]
+
+
+@pytest.mark.parametrize("name", ["pages", "version", "id"])
+def test_what_is_no_column_to_set_is_an_error_and_not_left_out(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        BOOKS.changed([RowChange(new_id(), "book.updated", {name: 1})])
+
+
+def test_an_unknown_column_of_a_new_row_is_an_error_too() -> None:
+    with pytest.raises(ValueError, match="pages"):
+        BOOKS.inserted({"id": new_id(), "pages": 1}, NOW)
+
+
+@pytest.mark.parametrize("resource", [TODOS, PROJECTS, USERS])
+async def test_no_column_is_named_that_a_foreign_key_may_refer_to(
+    resource: Resource, database: asyncpg.Connection
+) -> None:
+    """PostgreSQL's own list: to name one of them would lock out whoever refers to the row."""
+    keys = await database.fetch(
+        "SELECT DISTINCT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid "
+        "AND attnum = ANY(indkey) WHERE indrelid = $1::regclass AND indisunique "
+        "AND indpred IS NULL",
+        resource.table.name,
+    )
+    assert {row["attname"] for row in keys}.isdisjoint(resource.settable)
+
+
+@pytest.mark.parametrize("rows", [2_000, 20_000])
+async def test_rows_are_found_by_their_key_however_many_others_there_are(
+    books: asyncpg.Connection, rows: int
+) -> None:
+    await books.execute(
+        "INSERT INTO books SELECT gen_random_uuid(), repeat('x', 500) FROM generate_series(1, $1)",
+        rows,
+    )
+    await books.execute("ANALYZE books")
+    await books.execute("SET plan_cache_mode = force_generic_plan")
+    await books.execute(f"PREPARE change AS {UPDATE.sql}")
+    plan = await books.fetch("EXPLAIN EXECUTE change ('2026-11-22', '[]')")
+
+    assert not [line for [line] in plan if "Seq Scan on books" in line]
