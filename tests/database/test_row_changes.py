@@ -105,6 +105,13 @@ async def test_no_column_is_named_that_a_foreign_key_may_refer_to(
     assert {row["attname"] for row in keys}.isdisjoint(resource.settable)
 
 
+def test_a_change_of_an_account_names_nothing_that_tells_of_its_end() -> None:
+    """A trigger forgets the account's count of todos once `settled_at` is written."""
+    assert set(USERS.settable) == {
+        "display_name", "timezone", "locale", "week_start", "created_at",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("rows", [2_000, 20_000])
 async def test_rows_are_found_by_their_key_however_many_others_there_are(
     books: asyncpg.Connection, rows: int
