@@ -141,7 +141,7 @@ check-migrations: $(VENV)/.dev  ## fail if the models and the migrations differ
 check: pgbouncer lint lint-image lint-workflows check-migrations test test-faults  ## what each change has to pass
 
 .PHONY: bench
-bench: $(VENV)/.dev  ## measure against the floor and the usual way, in 8 minutes (ARGS=--quick: 1)
+bench: $(VENV)/.dev  ## measure against the floor and the usual way, in 8 minutes (ARGS='--against PATH', --quick: 1)
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
 
 .PHONY: bench-scale
