@@ -22,6 +22,8 @@ READY := $(VENV)/$(if $(wildcard $(VENV)/.dev),.dev,.run)
 
 # On servers of its own, whatever the shell says: the tests flush what they are given.
 EMBEDDED := env -u TICKBOX_TEST_DATABASE_URL -u TICKBOX_TEST_REDIS_URL
+# What Python compiles is kept: the tests start many processes, and each would do it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help:  ## list the commands
@@ -65,8 +67,9 @@ test-faults: $(VENV)/.dev  ## load real processes, kill and freeze their stores,
 	@$(EMBEDDED) $(BIN)/pytest -n 0 tests/faults
 
 .PHONY: test-laws
-test-laws: $(VENV)/.dev  ## measure what each operation may cost for any input, in 5 minutes (ARGS=--seed=7)
+test-laws: $(VENV)/.dev  ## measure what each operation may cost for any input, and try laws on many examples, in 7 minutes (ARGS=--seed=7)
 	@$(EMBEDDED) $(BIN)/pytest -n 0 tests/laws $(ARGS)
+	@$(EMBEDDED) $(BIN)/pytest -n 2 --dist worksteal -m hypothesis --hypothesis-profile=laws
 
 .PHONY: test-contract
 test-contract: $(VENV)/.dev  ## hold a running server against its document, in 4 minutes (ARGS=--seed=7)
@@ -141,7 +144,7 @@ check-migrations: $(VENV)/.dev  ## fail if the models and the migrations differ
 check: pgbouncer lint lint-image lint-workflows check-migrations test test-faults  ## what each change has to pass
 
 .PHONY: bench
-bench: $(VENV)/.dev  ## measure against the floor and the usual way, in 8 minutes (ARGS=--quick: 1)
+bench: $(VENV)/.dev  ## measure against the floor and the usual way, in 8 minutes (ARGS='--against PATH', --quick: 1)
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
 
 .PHONY: bench-scale

@@ -11,7 +11,7 @@ from app.core.settings import Settings
 from benchmarks.cases import Sender
 from benchmarks.client import Client
 from benchmarks.fill import connected, fill
-from benchmarks.people import Person, settle
+from benchmarks.people import Person, settle_alone
 from benchmarks.servers import BenchmarkError, started, tickbox
 
 LIMIT = 100
@@ -58,7 +58,7 @@ def depths(settings: Settings, todos: int, folder: Path) -> list[Depth]:
 
 
 async def _people(settings: Settings, todos: int) -> Mapping[Sender, Person]:
-    people = await settle(settings, 0)
+    people = await settle_alone(settings)
     async with connected(settings) as database:
         for number, (sender, person) in enumerate(people.items()):
             projects = PROJECTS[sender]

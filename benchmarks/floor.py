@@ -1,68 +1,126 @@
-"""The floor: what a service in Python on this server, driver and SQL costs at least.
+"""The floor: what a service in Python on this server and driver costs at least.
 
-A bare ASGI app on the server and the statements of Tickbox, with BEGIN and COMMIT where Tickbox
-has them: no framework, no sign-in, no validation, no limits, no logging. It is told who reads and
-who writes when it starts. `/cached` is the list of 20 as bytes out of Redis.
+A bare ASGI app with the least SQL that the contract needs, which stays as it is whatever Tickbox's
+own becomes: no framework, no sign-in, no validation, no limits, no logging. It is told who reads
+and who writes when it starts. `/cached` is the list of 20 as bytes out of Redis.
 """
 
 import os
 import time
-from collections import Counter
-from types import SimpleNamespace
-from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
 import orjson
-from fastapi import FastAPI
-from redis.asyncio import Redis
 from sqlalchemy import make_url
 from starlette.types import Receive, Scope, Send
 
-from app.core.clock import new_id, utc_now
 from app.core.settings import Settings
-from app.database.row_changes import RowChange
-from app.database.statement import Statement
-from app.features.todos.models import PRIORITIES
-from app.features.todos.sql import reads, writes
-from app.server import runner
-from app.server.last_answers import LastAnswers
-from app.web.dependencies import Lifecycle
-from app.web.response_headers import ResponseHeaders
+from app.redis.client import Redis
+from benchmarks.serving import serve
 
-LIMIT = 20
-PAGE = reads.page("-created_at", frozenset(), is_first=True, with_total=False)
-KEYS = ("floor:version", "floor:page")
+PRIORITIES = ("none", "low", "medium", "high", "urgent")
+PAGE_KEY = "floor:page"
 
-Params = dict[str, Any]
+# A todo as clients get it, from a row of `todos` that is called `t`.
+_BODY = """row_to_json((SELECT f FROM (SELECT
+    t.id, t.version, t.project_id, t.parent_id, t.title, t.description,
+    t.completed_at IS NOT NULL AS completed,
+    to_char(t.completed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS completed_at,
+    (ARRAY['none', 'low', 'medium', 'high', 'urgent'])[t.priority + 1] AS priority,
+    CASE
+        WHEN t.due_local IS NULL THEN NULL
+        WHEN t.due_all_day THEN json_build_object('date', to_char(t.due_local, 'YYYY-MM-DD'))
+        ELSE json_build_object('datetime', to_char(t.due_local, 'YYYY-MM-DD"T"HH24:MI:SS'),
+            'timezone', t.due_timezone)
+    END AS due,
+    t.position, t.subtask_count, t.completed_subtask_count, t.created_by,
+    to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at,
+    to_char(t.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS updated_at,
+    to_char(t.deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS deleted_at
+) AS f))"""
+
+# One more than are given tells whether there is another page.
+PAGE = f"""
+SELECT {_BODY}::text
+FROM project_members AS m
+JOIN projects AS p ON p.id = m.project_id AND p.deleted_at IS NULL AND NOT p.archived
+CROSS JOIN LATERAL (
+    SELECT * FROM todos WHERE project_id = p.id AND deleted_at IS NULL
+    ORDER BY created_at DESC, id DESC LIMIT 21
+) AS t
+WHERE m.user_id = $1
+ORDER BY t.created_at DESC, t.id DESC LIMIT 21
+"""
+
+READ = f"""
+SELECT {_BODY}::text
+FROM todos AS t
+JOIN project_members AS m ON m.project_id = t.project_id AND m.user_id = $1
+JOIN projects AS p ON p.id = t.project_id AND p.deleted_at IS NULL
+WHERE t.id = $2 AND t.deleted_at IS NULL
+"""
+
+CREATE = f"""
+WITH t AS (
+    INSERT INTO todos (id, project_id, depth, created_by, title, title_key, title_words, priority,
+        due_local, due_all_day, position, subtask_count, completed_subtask_count, version,
+        created_at, updated_at)
+    SELECT uuidv7(), id, 1, $1, $2, $3, $3, $4, $5::text::timestamp, true, $6, 0, 0, 1,
+        date_trunc('milliseconds', now()), date_trunc('milliseconds', now())
+    FROM projects WHERE created_by = $1 AND is_inbox
+    RETURNING *
+), doc AS (
+    SELECT id, project_id, created_at, {_BODY} AS body FROM t
+), change AS (
+    INSERT INTO changes (resource_type, resource_id, project_id, actor_id, request_id, event,
+        changed, row_after, created_at)
+    SELECT 'todo', id, project_id, $1, 'floor', 'todo.created', '{{}}', body::jsonb, created_at
+    FROM doc
+)
+SELECT body::text FROM doc
+"""
+
+PATCH = f"""
+WITH t AS (
+    UPDATE todos AS u
+    SET title = $3, title_key = $4, title_words = $4, version = u.version + 1,
+        updated_at = greatest(date_trunc('milliseconds', now()), u.updated_at)
+    FROM project_members AS m JOIN projects AS p ON p.id = m.project_id
+    WHERE u.id = $2 AND u.deleted_at IS NULL AND m.project_id = u.project_id AND m.user_id = $1
+        AND m.role IN ('owner', 'editor') AND p.deleted_at IS NULL AND NOT p.archived
+    RETURNING u.*, old.title AS title_before
+), doc AS (
+    SELECT id, project_id, title_before, title, updated_at, {_BODY} AS body FROM t
+), change AS (
+    INSERT INTO changes (resource_type, resource_id, project_id, actor_id, request_id, event,
+        changed, row_after, created_at)
+    SELECT 'todo', id, project_id, $1, 'floor', 'todo.updated',
+        jsonb_build_object('title', jsonb_build_object('from', title_before, 'to', title)),
+        body::jsonb, updated_at
+    FROM doc
+)
+SELECT body::text FROM doc
+"""
 
 
 class Floor:
     """The app; `start()` and `stop()` are its lifespan."""
 
     def __init__(self, settings: Settings, *, reader: UUID, writer: UUID) -> None:
-        self._settings = settings
-        self._reader: Params = {"principal_id": reader, "principal_project_id": None}
-        self._writer: Params = {
-            "principal_id": writer,
-            "principal_project_id": None,
-            "actor_id": writer,
-            "request_id": "floor",
-        }
-        # What Tickbox's server asks of an app at the end.
-        last_answers = LastAnswers(ResponseHeaders(), Counter())
-        self.state = SimpleNamespace(lifecycle=Lifecycle(), last_answers=last_answers)
+        assert settings.database_url is not None
+        assert settings.redis_url is not None
+        self._url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql")
+        self._pool_size = settings.database_pool_size
+        self._redis = Redis(settings.redis_url.get_secret_value())
+        self._reader = reader
+        self._writer = writer
 
     async def start(self) -> None:
         """Open the pools, all of their connections, and store the page that `/cached` gives."""
-        settings = self._settings
-        assert settings.database_url is not None
-        assert settings.redis_url is not None
-        url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql")
         self._pool = await asyncpg.create_pool(
-            url.render_as_string(hide_password=False),
-            min_size=settings.database_pool_size,
-            max_size=settings.database_pool_size,
+            self._url.render_as_string(hide_password=False),
+            min_size=self._pool_size,
+            max_size=self._pool_size,
             max_queries=2**31,  # connections are kept
             max_inactive_connection_lifetime=0,
             reset=_leave_as_it_is,
@@ -72,13 +130,13 @@ class Floor:
                 "plan_cache_mode": "force_generic_plan",
             },
         )
-        self._redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=2)
-        await self._redis.mset(dict(zip(KEYS, (b"1", await self._page()), strict=True)))
+        await self._redis.start()
+        await self._redis.run(("SET", PAGE_KEY, await self._page()))
 
     async def stop(self) -> None:
         """Close the pools."""
         await self._pool.close()
-        await self._redis.aclose()
+        await self._redis.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; its path is one of those that the benchmark asks for."""
@@ -91,81 +149,40 @@ class Floor:
             case "GET", "/v1/todos":
                 await _answer(send, await self._page())
             case "GET", "/cached":
-                await _answer(send, await self._cached())
+                [page] = await self._redis.run(("GET", PAGE_KEY))
+                await _answer(send, page)
             case "POST", "/v1/todos":
-                await _answer(send, await self._create(orjson.loads(await _body(receive))), 201)
+                await _answer(send, await self._create(await _body(receive)), 201)
             case "GET", path:
-                await _answer(send, await self._read(UUID(path[10:])))
+                body = await self._pool.fetchval(READ, self._reader, UUID(path[10:]))
+                await _answer(send, body.encode())
             case _, path:
-                patch = orjson.loads(await _body(receive))
-                await _answer(send, await self._patch(UUID(path[10:]), patch))
+                await _answer(send, await self._patch(UUID(path[10:]), await _body(receive)))
 
     async def _page(self) -> bytes:
-        params = {**self._reader, "limit": LIMIT + 1}
-        rows = await self._pool.fetch(PAGE.sql, *PAGE.arguments(params))
-        items = ",".join([row["body"] for row in rows[:LIMIT]])
-        return f'{{"items":[{items}],"next_cursor":null}}'.encode()
-
-    async def _cached(self) -> bytes:
-        _version, page = await self._redis.mget(KEYS)
-        assert isinstance(page, bytes)
-        return page
-
-    async def _read(self, todo_id: UUID) -> bytes:
-        params = {**self._reader, "id": todo_id}
-        row = await self._pool.fetchrow(reads.READ.sql, *reads.READ.arguments(params))
-        return _text(row)
-
-    async def _create(self, todo: Params) -> bytes:
-        return await self._write(
-            writes.CREATE_IN_INBOX,
-            {**self._writer, "quota": 1_000_000_000},
-            {
-                "id": new_id(),
-                "created_by": self._writer["actor_id"],
-                "depth": 1,
-                "title": todo["title"],
-                "title_key": todo["title"].casefold(),
-                "title_words": todo["title"].casefold(),
-                "priority": PRIORITIES.index(todo["priority"]),
-                "due_local": todo["due"]["date"],
-                "due_all_day": True,
-                "due_rules": 0,
-                "position": f"{time.time_ns():x}",
-                "subtask_count": 0,
-                "completed_subtask_count": 0,
-            },
+        rows = await self._pool.fetch(PAGE, self._reader)
+        return (
+            f'{{"items":[{",".join([row[0] for row in rows[:20]])}],"next_cursor":null}}'.encode()
         )
 
-    async def _patch(self, todo_id: UUID, patch: Params) -> bytes:
+    async def _create(self, body: bytes) -> bytes:
+        todo = orjson.loads(body)
+        title, priority, due = todo["title"], todo["priority"], todo["due"]["date"]
+        position = f"{time.time_ns():x}"
         return await self._write(
-            writes.UPDATE,
-            self._writer,
-            [
-                RowChange(
-                    todo_id,
-                    "todo.updated",
-                    {
-                        "title": patch["title"],
-                        "title_key": patch["title"].casefold(),
-                        "title_words": patch["title"].casefold(),
-                    },
-                )
-            ],
+            CREATE, title, title.casefold(), PRIORITIES.index(priority), due, position
         )
 
-    async def _write(
-        self, statement: Statement, params: Params, given: Params | list[RowChange]
-    ) -> bytes:
-        now = utc_now()
-        todos = writes.TODOS
-        json = todos.changed(given) if isinstance(given, list) else todos.inserted(given, now)
-        params = {**params, "now": now, "given": json}
+    async def _patch(self, todo_id: UUID, body: bytes) -> bytes:
+        title = orjson.loads(body)["title"]
+        return await self._write(PATCH, todo_id, title, title.casefold())
+
+    async def _write(self, sql: str, *arguments: object) -> bytes:
         async with self._pool.acquire() as connection:
             await connection.execute("BEGIN")
-            row = await connection.fetchrow(statement.sql, *statement.arguments(params))
+            body: str = await connection.fetchval(sql, self._writer, *arguments)
             await connection.execute("COMMIT")
-        return _text(row)
+        return body.encode()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -178,12 +195,6 @@ class Floor:
 
 async def _leave_as_it_is(_connection: object) -> None:
     """In place of the pool's own reset, which is a round trip after each use."""
-
-
-def _text(row: asyncpg.Record | None) -> bytes:
-    assert row is not None
-    body: str = row["body"]
-    return body.encode()
 
 
 async def _body(receive: Receive) -> bytes:
@@ -205,16 +216,10 @@ async def _answer(send: Send, body: bytes, status: int = 200) -> None:
 
 
 def main() -> None:
-    """Serve as Tickbox does, with the same server and the same flags."""
+    """Serve; the environment says who reads and who writes."""
     settings = Settings()
-    app = Floor(
-        settings,
-        reader=UUID(os.environ["BENCH_READER"]),
-        writer=UUID(os.environ["BENCH_WRITER"]),
-    )
-    with runner.bind(settings) as listener:
-        # Any ASGI app will do, as long as it has what the server asks for.
-        runner.serve(cast(FastAPI, app), settings, listener)
+    reader, writer = UUID(os.environ["BENCH_READER"]), UUID(os.environ["BENCH_WRITER"])
+    serve(Floor(settings, reader=reader, writer=writer), settings.port)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def probe(server: Server, case: Case, todo_id: str) -> httpx.Response:
     """One request, to see that the peer does what the case says."""
     peer = server.peer
     path = peer.paths[case].replace("{id}", todo_id)
-    headers = {"Authorization": f"Bearer {peer.tokens[case.sender]}"}
+    headers = {"Authorization": f"Bearer {peer.people[case.sender].token}"}
     if case.body:
         headers["Content-Type"] = "application/json"
     body = case.body.replace("{n}", "0")
@@ -70,12 +70,12 @@ def probe(server: Server, case: Case, todo_id: str) -> httpx.Response:
     return response
 
 
-def warm_up(servers: Sequence[Server], case: Case, connections: int, ids: Path) -> None:
+def warm_up(loads: Sequence[tuple[Server, Path]], case: Case, connections: int) -> None:
     """A second for all of them at the same time, so that no cell pays for first times."""
     with ExitStack() as stack:
         running = [
             (server, stack.enter_context(_start(server, case, connections, 1, ids)))
-            for server in servers
+            for server, ids in loads
         ]
         for server, process in running:
             _result(server, case, process)
@@ -104,7 +104,7 @@ def _start(
 ) -> subprocess.Popen[str]:
     peer = server.peer
     script = (
-        *(case.method, peer.paths[case], case.body, peer.tokens[case.sender]),
+        *(case.method, peer.paths[case], case.body, peer.people[case.sender].token),
         *(str(next(_NUMBERS)), str(ids)),
     )
     return subprocess.Popen(

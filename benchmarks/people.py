@@ -1,93 +1,82 @@
 """Who is in the database: one who reads, and one who writes, so that lists stay as they are."""
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, get_args
 from uuid import UUID
 
-from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
-from sqlalchemy import text
 
-from app.core.clock import new_id, utc_now
-from app.core.context import Context
 from app.core.settings import Settings
-from app.database.statement import Statement
-from app.features.projects.permissions import seen_by
-from app.features.todos.models import PRIORITIES
-from app.features.todos.repository import TodoRepository
-from app.features.todos.schemas import TodoCreate
-from app.features.todos.service import TodoService
 from app.main import create_app
-from app.security.principal import Principal
 from benchmarks.cases import Sender
 
 _PASSWORD = "correct horse battery staple"
-_DAY = 86400
 # An access token lives for 15 minutes at most, and a long run takes longer.
-_LONG_LIVED = {"access_token_seconds": _DAY}
+_LONG_LIVED = {"access_token_seconds": 86400}
+_PRIORITIES = ("none", "low", "medium", "high", "urgent")
 _DUES = (
     None,
     {"date": "2026-11-30"},
     {"datetime": "2026-11-30T09:00:00", "timezone": None},
     {"datetime": "2026-11-30T09:00:00", "timezone": "Europe/Berlin"},
 )
+# Todos that are made at the same time.
+_AT_ONCE = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Person:
-    """An account with its token, and the ids of its todos."""
+    """An account with its newest token, and the ids of its todos."""
 
     id: UUID
-    token: str
-    todos: list[UUID]
+    token: str = ""
+    todos: list[UUID] = field(default_factory=list)
 
 
-async def settle(settings: Settings, todos: int) -> Mapping[Sender, Person]:
-    """The reader and the writer, in a migrated database, with so many todos each."""
+async def settle(client: AsyncClient, todos: int) -> dict[Sender, Person]:
+    """The reader and the writer, signed up with a new Tickbox, with so many todos each."""
+    people: dict[Sender, Person] = {}
+    for sender in get_args(Sender):
+        account = {"email": _email(sender), "password": _PASSWORD}
+        people[sender] = Person(UUID((await _post(client, "/v1/users", json=account))["id"]))
+    await sign_in(client, people)
+    for person in people.values():
+        headers = {"Authorization": f"Bearer {person.token}"}
+        for first in range(0, todos, _AT_ONCE):
+            numbers = range(first, min(first + _AT_ONCE, todos))
+            made = [_post(client, "/v1/todos", json=_todo(n), headers=headers) for n in numbers]
+            person.todos += [UUID(todo["id"]) for todo in await asyncio.gather(*made)]
+    return people
+
+
+async def sign_in(client: AsyncClient, people: Mapping[Sender, Person]) -> None:
+    """Give each of them a new token."""
+    for sender, person in people.items():
+        form = {"grant_type": "password", "username": _email(sender), "password": _PASSWORD}
+        person.token = (await _post(client, "/v1/oauth/token", data=form))["access_token"]
+
+
+async def settle_alone(settings: Settings) -> dict[Sender, Person]:
+    """Both in a migrated database, without todos; their tokens are good for a day."""
     app = create_app(settings.model_copy(update=_LONG_LIVED))
     async with (
         app.router.lifespan_context(app),
         AsyncClient(transport=ASGITransport(app), base_url="http://tickbox") as client,
     ):
-        senders: tuple[Sender, ...] = ("reader", "writer")
-        people = {sender: await _person(app, client, sender, todos) for sender in senders}
-        for command in ("VACUUM ANALYZE", "CHECKPOINT"):
-            await app.state.database.primary.fetch_all(Statement(text(command)))
-    return people
+        return await settle(client, 0)
 
 
-async def _person(app: FastAPI, client: AsyncClient, name: str, todos: int) -> Person:
-    email = f"{name}@example.com"
-    user = await client.post("/v1/users", json={"email": email, "password": _PASSWORD})
-    user.raise_for_status()
-    form = {"grant_type": "password", "username": email, "password": _PASSWORD}
-    session = await client.post("/v1/oauth/token", data=form)
-    session.raise_for_status()
-    user_id = UUID(user.json()["id"])
-    ids = [new_id() for _ in range(todos)]
-    await _add_todos(app, user_id, ids)
-    return Person(user_id, session.json()["access_token"], ids)
+async def _post(client: AsyncClient, path: str, **options: Any) -> dict[str, Any]:
+    response = await client.post(path, **options)
+    response.raise_for_status()
+    answer: dict[str, Any] = response.json()
+    return answer
 
 
-async def _add_todos(app: FastAPI, user_id: UUID, ids: list[UUID]) -> None:
-    principal = Principal(user_id, user_id, frozenset())
-    start = utc_now() - timedelta(days=1)
-    async with app.state.database.unit_of_work() as session:
-        repository = TodoRepository(session, seen_by(principal))
-        for number, todo_id in enumerate(ids):
-            now = start + timedelta(seconds=number)
-            # mypy cannot tell the type of a lambda's default.
-            context = Context("benchmark", lambda now=now: now)  # type: ignore[misc]
-            todos = TodoService(
-                repository,
-                principal,
-                context,
-                app.state.cursor_signer,
-                app.state.settings.quota_todos,
-            )
-            await todos.create(TodoCreate.model_validate({**_todo(number), "id": str(todo_id)}))
+def _email(sender: Sender) -> str:
+    return f"{sender}@example.com"
 
 
 def _todo(number: int) -> dict[str, Any]:
@@ -95,6 +84,6 @@ def _todo(number: int) -> dict[str, Any]:
         "title": f"Book the train {number}",
         "description": "From Hamburg, *before* noon." if number % 3 == 0 else None,
         "completed": number % 10 == 0,
-        "priority": PRIORITIES[number % len(PRIORITIES)],
+        "priority": _PRIORITIES[number % len(_PRIORITIES)],
         "due": _DUES[number % len(_DUES)],
     }

@@ -22,14 +22,12 @@ from app.core.settings import StartError
 from benchmarks import table
 from benchmarks.depth import LIMIT, Depth, depths
 from benchmarks.growth import CASES, Latencies, Stage, latencies, stages
-from benchmarks.people import settle
-from benchmarks.plot import Panel, svg
+from benchmarks.people import settle_alone
 from benchmarks.servers import BenchmarkError, cores, stores, versions
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 LONG_LIST = 100_000
 MOST = 1.2
-PLOT = Path(__file__).with_name("scale.svg")
 # A todo with its entries in all indexes, its share of the log, and what sorting takes meanwhile.
 BYTES_A_TODO = 3_000
 
@@ -55,7 +53,7 @@ def run(sizes: Sequence[int], long_list: int, requests: int, folder: Path) -> Re
     shutil.rmtree(folder / "depth")
     grown = []
     with stores(folder / "growth") as settings:
-        person = asyncio.run(settle(settings, 0))["reader"]
+        person = asyncio.run(settle_alone(settings))["reader"]
         for stage in stages(settings, person, sizes):
             grown.append(stage)
             _say(f"{stage.size:,} todos are there, after {stage.seconds:.0f} s")
@@ -99,21 +97,6 @@ def growth_table(result: Result) -> str:
     return table.markdown(head, rows)
 
 
-def plot(result: Result) -> str:
-    """The same as a picture."""
-    panels = [
-        Panel(
-            title,
-            "todos in the table (logarithmic)",
-            "latency in ms",
-            [stage.size for stage in result.stages],
-            {case.name: [getattr(at[case], name) for at in result.latencies] for case in CASES},
-        )
-        for name, title in (("p50", "Median"), ("p99", "99th percentile"))
-    ]
-    return svg(panels, "Latency of requests by the number of todos in the table")
-
-
 def _size(number: int) -> str:
     return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"
 
@@ -128,7 +111,7 @@ def main(
         bool, typer.Option("--quick", help="Up to 100,000 todos; the README stays.")
     ] = False,
 ) -> None:
-    """Measure, print the tables, write them and the plot beside benchmarks/README.md.
+    """Measure, print the tables, write them into benchmarks/README.md.
 
     Exits with 1 if a page deep in a list costs too much.
     """
@@ -153,13 +136,11 @@ def main(
             depth_table(result.depths),
             "Median / p99 in ms, by the number of todos in the table:",
             growth_table(result),
-            f"![Latency by the number of todos]({PLOT.name})",
         )
     )
     typer.echo(text)
     if not quick:
         table.write(text, "scale")
-        PLOT.write_text(plot(result))
     if any(max(depth.ratio, depth.middle_ratio) > MOST for depth in result.depths):
         _say(f"scale: A page deep in the list costs more than {MOST} times the first.")
         raise typer.Exit(1)

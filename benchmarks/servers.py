@@ -1,33 +1,36 @@
 """Processes: the stores, and each peer in one of its own, on the core that is the app's alone."""
 
 import os
-import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx
+from pydantic import SecretStr
 from redis import Redis
-from sqlalchemy import text
+from sqlalchemy import make_url
 
 from app.core.settings import Settings
 from app.database import migrations
-from app.database.statement import Statement
-from app.database.unit_of_work import Database
 from app.embedded.stores import embedded
 from benchmarks.cases import Case, Sender
+from benchmarks.fill import connected
+from benchmarks.people import Person
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
 STOP_SECONDS = 10
-_READY = re.compile(r"is ready: (http://[^/]+)/")
+SERVE = ("-m", "app.cli", "serve")
 _TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class BenchmarkError(RuntimeError):
@@ -45,8 +48,19 @@ class Peer:
     name: str
     arguments: tuple[str, ...]  # of Python
     environment: Mapping[str, str]
-    tokens: Mapping[Sender, str]
     paths: Mapping[Case, str]
+    people: dict[Sender, Person] = field(default_factory=dict)
+    checkout: Path = ROOT
+
+    @property
+    def python(self) -> str:
+        """The one that has what the checkout needs."""
+        return sys.executable if self.checkout == ROOT else str(python_of(self.checkout))
+
+
+def python_of(checkout: Path) -> Path:
+    """That of another checkout."""
+    return checkout / ".venv" / "bin" / "python"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +77,24 @@ class Server:
         return self.log.read_text(errors="replace")[-2000:]
 
     def cpu_seconds(self) -> float:
-        """User and system time of all of its threads, so far."""
-        stat = Path(f"/proc/{self.pid}/stat").read_text()
-        fields = stat.rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        """User and system time so far, of all threads and of the processes that it started."""
+        return sum(int(stat[11]) + int(stat[12]) for stat in self._stats()) / _TICKS
+
+    def memory(self) -> int:
+        """Bytes that the largest of its processes has in memory, which is the one that serves."""
+        return max(int(stat[21]) for stat in self._stats()) * _PAGE_BYTES
+
+    def _stats(self) -> list[list[str]]:
+        """What the kernel knows of its processes, from their state on: they share a session."""
+        stats = []
+        for file in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = file.read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(fields[3]) == self.pid:
+                stats.append(fields)
+        return stats
 
 
 @cache
@@ -96,7 +124,7 @@ def environment(settings: Settings) -> dict[str, str]:
     given = {f"TICKBOX_{n.upper()}": getattr(settings, n).get_secret_value() for n in names}
     # The limits count as ever, but let through what no user would send.
     limits = dict.fromkeys(("TICKBOX_LIMIT_USER_PER_SECOND", "TICKBOX_LIMIT_USER_BURST"), "1000000")
-    return {**given, **limits, "TICKBOX_PORT": "0"}
+    return {**given, **limits}
 
 
 def uncached(settings: Settings) -> dict[str, str]:
@@ -106,14 +134,27 @@ def uncached(settings: Settings) -> dict[str, str]:
 
 def tickbox(settings: Settings) -> Peer:
     """`tickbox serve` by itself, compared with nothing, and without the cache."""
-    return Peer("Tickbox", ("-m", "app.cli", "serve"), uncached(settings), {}, {})
+    return Peer("Tickbox", SERVE, uncached(settings), {})
+
+
+async def beside(settings: Settings, name: str) -> Settings:
+    """An empty database on the same server, and another one of the same Redis."""
+    assert settings.database_url is not None
+    assert settings.redis_url is not None
+    async with connected(settings) as database:
+        await database.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    url = make_url(settings.database_url.get_secret_value()).set(database=name)
+    urls = {
+        "database_url": SecretStr(url.render_as_string(hide_password=False)),
+        "redis_url": SecretStr(f"{settings.redis_url.get_secret_value()}?db=1"),
+    }
+    return settings.model_copy(update=urls)
 
 
 async def versions(settings: Settings) -> str:
     """Of the stores."""
-    database = Database(settings)
-    postgres = await database.primary.fetch_value(Statement(text("SHOW server_version")))
-    await database.close()
+    async with connected(settings) as database:
+        postgres = await database.fetchval("SHOW server_version")
     assert settings.redis_url is not None
     with Redis.from_url(settings.redis_url.get_secret_value()) as redis:
         valkey: Any = redis.info("server")
@@ -126,23 +167,32 @@ def started(peers: Sequence[Peer], folder: Path) -> Iterator[list[Server]]:
     with ExitStack() as stack:
         starting = []
         with _on({cores()[0]}):
-            for number, peer in enumerate(peers):
-                log = folder / f"peer-{number}.log"
-                starting.append((peer, stack.enter_context(_process(peer, log)), log))
+            for peer in peers:
+                port = _free_port()
+                log = folder / f"peer-{port}.log"
+                starting.append((peer, stack.enter_context(_process(peer, port, log)), port, log))
         yield [
-            Server(peer, process.pid, _url(peer, process, log), log)
-            for peer, process, log in starting
+            Server(peer, process.pid, _url(peer, process, port, log), log)
+            for peer, process, port, log in starting
         ]
 
 
+def idle_cpu(servers: Sequence[Server], seconds: int) -> list[float]:
+    """The share of a core that each takes while nobody asks anything, in percent."""
+    before = [server.cpu_seconds() for server in servers]
+    time.sleep(seconds)
+    taken = [server.cpu_seconds() for server in servers]
+    return [(b - a) * 100 / seconds for a, b in zip(before, taken, strict=True)]
+
+
 @contextmanager
-def _process(peer: Peer, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _process(peer: Peer, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     # Into a file, as a service's log goes: a pipe that nobody reads would stop it.
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *peer.arguments],
-            cwd=ROOT,
-            env={**os.environ, **peer.environment},
+            [peer.python, *peer.arguments],
+            cwd=peer.checkout,
+            env={**os.environ, **peer.environment, "TICKBOX_PORT": str(port)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -159,13 +209,23 @@ def _process(peer: Peer, log: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def _url(peer: Peer, process: subprocess.Popen[bytes], log: Path) -> str:
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _url(peer: Peer, process: subprocess.Popen[bytes], port: int, log: Path) -> str:
+    url = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        ready = _READY.search(log.read_text(errors="replace"))
-        if ready is not None:
-            return ready[1]
-        time.sleep(0.05)
+        try:
+            httpx.get(f"{url}/livez").raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.05)
+        else:
+            return url
     raise BenchmarkError(f"{peer.name} did not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 

@@ -13,6 +13,9 @@ from benchmarks.cases import CASES, Case
 from benchmarks.load import Cell
 
 FLOOR = "floor"
+TICKBOX = "Tickbox"
+BEFORE = "before"
+USUAL = "the usual way"
 README = Path(__file__).with_name("README.md")
 _PACKAGES = ("uvicorn", "uvloop", "httptools", "fastapi", "pydantic", "sqlalchemy", "asyncpg")
 
@@ -33,10 +36,10 @@ class Measured:
         values = self._of(peer, case, connections)
         return median(map(value, values)) if values else None
 
-    def ratios(self, peer: str, case: Case, connections: int) -> list[float]:
-        """App CPU as a multiple of the floor's, round by round."""
-        own, floor = self._of(peer, case, connections), self._of(FLOOR, case, connections)
-        return [a.cpu / b.cpu for a, b in zip(own, floor, strict=True)] if own else []
+    def ratios(self, peer: str, case: Case, connections: int, over: str = FLOOR) -> list[float]:
+        """App CPU as a multiple of another peer's, round by round."""
+        own, other = self._of(peer, case, connections), self._of(over, case, connections)
+        return [a.cpu / b.cpu for a, b in zip(own, other, strict=True)] if own else []
 
     def _of(self, peer: str, case: Case, connections: int) -> list[Cell]:
         key = (peer, case, connections)
@@ -47,14 +50,14 @@ def _key(cell: Cell) -> tuple[str, Case, int]:
     return cell.peer, cell.case, cell.connections
 
 
-def ratio_table(measured: Measured, notes: dict[Case, str]) -> str:
+def ratio_table(measured: Measured) -> str:
     """How many times the floor's app CPU each case costs."""
     peers = [peer for peer in measured.peers if peer != FLOOR]
     columns = [(peer, number) for peer in peers for number in measured.connections]
     head = ["case", "target", *(f"{peer}, {number} conn." for peer, number in columns)]
     rows = []
     for case in CASES:
-        row = [case.name + notes.get(case, ""), f"≤ {case.target}" if case.target else ""]
+        row = [case.name, f"≤ {case.target}" if case.target else ""]
         for peer, number in columns:
             ratios = measured.ratios(peer, case, number)
             spread = f" ({min(ratios):.1f} to {max(ratios):.1f})" if len(ratios) > 1 else ""
@@ -63,13 +66,13 @@ def ratio_table(measured: Measured, notes: dict[Case, str]) -> str:
     return markdown(head, rows)
 
 
-def full_table(measured: Measured, notes: dict[Case, str]) -> str:
+def full_table(measured: Measured) -> str:
     """Everything that was measured."""
     head = ["case", "conn.", "peer", "requests/s", "p50 ms", "p99 ms", "app CPU µs", "/ floor's"]
-    return markdown(head, list(_rows(measured, notes)))
+    return markdown(head, list(_rows(measured)))
 
 
-def _rows(measured: Measured, notes: dict[Case, str]) -> Iterator[list[str]]:
+def _rows(measured: Measured) -> Iterator[list[str]]:
     for case in CASES:
         for number in measured.connections:
             for peer in measured.peers:
@@ -81,7 +84,7 @@ def _rows(measured: Measured, notes: dict[Case, str]) -> Iterator[list[str]]:
                     for value in (lambda c: c.p50, lambda c: c.p99, lambda c: c.cpu)
                 ]
                 yield [
-                    *(case.name + notes.get(case, ""), str(number), peer, f"{rate:,.0f}"),
+                    *(case.name, str(number), peer, f"{rate:,.0f}"),
                     *(f"{values[0]:.1f}", f"{values[1]:.1f}", f"{values[2]:.0f}"),
                     f"{median(measured.ratios(peer, case, number)):.2f}",
                 ]

@@ -5,7 +5,6 @@ dependency, `OAuth2PasswordBearer` with python-jose (HS256), answers through `re
 writes keep no changes, its lists have no cursors, and nothing limits anybody.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, time, timedelta
@@ -15,23 +14,19 @@ from uuid import UUID
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.security import OAuth2PasswordBearer
 from jose import JWTError, jwt
-from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy import Select, make_url, select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from app.core.clock import new_id
 from app.core.positions import last_position
 from app.core.settings import Settings
 from app.core.text import text_key
-from app.database.pool import make_engine
 from app.features.projects.models import Project, ProjectMember
 from app.features.todos.due import DueDate, DueDateTime
 from app.features.todos.models import PRIORITIES, Todo
 from app.features.todos.schemas import Priority, TodoCreate, TodoPage, TodoRead, TodoUpdate
 from app.features.users.models import User
-from app.server import runner
-from app.server.last_answers import LastAnswers
-from app.web.dependencies import Lifecycle
-from app.web.response_headers import ResponseHeaders
+from benchmarks.serving import serve
 
 ALGORITHM = "HS256"
 
@@ -147,15 +142,11 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(lifespan=lifespan)
     assert settings.database_url is not None
     app.state.settings = settings
-    # Tickbox's server asks for these.
-    app.state.lifecycle = Lifecycle()
-    app.state.last_answers = LastAnswers(ResponseHeaders(), Counter())
     # The defaults would be 5 connections and 10 more that are opened for a request each: that is
     # the usual way too, and slower still.
-    app.state.engine = make_engine(
-        settings.database_url.get_secret_value(),
-        server_settings={},
-        timeout=settings.statement_timeout,
+    url = make_url(settings.database_url.get_secret_value())
+    app.state.engine = create_async_engine(
+        url.set(drivername="postgresql+asyncpg"),
         pool_size=settings.database_pool_size,
         max_overflow=0,
     )
@@ -224,10 +215,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def main() -> None:
-    """Serve as Tickbox does, with the same server and the same flags."""
+    """Serve."""
     settings = Settings()
-    with runner.bind(settings) as listener:
-        runner.serve(create_app(settings), settings, listener)
+    serve(create_app(settings), settings.port)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,19 @@ from app.main import create_app
 from tests import servers
 from tests.people import Person, RememberingHasher, sign_up
 
-# A machine that others use too is no reason for a test to fail.
-hypothesis.settings.register_profile("tickbox", deadline=None, max_examples=25)
+# Few examples where somebody waits; `make test-laws` asks for the profile with many.
+for _profile, _examples in {"tickbox": 10, "laws": 100}.items():
+    hypothesis.settings.register_profile(
+        _profile,
+        # A machine that others use too is no reason for a test to fail.
+        deadline=None,
+        max_examples=_examples,
+        # One account serves all examples, and what they ask may be slow.
+        suppress_health_check=[
+            hypothesis.HealthCheck.function_scoped_fixture,
+            hypothesis.HealthCheck.too_slow,
+        ],
+    )
 hypothesis.settings.load_profile("tickbox")
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from app.core import timezones
@@ -109,7 +108,6 @@ def _is_before(clock: datetime, ranges: list[tuple[datetime | None, datetime]]) 
 
 
 @given(moment=moments(), data=st.data())
-@hypothesis_settings(max_examples=50)
 def test_the_clocks_before_an_instant_are_those_whose_instant_is(
     moment: tuple[datetime, str], data: st.DataObject
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import argon2
 import pytest
 import structlog.testing
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.security.password_hashing import PasswordHasher, PasswordHashingBusy
@@ -114,7 +114,6 @@ class TestHash:
 
 
 class TestVerify:
-    @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
     @example("")
     @example("x")

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote_from_bytes
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.web.answers import document_faults, faults
@@ -16,13 +16,6 @@ from tests.web.operations import (
     OPERATIONS,
     Operation,
     alternatives,
-)
-
-_settings = settings(
-    max_examples=40,
-    deadline=None,
-    # One account serves all examples.
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 texts = st.one_of(
@@ -61,7 +54,6 @@ def bodies(operation: Operation) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("operation", JSON_OPERATIONS, ids=str)
-@_settings
 @given(data=st.data())
 async def test_any_json_is_answered(
     caller: Caller, operation: Operation, data: st.DataObject
@@ -76,7 +68,6 @@ async def test_any_json_is_answered(
 
 
 @pytest.mark.parametrize("operation", JSON_OPERATIONS, ids=str)
-@_settings
 @given(body=st.binary(max_size=200))
 async def test_any_bytes_are_answered(caller: Caller, operation: Operation, body: bytes) -> None:
     response = await caller.send(operation, body=body)
@@ -84,7 +75,6 @@ async def test_any_bytes_are_answered(caller: Caller, operation: Operation, body
 
 
 @pytest.mark.parametrize("operation", FORM_OPERATIONS, ids=str)
-@_settings
 @given(data=st.data())
 async def test_any_form_is_answered(
     caller: Caller, operation: Operation, data: st.DataObject
@@ -98,7 +88,6 @@ async def test_any_form_is_answered(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
-@_settings
 @given(data=st.data())
 async def test_any_parameters_are_answered(
     caller: Caller, operation: Operation, data: st.DataObject

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Sequence
 
 import pytest
 
@@ -53,7 +54,19 @@ IGNORED = [
 ]
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+# Each kind of body that is read, and none.
+each_kind = pytest.mark.parametrize(
+    "operation",
+    [each for each in OPERATIONS if each.id in {"list_todos", "create_todo", "create_token"}],
+    ids=str,
+)
 each_secured = pytest.mark.parametrize("operation", SECURED_OPERATIONS, ids=str)
+
+
+def _share(values: Sequence[bytes], operation: Operation) -> Sequence[bytes]:
+    """A third of the values; the next operation gets the next third, so that each value is met by
+    many operations, and each operation by many values."""
+    return values[OPERATIONS.index(operation) % 3 :: 3]
 
 
 @each_operation
@@ -75,12 +88,12 @@ HOSTS += [b"..", b"tickbox:", b"tickbox:99999", b"[::1]:80"]
 
 @each_operation
 async def test_no_host_breaks_anything(caller: Caller, operation: Operation) -> None:
-    for value in HOSTS:
+    for value in _share(HOSTS, operation):
         response = await caller.send(operation, headers=[(b"Host", value)])
         assert not [*faults(response), *document_faults(response, operation)], value
         assert response.is_success, value
         assert CANARY not in str(response.headers)
-    for value in NO_HOSTS:
+    for value in _share(NO_HOSTS, operation):
         response = await caller.send(operation, headers=[(b"Host", value)])
         # Any request may be none, and so no operation tells of it.
         assert not list(faults(response)), value
@@ -97,7 +110,7 @@ async def test_no_host_breaks_what_is_nowhere(caller: Caller) -> None:
                 assert response.headers["allow"] == "GET, HEAD, POST"
 
 
-@each_operation
+@each_kind
 async def test_two_thousand_headers_are_ignored(caller: Caller, operation: Operation) -> None:
     headers = [(f"X-{CANARY}-{number}".encode(), b"x") for number in range(2_000)]
     response = await caller.send(operation, headers=headers)
@@ -118,8 +131,7 @@ async def test_sane_request_id_comes_back(caller: Caller, operation: Operation) 
 @each_operation
 async def test_other_request_ids_are_replaced(caller: Caller, operation: Operation) -> None:
     values = [*GARBAGE, b"x" * 129, b"a b", b"a,b", b'a"b', b"<b>", b"a\tb", b"a;b"]
-    values.remove(b"9" * 5_000)
-    for value in [*values, b"9" * 5_000]:
+    for value in _share(values, operation):
         response = await caller.send(operation, headers=[(b"X-Request-Id", value)])
         assert not list(faults(response)), value
         assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", _id(response.headers))
@@ -152,7 +164,8 @@ async def test_no_credentials_are_not_guessed(caller: Caller, operation: Operati
 async def test_no_garbage_is_a_token(caller: Caller, operation: Operation) -> None:
     valid = caller.person.tokens["access_token"].encode()
     spellings = [valid + b"==", valid + b"!!", valid + b" x", valid + b"," + valid, valid[:-1]]
-    for value in [*GARBAGE, *spellings, valid.swapcase(), valid + b".", b"." + valid, b"..."]:
+    spellings += [valid.swapcase(), valid + b".", b"." + valid, b"..."]
+    for value in _share([*GARBAGE, *spellings], operation):
         response = await caller.send(operation, headers=[(b"Authorization", b"Bearer " + value)])
         assert not [*faults(response), *document_faults(response, operation)], value
         assert (response.status_code, response.json()["code"]) == (401, "invalid_token"), value
@@ -169,7 +182,8 @@ async def test_scheme_may_be_written_in_any_way(caller: Caller, operation: Opera
 
 @each_operation
 async def test_length_that_is_no_number_is_malformed(caller: Caller, operation: Operation) -> None:
-    for value in (b"-1", b"+1", b"1.0", b"1e3", b"0x10", b"1_0", b"1 1", b"", b"\xb2", b"1,1"):
+    values = (b"-1", b"+1", b"1.0", b"1e3", b"0x10", b"1_0", b"1 1", b"", b"\xb2", b"1,1")
+    for value in _share(values, operation):
         response = await caller.send(operation, body=b"{}", headers=[(b"Content-Length", value)])
         assert not list(faults(response)), value
         assert (response.status_code, response.json()["code"]) == (400, "malformed_request"), value
@@ -189,7 +203,7 @@ async def test_no_precondition_breaks_anything(caller: Caller) -> None:
     ]
     for operation in OPERATIONS:
         for name in {"If-Match", "If-None-Match"} & operation.parameters("header").keys():
-            for value in [*GARBAGE, *tags]:
+            for value in _share([*GARBAGE, *tags], operation):
                 for headers in _lists(name.encode(), value):
                     response = await caller.send(operation, headers=headers)
                     assert not [*faults(response), *document_faults(response, operation)], value

@@ -5,8 +5,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import asyncpg
-from hypothesis import HealthCheck, example, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.core.clock import new_id
@@ -53,7 +52,6 @@ async def _names(person: Person, **params: Any) -> list[str]:
 @example(rows=_ALIKE, sort="-created_at", archived=False, below=None, limit=2)
 @example(rows=_ALIKE, sort="position", archived=False, below=None, limit=2)
 @example(rows=_ALIKE, sort="-position", archived=False, below=None, limit=2)
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_a_walk_gives_what_one_page_gives_in_the_order_of_the_contract(
     ada: Person,
     database: asyncpg.Connection,

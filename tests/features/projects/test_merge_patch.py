@@ -1,7 +1,6 @@
 """`PATCH` of a project is a merge patch (RFC 7396)."""
 
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.people import Json, Person
@@ -21,7 +20,6 @@ _PATCHES = st.fixed_dictionaries(
 
 
 @given(patches=st.lists(_PATCHES, min_size=1, max_size=5))
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_a_patch_is_a_merge_patch(ada: Person, patches: list[Json]) -> None:
     project = await ada.make_project()
     for patch in patches:

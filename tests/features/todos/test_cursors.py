@@ -6,19 +6,13 @@ from uuid import UUID
 
 import pytest
 from httpx import Response
-from hypothesis import HealthCheck, assume, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.core.errors import CursorInvalid
 from app.core.pagination import MAX_LENGTH, Cursors, Position
 from app.core.signing import Signer
 from tests.people import Person
-
-_hypothesis = hypothesis_settings(
-    max_examples=50,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 
 _BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 # What decoders of base64 overlook, and what they do not know.
@@ -58,7 +52,6 @@ async def walker(ada: Person) -> Person:
 
 
 @given(place=st.integers(0, 10_000), character=_CHARACTERS, way=st.sampled_from("rid"))
-@_hypothesis
 async def test_a_cursor_with_one_character_changed_is_refused(
     walker: Person, place: int, character: str, way: str
 ) -> None:
@@ -72,7 +65,6 @@ async def test_a_cursor_with_one_character_changed_is_refused(
 
 
 @given(text=st.text(st.sampled_from(_BASE64URL), max_size=80) | st.text(max_size=80))
-@_hypothesis
 async def test_any_other_text_is_refused(walker: Person, text: str) -> None:
     assert _is_refused(await _list(walker, cursor=text))
 
@@ -203,7 +195,6 @@ _TITLES = st.text(min_size=1, max_size=500) | st.builds(str.__mul__, st.characte
 
 
 @given(title=_TITLES, q=st.booleans())
-@_hypothesis
 async def test_a_cursor_has_at_most_two_kilobytes_whatever_the_title(
     ada: Person, title: str, q: bool
 ) -> None:

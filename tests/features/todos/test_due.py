@@ -6,19 +6,13 @@ from uuid import UUID
 
 import asyncpg
 from httpx import Response
-from hypothesis import HealthCheck, example, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.features.todos.due import DueDateTime
 from tests.core import wall_clocks
 from tests.core.wall_clocks import instant_of
 from tests.people import Json, Person
-
-_hypothesis = hypothesis_settings(
-    max_examples=50,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 
 _ZONES = st.sampled_from(wall_clocks.NAMES) | st.sampled_from(wall_clocks.ODD_NAMES)
 # The years for which zones have changes, and the first and last that a date may have.
@@ -36,7 +30,6 @@ def _zoned(local: str, timezone: str | None) -> Json:
 @example(due={"date": "0001-01-01"})
 @example(due={"date": "9999-12-31"})
 @example(due={"date": "2028-02-29"})
-@_hypothesis
 async def test_a_day_comes_back_as_it_was_written(ada: Person, due: Json) -> None:
     todo = await ada.make_todo(due=due)
 
@@ -48,7 +41,6 @@ async def test_a_day_comes_back_as_it_was_written(ada: Person, due: Json) -> Non
 @example(local=_local("0001-01-01"), timezone=None)
 @example(local=_local("0001-01-01"), timezone="UTC")
 @example(local=_local("9999-12-31T23:59:59"), timezone=None)
-@_hypothesis
 async def test_a_time_comes_back_as_it_was_written(
     ada: Person, local: datetime, timezone: str | None
 ) -> None:
@@ -62,7 +54,6 @@ async def test_a_time_comes_back_as_it_was_written(
 
 
 @given(local=_LOCALS, timezone=_ZONES)
-@hypothesis_settings(max_examples=200)
 def test_a_zone_tells_the_instant(local: datetime, timezone: str) -> None:
     local = local.replace(microsecond=0)
     due = DueDateTime.model_validate(_zoned(local.isoformat(), timezone))

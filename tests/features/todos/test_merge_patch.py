@@ -1,7 +1,6 @@
 """`PATCH` is a merge patch (RFC 7396): what is left out stays, `null` clears."""
 
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.features.todos.models import PRIORITIES
@@ -52,7 +51,6 @@ def merge(target: Json, patch: Json) -> Json:
 
 
 @given(first=_PATCHES, second=_PATCHES)
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_a_patch_is_a_merge_patch(ada: Person, first: Json, second: Json) -> None:
     todo = await ada.make_todo(**{"title": "T", **first})
 

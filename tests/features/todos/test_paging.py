@@ -5,18 +5,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
-from hypothesis import HealthCheck, example, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.core.pagination import MAX_LENGTH
 from tests.features.todos.rows import PROJECTS, SORTS, START, Row, Shelf, make_shelf, rows
 from tests.people import Person
-
-_hypothesis = hypothesis_settings(
-    max_examples=30,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 
 # Far from UTC, and from the other zones.
 _ZONE = ZoneInfo("Pacific/Kiritimati")
@@ -122,7 +116,6 @@ def _alike(test: Any) -> Any:
 
 @_alike
 @given(rows=rows(), sort=st.sampled_from(SORTS), filters=_FILTERS, limit=_LIMITS)
-@_hypothesis
 async def test_a_walk_gives_what_one_page_gives_in_the_order_of_the_contract(
     ada: Person,
     database: asyncpg.Connection,
@@ -155,7 +148,6 @@ async def test_a_walk_gives_what_one_page_gives_in_the_order_of_the_contract(
     limit=_LIMITS,
     data=st.data(),
 )
-@_hypothesis
 async def test_what_stays_put_is_seen_exactly_once_whatever_comes_and_goes(
     ada: Person,
     database: asyncpg.Connection,

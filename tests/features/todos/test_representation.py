@@ -4,8 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import literal, select
 
@@ -20,8 +19,6 @@ from app.features.todos.schemas import TodoPage, TodoRead
 from app.features.users.models import User
 from app.features.users.schemas import UserRead
 from tests.people import Json, Person
-
-_hypothesis = hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 _texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=60)
 _titles = st.text(
@@ -76,7 +73,6 @@ def test_sql_builds_the_fields_of_the_schema_in_its_order(
     due=_dues,
     is_subtask=st.booleans(),
 )
-@_hypothesis
 async def test_a_todo_is_what_its_schema_says(ada: Person, is_subtask: bool, **fields: Any) -> None:
     parent_id = (await ada.make_todo())["id"] if is_subtask else None
 
@@ -100,7 +96,6 @@ async def test_a_todo_is_what_its_schema_says(ada: Person, is_subtask: bool, **f
 
 
 @given(name=_titles, color=st.none() | st.from_regex(r"#[0-9a-fA-F]{6}", fullmatch=True))
-@_hypothesis
 async def test_a_project_is_what_its_schema_says(ada: Person, name: str, color: str | None) -> None:
     created = await ada.client.post("/v1/projects", json={"name": name, "color": color})
     url = created.headers["location"]

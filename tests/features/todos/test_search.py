@@ -4,8 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.clock import new_id
@@ -13,10 +12,6 @@ from app.features.todos.words import as_column, words
 from tests.features.todos.changes import Log
 from tests.features.todos.rows import SORTS, Row, Shelf, make_shelf
 from tests.people import Json, Person, share
-
-_hypothesis = hypothesis_settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 # Few characters, so that much is found: of every kind that is split in its own way.
 _TEXTS = st.text("aAbßSs行くど ไ🎂❤️\u200d-.'\"\\:*&|!<(ée\u0301İiｶ3", max_size=12)
@@ -52,7 +47,6 @@ def _rank(q: str, title: str) -> int:
     q=_QUERIES,
     limit=st.integers(1, 7),
 )
-@_hypothesis
 async def test_finds_every_todo_that_has_every_word_the_best_and_newest_first(
     ada: Person,
     database: asyncpg.Connection,

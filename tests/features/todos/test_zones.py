@@ -11,8 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 from fastapi import FastAPI
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.clock import new_id
@@ -146,7 +145,6 @@ VALUES ($1, $2, 1, $3, 'T', 't', 0, $4, $5, $6, $7, $8, 0, 0, 1, now(), now())
 
 
 @given(case=cases())
-@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_lists_agree_with_the_clocks(
     app: FastAPI, ada: Person, database: asyncpg.Connection, case: tuple[datetime, str, list[Due]]
 ) -> None:
