@@ -17,8 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.core.settings import Settings
-from app.embedded.processes import StartError
+from app.core.settings import Settings, StartError
 from benchmarks import table
 from benchmarks.cases import CACHED_LIST, CASES, CREATE, HELLO, LIST, PATCH, READ, Case, Sender
 from benchmarks.load import Cell, measure, probe, warm_up, wrk, wrk_version

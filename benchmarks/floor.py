@@ -7,14 +7,12 @@ who writes when it starts. `/cached` is the list of 20 as bytes out of Redis.
 
 import os
 import time
-from collections import Counter
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import orjson
-from fastapi import FastAPI
 from redis.asyncio import Redis
 from sqlalchemy import make_url
 from starlette.types import Receive, Scope, Send
@@ -25,10 +23,9 @@ from app.database.statement import Statement
 from app.database.versions import Expected
 from app.features.todos import queries, writes
 from app.features.todos.models import PRIORITIES
-from app.server import runner
-from app.server.last_answers import LastAnswers
+from app.server.listeners import bind
+from app.server.run import run
 from app.web.dependencies import Lifecycle
-from app.web.response_headers import Envelope
 
 LIMIT = 20
 PAGE = queries.page("-created_at", frozenset(), is_first=True, with_total=False)
@@ -51,8 +48,7 @@ class Floor:
             "request_id": "floor",
         }
         # What Tickbox's server asks of an app at the end.
-        last_answers = LastAnswers(Envelope(), Counter())
-        self.state = SimpleNamespace(lifecycle=Lifecycle(), last_answers=last_answers)
+        self.state = SimpleNamespace(lifecycle=Lifecycle())
 
     async def start(self) -> None:
         """Open the pools, all of their connections, and store the page that `/cached` gives."""
@@ -207,9 +203,8 @@ def main() -> None:
         reader=UUID(os.environ["BENCH_READER"]),
         writer=UUID(os.environ["BENCH_WRITER"]),
     )
-    with runner.bind(settings) as listener:
-        # Any ASGI app will do, as long as it has what the server asks for.
-        runner.serve(cast(FastAPI, app), settings, listener)
+    with bind(settings) as listener:
+        run(lambda: app, settings, listener)
 
 
 if __name__ == "__main__":

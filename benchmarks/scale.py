@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from app.embedded.processes import StartError
+from app.core.settings import StartError
 from benchmarks import table
 from benchmarks.depth import LIMIT, Depth, depths
 from benchmarks.growth import CASES, Latencies, Stage, latencies, stages

@@ -5,7 +5,6 @@ dependency, `OAuth2PasswordBearer` with python-jose (HS256), answers through `re
 writes keep no changes, its lists have no cursors, and nothing limits anybody.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, time, timedelta
@@ -28,10 +27,9 @@ from app.features.todos.due import DueDate, DueDateTime
 from app.features.todos.models import PRIORITIES, Todo
 from app.features.todos.schemas import Priority, TodoCreate, TodoPage, TodoRead, TodoUpdate
 from app.features.users.models import User
-from app.server import runner
-from app.server.last_answers import LastAnswers
+from app.server.listeners import bind
+from app.server.run import run
 from app.web.dependencies import Lifecycle
-from app.web.response_headers import Envelope
 
 ALGORITHM = "HS256"
 
@@ -147,9 +145,8 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(lifespan=lifespan)
     assert settings.database_url is not None
     app.state.settings = settings
-    # Tickbox's server asks for these.
+    # Tickbox's server asks for it.
     app.state.lifecycle = Lifecycle()
-    app.state.last_answers = LastAnswers(Envelope(), Counter())
     # The defaults would be 5 connections and 10 more that are opened for a request each: that is
     # the usual way too, and slower still.
     app.state.engine = make_engine(
@@ -226,8 +223,8 @@ def create_app(settings: Settings) -> FastAPI:
 def main() -> None:
     """Serve as Tickbox does, with the same server and the same flags."""
     settings = Settings()
-    with runner.bind(settings) as listener:
-        runner.serve(create_app(settings), settings, listener)
+    with bind(settings) as listener:
+        run(lambda: create_app(settings), settings, listener)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from app.cli.output import Unprinted
-from app.core.settings import SettingsError
-from app.embedded.processes import StartError
+from app.core.settings import SettingsError, StartError
 
 _VARIABLE = re.compile("TICKBOX_[A-Z_]+")
 

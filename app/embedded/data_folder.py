@@ -9,7 +9,7 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 
-from app.embedded.processes import StartError
+from app.core.settings import StartError
 
 # The pid and two URLs, whose paths are short enough for a socket's address.
 _MAX_BYTES = 1024

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.core.setting_types import SECRET_KEY_LENGTH
-from app.embedded.processes import StartError
+from app.core.settings import StartError
 
 
 def new_secret_key() -> str:

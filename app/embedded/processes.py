@@ -20,12 +20,7 @@ KILL_SECONDS = 10
 POLL_SECONDS = 0.01
 
 Command = Sequence[str | Path]
-Handler = Callable[[int, FrameType | None], None]
 Account = tuple[int, int] | None  # user and group id; None is whoever runs Tickbox
-
-
-class StartError(RuntimeError):
-    """Tickbox cannot start here; the text is one sentence for whoever starts it."""
 
 
 def spawn(
@@ -124,27 +119,6 @@ def end_leftovers(names: set[str], folders: Sequence[Path], leader: str) -> None
         with suppress(psutil.NoSuchProcess):
             process.kill()
     wait(left, KILL_SECONDS)
-
-
-@contextmanager
-def handling(handler: Handler, *more: signal.Signals) -> Iterator[None]:
-    """Call this for signals that ask for an end, and for `more`, for the length of the block.
-
-    A hangup asks too (the terminal was closed), unless whoever started Tickbox has it ignored
-    (nohup).
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread only
-        return
-    numbers = [signal.SIGINT, signal.SIGTERM, *more]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    handlers = {number: signal.signal(number, handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, before in handlers.items():
-            signal.signal(number, before)
 
 
 @contextmanager

@@ -24,12 +24,11 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from app.core.settings import Settings
+from app.core.settings import SECURITY_CONNECTIONS, Settings, SettingsError, StartError
 from app.embedded import data_folder
 from app.embedded.keys import kept_secret_key, kept_signing_key, sync_folder
 from app.embedded.processes import (
     Account,
-    StartError,
     end_leftovers,
     run,
     spawn,
@@ -60,6 +59,8 @@ POSTGRES = {
     "log_min_error_statement": "panic",
     "log_checkpoints": "off",
 }
+# Connections to the embedded PostgreSQL that are left to `tickbox purge` and to people.
+SPARE_CONNECTIONS = 8
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 VALKEY = {
     "port": "0",
@@ -70,6 +71,18 @@ VALKEY = {
     "maxmemory-policy": "volatile-ttl",
     "loglevel": "warning",
 }
+
+
+def check_connections(settings: Settings) -> None:
+    """Refuse more connections than the embedded PostgreSQL has. Raises `SettingsError`."""
+    most = (int(POSTGRES["max_connections"]) - SPARE_CONNECTIONS) // settings.workers
+    most -= SECURITY_CONNECTIONS
+    if settings.is_embedded and settings.database_pool_size > most:
+        raise SettingsError(
+            f"{settings.workers} times {settings.database_pool_size} connections are more than the "
+            f"embedded PostgreSQL has: set TICKBOX_DATABASE_POOL_SIZE to {most} or less, or "
+            "TICKBOX_WORKERS lower."
+        )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ costs a tenth of that. So everything counts where it happens, in ints, and `Metr
 families of it. No label is anything that clients can make up: routes are templates, all unknown
 paths are one, and there are no users or ids.
 
-A process knows itself alone; `server/gathering.py` tells of several workers together.
+A process knows itself alone; `worker_metrics.py` tells of several workers together.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from itertools import accumulate
-from typing import Protocol
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
@@ -38,8 +37,10 @@ from app.database.unit_of_work import Database
 from app.observability import logs
 from app.redis.client import Redis
 from app.redis.rate_limits import Limit
-from app.server.last_answers import REASONS
 
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+# Why connections end before there is a request.
+REASONS = ("timeout", "malformed", "head_too_large")
 # Seconds; a cached read takes 1 ms, a request is cut after some 10 s.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 UNKNOWN_ROUTE = "unknown"
@@ -101,12 +102,6 @@ class Outcomes:
             raise
         finally:
             self.counts[kind, outcome] += 1
-
-
-class Scraped(Protocol):
-    """What Prometheus is told: of one process (`Metrics`), or of several (`Gathered`)."""
-
-    registry: CollectorRegistry
 
 
 class Metrics(Collector):
@@ -197,7 +192,7 @@ class Metrics(Collector):
         yield _counter(
             "tickbox_connections_refused",
             "Connections that ended before there was a request, by reason.",
-            {(reason,): self.requests.refused[reason] for reason in REASONS.values()},
+            {(reason,): self.requests.refused[reason] for reason in REASONS},
             ("reason",),
         )
 

@@ -14,8 +14,7 @@ from app.cli.doctor.postgres import check_postgres
 from app.cli.doctor.redis import check_redis
 from app.cli.errors import explanations, variable
 from app.core.clock import utc_now
-from app.core.settings import Settings, SettingsError
-from app.embedded.processes import StartError
+from app.core.settings import Settings, SettingsError, StartError
 from app.security.access_tokens import key_ids
 
 CHECKS = ("settings", "keys", "PostgreSQL", "migrations", "clock", "Redis")
