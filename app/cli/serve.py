@@ -2,11 +2,11 @@
 
 import os
 import tempfile
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
-from app.core.settings import Settings, SettingsError
+from app.core.settings import Settings, SettingsError, StartError
 from app.embedded.stores import check_connections
 from app.observability import logs
 from app.observability.metrics import FOLDER, Metrics
@@ -45,7 +45,7 @@ def _by_workers(settings: Settings, prepared: Prepared, *, reload: bool) -> None
     """Of several processes each keeps its metrics in files, which are told of together."""
     with (
         bind(settings) as listener,
-        tempfile.TemporaryDirectory(prefix="tickbox-metrics-") as folder,
+        _folder() as folder,
         serve_metrics(settings, of_all_workers(folder)),
         prepared(settings) as complete,
     ):
@@ -58,6 +58,19 @@ def _by_workers(settings: Settings, prepared: Prepared, *, reload: bool) -> None
             configure_logs=partial(logs.configure, settings.log_level),
             forget_worker=partial(forget_worker, folder),
         )
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    try:
+        made = tempfile.TemporaryDirectory(prefix="tickbox-metrics-")
+    except OSError as error:
+        raise StartError(
+            "Several workers keep their metrics in files, and there is no folder for them "
+            f"({error.strerror}): set TMPDIR to one that can be written to"
+        ) from None
+    with made as folder:
+        yield folder
 
 
 def _app_of(

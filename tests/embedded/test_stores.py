@@ -21,8 +21,8 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.core.settings import Settings
-from app.embedded.processes import StartError, uninterrupted
+from app.core.settings import Settings, StartError
+from app.embedded.processes import uninterrupted
 from app.embedded.stores import embedded
 
 CHOSEN_KEY = "chosen-by-the-user-0123456789abcdefghij"

@@ -19,7 +19,7 @@ from app.database.unit_of_work import Database
 from app.main import create_app
 from app.observability.metrics import Metrics, RequestCounts
 from app.redis.client import Redis
-from app.server.runner import serve_metrics
+from app.server.listeners import serve_metrics
 from tests.apps import client_of, running
 from tests.people import PASSWORD, sign_up
 
@@ -45,7 +45,7 @@ async def own(settings: Settings) -> AsyncIterator[FastAPI]:
 async def observed(settings: Settings, **changes: Any) -> AsyncIterator[FastAPI]:
     changed = Settings.model_validate({**settings.model_dump(), **changes})
     metrics = Metrics()
-    app = create_app(changed, metrics=metrics, scraped=metrics)
+    app = create_app(changed, metrics=metrics, serves_metrics=True)
     async with app.router.lifespan_context(app):
         yield app
 
