@@ -5,6 +5,7 @@ more (load balancers need that long to notice), then open ones get `shutdown_tim
 finish. A second signal ends that at once.
 """
 
+import asyncio
 import gc
 import logging
 import math
@@ -14,7 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -35,6 +36,7 @@ READY = "Tickbox is ready"
 # New objects after which the collector looks for cycles among them; Python's own 700 are fewer
 # than what 32 requests hold at once, so that it would mostly look at what is still in use.
 YOUNG_OBJECTS = 10_000
+_FORCED_SECONDS = 2
 # Seconds that a worker has to start, and to answer its parent on a busy machine.
 _WORKER_SECONDS = 30
 _SOURCES = Path(__file__).parents[1]
@@ -129,6 +131,16 @@ class _Server(uvicorn.Server):
         spare_collector()
         if self.config.workers == 1:
             _say_ready(self.config, (sockets or [])[0])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:
+            # uvicorn leaves the app as it is then; it gets a moment to give back what it holds.
+            for task in self.server_state.tasks:
+                task.cancel()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FORCED_SECONDS):
+                    await self.lifespan.shutdown()
 
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or time.monotonic() >= self._ends_at
