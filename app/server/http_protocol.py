@@ -17,6 +17,8 @@ from app.server.send_timeout import SendTimeout
 
 # Of a request's line and headers, and of trailers after its body: ten times what browsers send.
 HEAD_BYTES = 1 << 16
+# That are parsed at once.
+_PART_BYTES = 1 << 14
 # Before the query: uvicorn decodes it on the event loop, 1 ms for each KiB of percent signs.
 PATH_BYTES = 1 << 13
 # With each header come a colon, a space and a line break.
@@ -78,8 +80,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         # At once it may be all of headers that are a hundred times as large once they are parsed.
-        for begin in range(0, len(data), HEAD_BYTES):
-            part = data[begin : begin + HEAD_BYTES]
+        for begin in range(0, len(data), _PART_BYTES):
+            part = data[begin : begin + _PART_BYTES]
             if self._closing.is_lingering:
                 self._closing.discard(part)
             elif not self._refusal and not self.transport.is_closing():
@@ -225,6 +227,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._answer_refused()
 
     def _answer_refused(self) -> None:
+        if self._is_arriving:
+            self.headers.clear()  # not to be kept for as long as the client sends on
         self._closing.write(self._refusal)
         self._closing.linger()
         self.flow.resume_reading()

@@ -191,7 +191,7 @@ class _Supervisor(multiprocess.Multiprocess):
 
     def run(self) -> None:
         super().run()
-        if not self._is_ready and any(w.exitcode == STARTUP_FAILURE for w in self.processes):
+        if any(worker.exitcode == STARTUP_FAILURE for worker in self.processes):
             raise StartError("A worker did not start; the log says why.")
 
     def keep_subprocess_alive(self) -> None:
