@@ -95,7 +95,9 @@ def test_what_ended_in_one_is_refused_by_the_other(two: tuple[Tickbox, str], how
 
 
 def test_one_that_dies_is_replaced(start: Start, folder: Path) -> None:
-    run = start(folder / "replaced", TICKBOX_WORKERS="2", TICKBOX_SHUTDOWN_DELAY="5")
+    # The parent does not look at signals while a worker starts, which may take long here.
+    settings = {"TICKBOX_SHUTDOWN_DELAY": "5", "TICKBOX_REQUEST_TIMEOUT": "60"}
+    run = start(folder / "replaced", TICKBOX_WORKERS="2", **settings)
     address = run.wait_until_ready()
     killed, other = run.workers()
     killed.kill()
