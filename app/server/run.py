@@ -208,6 +208,12 @@ class _Supervisor(multiprocess.Multiprocess):
             self._is_ready = True
             _say_ready(self.config, self.sockets[0])
 
+    def restart_all(self) -> None:
+        before = {worker.pid for worker in self.processes}
+        super().restart_all()
+        if any(worker.pid in before for worker in self.processes):
+            logger.error("not all workers could be replaced: those that were there serve on")
+
     def terminate_all(self) -> None:
         # From here on the last worker to close it closes it for all.
         for listener in self.sockets:
