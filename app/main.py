@@ -9,7 +9,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from app.core.clock import Now, utc_now
-from app.core.settings import Settings
+from app.core.settings import Settings, SettingsError
 from app.core.signing import Signer
 from app.database import migrations
 from app.database.unit_of_work import Database
@@ -25,18 +25,16 @@ from app.redis.rate_limits import Counts
 from app.redis.response_cache import Cache
 from app.security.access_tokens import AccessTokens
 from app.security.password_hashing import PasswordHasher
-from app.server.last_answers import LastAnswers
 from app.sweeps import sweep_hourly
 from app.web import exception_handlers
 from app.web.body_buffering import Buffers
 from app.web.cors import ListedOriginsMiddleware
-from app.web.dependencies import AppState
+from app.web.dependencies import AppState, Lifecycle
 from app.web.idempotency import Idempotency
 from app.web.openapi import document, pages
 from app.web.proxies import ProxyMiddleware
 from app.web.request_gate import RequestGate
 from app.web.request_middleware import RequestMiddleware
-from app.web.response_headers import ResponseHeaders
 
 _DESCRIPTION = """
 Todos and projects for HTTP clients, Swagger UI and generated SDKs.
@@ -49,7 +47,7 @@ nothing to compare them with, the answer is 412.
 
 
 def create_app(
-    settings: Settings,
+    settings: Settings | None = None,
     *,
     now: Now = utc_now,
     metrics: Metrics | None = None,
@@ -59,10 +57,13 @@ def create_app(
 ) -> FastAPI:
     """The service. `settings` name running servers and the keys; `now` is the clock.
 
-    It counts in `metrics`, and serves them beside `/v1` if it is to. Of several processes one
-    `sweeps`: it deletes hourly what is kept for a while only. `/docs` may be let keep who signed in
-    there.
+    Without settings they are those of the environment, so that any ASGI server can run it. It
+    counts in `metrics`, and serves them beside `/v1` if it is to. Hourly it `sweeps`: deletes what
+    is kept for a while only. `/docs` may be let keep who signed in there. Raises `SettingsError`.
     """
+    settings = Settings() if settings is None else settings
+    if settings.is_embedded:
+        raise SettingsError("TICKBOX_DATABASE_URL is missing: only `tickbox serve` brings servers")
     app = FastAPI(
         title="Tickbox",
         version=version("tickbox"),
@@ -90,6 +91,7 @@ def create_app(
         max_body_bytes=settings.max_body_bytes,
         counts=state.metrics.requests,
         buffers=state.buffers,
+        request_timeout=settings.request_timeout,
     )
     if settings.proxies:
         app.add_middleware(ProxyMiddleware, trusted=settings.proxies)
@@ -151,7 +153,7 @@ def _state(settings: Settings, now: Now, metrics: Metrics, *, sweeps: bool) -> A
             may_edit_all, affected_users_of_all, seen_by, Signer(secret, "idempotency"), now
         ),
         resources={EndedSessions: ended_sessions},
-        last_answers=LastAnswers(ResponseHeaders(), metrics.requests.refused),
+        lifecycle=Lifecycle(refused=metrics.requests.refused),
         sweeps=sweeps,
     )
 

@@ -19,8 +19,7 @@ from typing import Annotated, Any
 import typer
 from httpx import AsyncClient
 
-from app.core.settings import Settings
-from app.embedded.processes import StartError
+from app.core.settings import Settings, StartError
 from benchmarks import table, targets
 from benchmarks.cases import CACHED_LIST, CASES, CREATE, HELLO, LIST, PATCH, READ, Case, Sender
 from benchmarks.fill import connected

@@ -18,7 +18,7 @@ from app.cli.errors import CommandError, errors_as_sentences, variable
 from app.cli.output import do_without_output, open_output
 from app.cli.signals import ended_by_signals
 from app.cli.users import user
-from app.core.settings import Settings, SettingsError, StartError
+from app.core.settings import Settings
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -78,6 +78,9 @@ def serve(
     tls_cert: Annotated[Path | None, _option("tls_cert")] = None,
     tls_key: Annotated[Path | None, _option("tls_key")] = None,
     proxy: Annotated[list[str] | None, _option("proxies")] = None,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Start anew when a file of it changes, to develop it.")
+    ] = False,
 ) -> None:
     """Migrate the database, then serve until Ctrl-C or SIGTERM.
 
@@ -104,7 +107,7 @@ def serve(
 
         # It prints where it is; nobody may want to know.
         do_without_output()
-        run(settings, _prepared)
+        run(settings, _prepared, reload=reload)
 
 
 @contextmanager
@@ -113,24 +116,6 @@ def _prepared(settings: Settings) -> Iterator[Settings]:
     with stores(settings, alone=True) as complete:
         upgrade(complete)
         yield complete
-
-
-@cli.command("serve-worker", hidden=True)
-def serve_worker() -> None:
-    """Serve as one of several: what `serve --workers` starts, and nobody else."""
-    from app.observability import logs
-    from app.server.task import receive
-
-    task = receive()
-    logs.configure(task.settings.log_level)
-    from app.cli.serve import run_worker
-
-    try:
-        run_worker(task)
-    except (SettingsError, StartError) as error:
-        # To the parent, which says it once for all of them.
-        typer.echo(str(error))
-        raise typer.Exit(1) from error
 
 
 @cli.command()

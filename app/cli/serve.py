@@ -1,88 +1,60 @@
 """What `tickbox serve` does: all of it in one process, or by workers."""
 
 import os
-import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from tempfile import TemporaryDirectory
+from functools import partial
 
-from app.core.settings import Settings, StartError
+from app.core.settings import Settings, SettingsError, StartError
 from app.embedded.stores import check_connections
+from app.observability import logs
 from app.observability.metrics import FOLDER, Metrics
 from app.observability.worker_metrics import of_all_workers
-from app.server import runner, shares, tls, workers
-from app.server.shares import Counts, Shares
-from app.server.task import Task
+from app.server.certificate import check_certificate
+from app.server.listeners import bind, serve_metrics
+from app.server.run import run as serve
 
 # Has the servers running, migrated, for the length of a block; gives the settings, completed.
 Prepared = Callable[[Settings], AbstractContextManager[Settings]]
 
 
-def run(settings: Settings, prepared: Prepared) -> None:
+def run(settings: Settings, prepared: Prepared, *, reload: bool = False) -> None:
     """Serve until a signal. Raises `SettingsError`, `StartError`."""
-    tls.check(settings)
+    if reload and settings.workers > 1:
+        raise SettingsError("TICKBOX_WORKERS is for serving without --reload")
+    check_certificate(settings)
     check_connections(settings)
-    if settings.workers == 1:
+    if settings.workers == 1 and not reload:
         _alone(settings, prepared)
     else:
-        _by_workers(settings, prepared)
+        _by_workers(settings, prepared, reload=reload)
 
 
 def _alone(settings: Settings, prepared: Prepared) -> None:
     metrics = Metrics()
     with (
-        runner.bind(settings) as listener,
-        runner.serve_metrics(settings, metrics.registry),
+        bind(settings) as listener,
+        serve_metrics(settings, metrics.registry),
         prepared(settings) as complete,
     ):
-        from app.main import create_app  # noqa: PLC0415 - after what may refuse the start
-
-        app = create_app(
-            complete,
-            metrics=metrics,
-            serves_metrics=_is_scraped_beside(settings),
-            keeps_sign_in=settings.is_embedded,
-        )
-        runner.serve(app, complete, listener)
+        serve(_app_of(settings, complete, metrics=metrics), complete, listener)
 
 
-def _by_workers(settings: Settings, prepared: Prepared) -> None:
+def _by_workers(settings: Settings, prepared: Prepared, *, reload: bool) -> None:
+    """Of several processes each keeps its metrics in files, which are told of together."""
     with (
-        runner.bind(settings) as listener,
-        shares.made(settings.workers) as counts,
+        bind(settings) as listener,
         _shared_metrics() as folder,
-        runner.serve_metrics(settings, of_all_workers(folder)),
+        serve_metrics(settings, of_all_workers(folder)),
         prepared(settings) as complete,
     ):
-        task = Task(
+        serve(
+            _app_of(settings, complete),
             complete,
-            listener.fileno(),
-            counts,
-            serves_metrics=_is_scraped_beside(settings),
-            keeps_sign_in=settings.is_embedded,
-        )
-        workers.serve(task, listener)
-
-
-def run_worker(task: Task) -> None:
-    """Serve as one of several, until the parent says so. Raises `SettingsError`, `StartError`."""
-    from app.main import create_app  # noqa: PLC0415 - as above
-
-    app = create_app(
-        task.settings,
-        serves_metrics=task.serves_metrics,
-        sweeps=task.number == 0,
-        keeps_sign_in=task.keeps_sign_in,
-    )
-    with socket.socket(fileno=task.listener) as listener:
-        mine = Shares(Counts(task.counts, task.settings.workers), task.number)
-        runner.serve(
-            app,
-            task.settings,
             listener,
-            forced_by=workers.FORCE,
-            shares=mine,
-            pair=task.pair,
+            reload=reload,
+            configure_logs=partial(logs.configure, settings.log_level),
         )
 
 
@@ -93,15 +65,27 @@ def _shared_metrics() -> Iterator[str]:
     Raises `StartError`.
     """
     try:
-        made = TemporaryDirectory(prefix="tickbox-metrics-", ignore_cleanup_errors=True)
-    except OSError:
+        made = tempfile.TemporaryDirectory(prefix="tickbox-metrics-", ignore_cleanup_errors=True)
+    except OSError as error:
         raise StartError(
-            "There is no temporary folder for the workers' metrics: set TMPDIR to one."
+            "Several workers keep their metrics in files, and there is no folder for them "
+            f"({error.strerror}): set TMPDIR to one that can be written to"
         ) from None
     with made as folder:
         os.environ[FOLDER] = folder
         yield folder
 
 
-def _is_scraped_beside(settings: Settings) -> bool:
-    return settings.is_embedded and settings.metrics_port is None
+def _app_of(
+    settings: Settings, complete: Settings, metrics: Metrics | None = None
+) -> Callable[[], object]:
+    """What makes the app, in this process or in another one."""
+    from app.main import create_app  # noqa: PLC0415 - after what may refuse the start
+
+    return partial(
+        create_app,
+        complete,
+        metrics=metrics,
+        serves_metrics=settings.is_embedded and settings.metrics_port is None,
+        keeps_sign_in=settings.is_embedded,
+    )

@@ -12,7 +12,6 @@
     ├── ContentTooLarge 413
     ├── UnsupportedMediaType 415
     ├── ValidationFailed 422      CursorInvalid
-    ├── HeadTooLarge 431
     ├── InternalError 500
     └── Unavailable 503           DatabaseUnavailable, DatabaseBusy
 
@@ -174,6 +173,10 @@ class RequestTimeout(AppError):
     code = "request_timeout"
     title = "The request did not arrive in time"
 
+    def __init__(self) -> None:
+        # What is still on its way is not read.
+        super().__init__(headers={"Connection": "close"})
+
 
 class Conflict(AppError):
     status = 409
@@ -259,20 +262,6 @@ class CursorInvalid(ValidationFailed):
                     "query",
                 ),
             )
-        )
-
-
-class HeadTooLarge(AppError):
-    """RFC 6585, section 5. Of a long request line, or its path, too: one code is for all of it."""
-
-    status = 431
-    code = "head_too_large"
-    title = "The request's line and headers are too large"
-
-    def __init__(self, max_bytes: int, part: str = "line and headers") -> None:
-        super().__init__(
-            f"A request has at most {max_bytes} bytes of {part}.",
-            params={"max_bytes": max_bytes},
         )
 
 

@@ -55,8 +55,9 @@ class Settings(BaseSettings):
     )
     tls_cert: Path | None = Field(
         None,
-        description="Certificate (PEM, with those that lead to its CA after it) for HTTPS; a "
-        "renewed one is taken without a restart. Set together with `TICKBOX_TLS_KEY`.",
+        description="Certificate (PEM, with those that lead to its CA after it) for HTTPS. A "
+        "renewed one is taken by SIGHUP with several workers, else by a restart. Set together with "
+        "`TICKBOX_TLS_KEY`.",
     )
     tls_key: Path | None = Field(None, description="Its private key (PEM, not encrypted).")
     proxies: Proxies = Field(

@@ -1,117 +1,106 @@
-"""HTTP/1.1 connections: nobody holds one for ever, who sends or reads slowly, or memory by an
-endless head; none ends before a client had its answer, or under a request that was sent on it.
+"""HTTP/1.1 connections: uvicorn's, and what it leaves open to who sends slowly or without an end.
+
+A request has a time to arrive in and a head of a limited size, an answer a time to be taken in.
+What is no request never reaches the app: it is a bare status and the end of the connection.
 """
 
 from asyncio import TimerHandle, Transport
+from collections.abc import Callable
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.core.errors import AppError, HeadTooLarge, MalformedRequest, RequestTimeout
-from app.server.cycles import CyclesTransport
-from app.server.heads import HEAD_BYTES, PATH_BYTES, has_long_path, head_size, without_offer
-from app.server.last_answers import LastAnswers
+from app.server.closing import ClosingTransport
 from app.server.send_timeout import SendTimeout
-from app.server.sockets import has_unread, unsent
 
-_NO_HTTP = "This is no HTTP request."
-# A client that is still sending when it is refused has so long to read why, and may send so much.
-_LINGER_SECONDS = 2
-_LINGER_BYTES = 16 << 20
-# At a shutdown a handshake that is not over may take so long, and what it is for is answered.
-LAST_HANDSHAKE_SECONDS = 2
-# How often a connection that is to end is asked whether all that was written has arrived.
-_ARRIVED_SECONDS = 0.5
+# Of a request's line and headers, and of trailers after its body: ten times what browsers send.
+HEAD_BYTES = 1 << 16
+# That are parsed at once.
+_PART_BYTES = 1 << 14
+# Before the query: uvicorn decodes it on the event loop, 1 ms for each KiB of percent signs.
+PATH_BYTES = 1 << 13
+# With each header come a colon, a space and a line break.
+_HEADER_EXTRA = 4
+# The app says 408 when a body is late; it has this long to say so.
+_LATE_SECONDS = 1
 # At a shutdown a request may be on its way to an idle connection for as long as a round trip.
 _LAST_REQUEST_SECONDS = 0.5
 
 
-def protocol(request_timeout: float, send_timeout: float) -> type[HttpToolsProtocol]:
-    """Give uvicorn's protocol, but a request has to arrive whole within `request_timeout` seconds.
+class Config(uvicorn.Config):
+    """uvicorn's, with how long we wait: for a request, for an answer to be taken, for the end."""
 
-    The time runs from when the connection is made (by HTTPS, from when its handshake is over) or,
-    on one that is kept alive, from the request's first byte. Between requests uvicorn's own
-    keep-alive timeout counts, and for answers `SendTimeout` with `send_timeout` seconds.
-    """
-    timeouts = {"request_timeout": request_timeout, "send_timeout": send_timeout}
-    return type("Connection", (_Connection,), timeouts)
+    request_timeout: float = 10
+    send_timeout: float = 30
+    shutdown_delay: float = 0
+    configure_logs: Callable[[], object] | None = None
+
+    def configure_logging(self) -> None:
+        """Called here, and in each process that is started."""
+        if self.configure_logs is not None:
+            self.configure_logs()
 
 
-class _Connection(HttpToolsProtocol):
-    request_timeout: float
-    send_timeout: float
-    _cycles_transport: CyclesTransport | None = None  # until it is connected
+class _HeadTooLarge(Exception):
+    pass
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    config: Config
+    cycle: Any
+    _closing: ClosingTransport
     _sending: SendTimeout
-    _cut: TimerHandle | None = None
-    _arriving = False  # the head of a request
-    _unfinished: Any = None  # the cycle of a request whose body is arriving
-    _refusal: AppError | None = None  # to be given after the answers to earlier requests
-    _draining = False
-    _discarded = 0
-    # Bytes: of what is being parsed; of the head, with what came before it in its first chunk; and
-    # since the head's first chunk, or a chunk that had some of a body in it.
-    _chunk = _head = _bodiless = 0
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        app: Any = self.config.app
-        self._last: LastAnswers = app.state.last_answers
-        # It counts from when it is accepted: a shutdown waits for its handshake. If that fails,
-        # nobody tells.
-        self.connections.add(self)
-        self._wait(self._forget, self.request_timeout)
+    _timer: TimerHandle | None = None
+    _is_arriving = False  # the head of a request
+    _is_draining = False
+    _refusal = b""  # to be given after the answers to earlier requests
+    # Bytes since the part in which a head began, or that had some of a body in it.
+    _bodiless = 0
 
     # uvicorn's own narrows the type as well.
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._cycles_transport = CyclesTransport(transport, self)
-        self._sending = SendTimeout(transport, self.send_timeout)
-        if self._draining:
-            self._wait(self._close_if_idle, _LAST_REQUEST_SECONDS)
-        else:
-            self._wait(self._give_up, self.request_timeout)
+        self._closing = ClosingTransport(transport, self.loop)
+        self._sending = SendTimeout(transport, self.config.send_timeout)
+        self._wait(self._give_up, self.config.request_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._closing.cancel()
         self._sending.cancel()
-        cycle: Any = self.cycle
+        cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
-            # What the app sends from now on goes nowhere, and nothing tells it so.
+            # What the app sends from now on goes nowhere, and nothing else tells it so.
             cycle.scope["state"]["disconnected"] = True
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
-            return  # by HTTPS only: it is decrypted until the end
-        if self._is_lingering():
-            self._discarded += len(data)
-            if self._discarded > _LINGER_BYTES:
-                self.close()
-        elif len(data) <= HEAD_BYTES:
-            self._parse(data)
-        else:
-            # It may be all of headers that are a hundred times as large once they are parsed.
-            for begin in range(0, len(data), HEAD_BYTES):
-                self._parse(memoryview(data)[begin : begin + HEAD_BYTES])
+        # At once it may be all of headers that are a hundred times as large once they are parsed.
+        for begin in range(0, len(data), _PART_BYTES):
+            part = data[begin : begin + _PART_BYTES]
+            if self._closing.is_lingering:
+                self._closing.discard(part)
+            elif not self._refusal and not self.transport.is_closing():
+                self._parse(part)
 
-    def _parse(self, data: bytes | memoryview) -> None:
+    def _parse(self, data: bytes) -> None:
         """Instead of uvicorn's, which logs a line for each request that is none."""
-        if self._refusal is not None:
-            return
-        self._chunk = len(data)
-        self._head += self._chunk
-        self._bodiless += self._chunk
+        self._bodiless += len(data)
         try:
             self._feed(data)
+            if self._bodiless > HEAD_BYTES:
+                raise _HeadTooLarge
+        except _HeadTooLarge:
+            self._refuse(431, "head_too_large")
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            cause = error.__context__
-            self._refuse(cause if isinstance(cause, HeadTooLarge) else MalformedRequest(_NO_HTTP))
-        else:
-            if self._bodiless > HEAD_BYTES or (self._arriving and self._is_head_too_large()):
-                self._refuse(HeadTooLarge(HEAD_BYTES))
+            is_large = isinstance(error.__context__, _HeadTooLarge)
+            self._refuse(*((431, "head_too_large") if is_large else (400, "malformed")))
 
-    def _feed(self, data: bytes | memoryview) -> None:
+    def _feed(self, data: bytes) -> None:
         while data:
             try:
                 self.parser.feed_data(data)
@@ -119,176 +108,131 @@ class _Connection(HttpToolsProtocol):
             except httptools.HttpParserUpgrade as upgrade:
                 # The parser would leave out the body. Another one reads it: the offer is ignored
                 # (RFC 9110, section 7.8). That of CONNECT is its method, which is refused.
-                head = without_offer(self.parser, self.url, self.headers)
+                parser = self.parser
+                version = parser.get_http_version().encode()
+                head = [b"%b %b HTTP/%b" % (parser.get_method(), self.url, version)]
+                head += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-                self.parser.feed_data(head)
-                data = memoryview(data)[upgrade.args[0] :]
-
-    def timeout_keep_alive_handler(self) -> None:
-        if not self.transport.is_closing():
-            self.close()
-
-    def close(self) -> None:
-        """End the connection once all that was written has arrived.
-
-        By HTTPS the transport would then wait for the client's word that it ends it too; one that
-        sits in a pool does not look, and would hold up a shutdown.
-        """
-        self.transport.close()
-        if self.scheme == "https":
-            self._wait(self._end_if_arrived, _ARRIVED_SECONDS)
+                self.parser.feed_data(b"\r\n".join([*head, b"", b""]))
+                data = data[upgrade.args[0] :]
 
     def on_message_begin(self) -> None:
         # Not at any byte, as uvicorn does: empty lines before a request are none of it.
         self._unset_keepalive_if_required()
-        if not self._arriving:  # else it is the same head, without its offer
-            self._wait(self._give_up, self.request_timeout)
-        self._arriving = True
-        self._head, self._bodiless = self._chunk, 0
+        if not self._is_arriving:  # else it is the same head, without its offer
+            self._wait(self._give_up, self.config.request_timeout)
+        self._is_arriving = True
+        self._bodiless = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
-        if has_long_path(self.url):
-            raise HeadTooLarge(PATH_BYTES, "path")
+        if len(self.url) > PATH_BYTES and b"?" not in self.url[: PATH_BYTES + 1]:
+            raise _HeadTooLarge
 
     def on_headers_complete(self) -> None:
-        if self._is_head_too_large():
-            raise HeadTooLarge(HEAD_BYTES)
+        # A head that came in one part is no larger than that.
+        if self._bodiless:
+            size = sum(len(name) + len(value) + _HEADER_EXTRA for name, value in self.headers)
+            if len(self.url) + size > HEAD_BYTES:
+                raise _HeadTooLarge
         if self.parser.should_upgrade():
             return
         super().on_headers_complete()
-        self._arriving = False
+        self._is_arriving = False
         # Trailers are no headers (RFC 9110, section 6.5.1): what comes now, nobody sees.
         self.headers = []
-        cycle: Any = self.cycle
-        self._unfinished = cycle
-        cycle.transport = self._cycles_transport
-        if self._draining:
-            cycle.keep_alive = False
+        self.cycle.transport = self._closing
+        self._closing.has_unread = True
+        if self._is_draining:
+            self.cycle.keep_alive = False
+        self._wait(self._give_up, self.config.request_timeout + _LATE_SECONDS)
 
     def on_body(self, body: bytes) -> None:
         self._bodiless = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if self.parser.should_upgrade():
-            return
-        self._stop_waiting()
-        self._unfinished = None
-        self._bodiless = 0
-        super().on_message_complete()
+        if not self.parser.should_upgrade():
+            self._stop_waiting()
+            self._closing.has_unread = False
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        if self._is_lingering():
-            return
-        if self._refusal is not None and not self.pipeline and not self.transport.is_closing():
-            self._answer(self._refusal)
-            return
-        super().on_response_complete()
-        if self._draining and not self.transport.is_closing():
-            self._wait(self._close_if_idle, _LAST_REQUEST_SECONDS)
+        if self._closing.is_lingering:
+            self.flow.resume_reading()
+        elif self._refusal and not self.pipeline and not self.transport.is_closing():
+            self._answer_refused()
+        else:
+            super().on_response_complete()
+            if self._is_draining and not self._is_arriving and not self.transport.is_closing():
+                self._wait(self._closing.close, _LAST_REQUEST_SECONDS)
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._closing.close()
 
     def shutdown(self) -> None:
         """Close after the answer to what came, or is on its way; uvicorn closes idle ones.
 
         The last answer says `Connection: close`, so that the client sends nothing after it.
         """
-        self._draining = True
-        cycle: Any = self.cycle
-        if self._cycles_transport is None:
-            self._wait(self._forget, LAST_HANDSHAKE_SECONDS)
-        elif cycle is not None and not cycle.response_complete:
+        self._is_draining = True
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
             # One that has begun to leave has said already that the connection is kept.
             cycle.keep_alive = cycle.keep_alive and cycle.response_started
-        elif not self._arriving and not self._is_lingering():
-            self._wait(self._close_if_idle, _LAST_REQUEST_SECONDS)
+        elif not self._is_arriving:
+            self._wait(self._closing.close, _LAST_REQUEST_SECONDS)
 
-    def linger(self) -> None:
-        """Close in stages (RFC 9112, section 9.6).
-
-        Closed at once, with bytes unread, the connection is reset, and the client may lose
-        the answer that it had already received.
-        """
-        self._discarded = 1
-        self._wait(self.close, _LINGER_SECONDS)
-        if self.transport.can_write_eof():  # not by HTTPS: what is encrypted ends both ways
-            self.transport.write_eof()
-        self.flow.resume_reading()
-
-    def _is_lingering(self) -> bool:
-        return self._discarded > 0
-
-    def _wait(self, then: Any, seconds: float) -> None:
+    def _wait(self, then: Callable[[], None], seconds: float) -> None:
         self._stop_waiting()
-        self._cut = self.loop.call_later(seconds, then)
+        self._timer = self.loop.call_later(seconds, then)
 
     def _stop_waiting(self) -> None:
-        if self._cut is not None:
-            self._cut.cancel()
-            self._cut = None
-
-    def _forget(self) -> None:
-        self.connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _give_up(self) -> None:
-        self._refuse(RequestTimeout())
+        """A request has not arrived in time. Of a body the app says so."""
+        cycle = self.cycle
+        if not self._closing.has_unread:
+            self._count("timeout")
+        if cycle is not None and not cycle.response_complete:
+            cycle.keep_alive = False
+        else:
+            self._closing.close()
 
-    def _is_head_too_large(self) -> bool:
-        return self._head > HEAD_BYTES and head_size(self.url, self.headers) > HEAD_BYTES
-
-    def _refuse(self, error: AppError) -> None:
-        """Answer in the app's place once all is answered that was asked before, and close."""
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answer without the app, once all is answered that was asked before, and close."""
+        headers = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+        end = b"connection: close\r\ncontent-length: 0\r\n\r\n"
+        self._refusal = b"".join([STATUS_LINE[status], *headers, end])
         self._stop_waiting()
-        if self.transport.is_closing():
+        cycle = self.cycle
+        if not self._closing.has_unread:
+            self._count(reason)
+        elif self.pipeline and self.pipeline[0][0] is cycle:
+            self.pipeline.popleft()  # the app never sees it
+        elif cycle.response_started:
+            self._closing.close()
             return
-        cycle: Any = self._unfinished
-        if cycle is not None and cycle.response_started:
-            self.close()
-            return
-        # Of requests that were sent without waiting for answers, the last one's is this.
-        queued = [entry for entry in self.pipeline if entry[0] is cycle]
-        for entry in queued:
-            self.pipeline.remove(entry)
-        current: Any = self.cycle
-        is_first = (
-            not self.pipeline
-            and not queued
-            and (current is None or current is cycle or current.response_complete)
-        )
-        if cycle is None or queued:
-            self._last.count(error)
         else:
             # The app waits for what will not come, and nothing that it sends is sent.
-            cycle.scope["state"] |= {"disconnected": True, "refused": error.status}
-            cycle.disconnected = True
+            cycle.disconnected = cycle.scope["state"]["disconnected"] = True
+            cycle.response_complete = True
             cycle.message_event.set()
-        self._refusal = error
-        if is_first:
-            self._answer(error)
+        if cycle is None or cycle.response_complete:
+            self._answer_refused()
 
-    def _answer(self, error: AppError) -> None:
-        scope: Any = {"scheme": self.scheme, "headers": self.headers if self._arriving else []}
-        if self._unfinished is not None:
-            scope = self._unfinished.scope
-        self.transport.write(self._last.answer(error, scope, self.server_state.default_headers))
-        if self._arriving:
+    def _answer_refused(self) -> None:
+        if self._is_arriving:
             self.headers.clear()  # not to be kept for as long as the client sends on
-        if isinstance(error, HeadTooLarge):
-            self.linger()
-        else:
-            self.close()
+        self._closing.write(self._refusal)
+        self._closing.linger()
+        self.flow.resume_reading()
 
-    def _close_if_idle(self) -> None:
-        # What has just come is answered first, within the time that every request has.
-        if has_unread(self.transport):
-            self._wait(self._give_up, self.request_timeout)
-        else:
-            self.close()
-
-    def _end_if_arrived(self) -> None:
-        if self.transport.get_write_buffer_size() or unsent(self.transport):
-            self._wait(self._end_if_arrived, _ARRIVED_SECONDS)
-        else:
-            self.transport.abort()
+    def _count(self, reason: str) -> None:
+        app: Any = self.config.loaded_app
+        app.state.lifecycle.refused[reason] += 1

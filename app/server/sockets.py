@@ -1,7 +1,6 @@
 """What the kernel holds of a connection."""
 
 import fcntl
-import select
 import socket
 import struct
 import termios
@@ -11,13 +10,6 @@ from contextlib import suppress
 # Of Linux' `struct tcp_info`; older kernels and other systems give less of it, or nothing.
 _BYTES_ACKED = struct.Struct("120xQ")
 _AT_ONCE = struct.pack("ii", 1, 0)
-
-
-def has_unread(transport: Transport) -> bool:
-    """Whether bytes wait that the event loop has not seen yet."""
-    poll = select.poll()
-    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def unsent(transport: Transport) -> int:

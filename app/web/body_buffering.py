@@ -1,12 +1,13 @@
 """How much of the bodies that clients send is held: of each, of each caller's, and of all."""
 
+import asyncio
 from collections import Counter
 from collections.abc import MutableMapping
 from typing import Any
 
 from starlette.types import Receive, Scope
 
-from app.core.errors import MalformedRequest, Unavailable
+from app.core.errors import MalformedRequest, RequestTimeout, Unavailable
 
 # Of a body for which no token is needed: a sign-in has a few hundred bytes.
 PUBLIC_BODY_BYTES = 1 << 14
@@ -65,13 +66,21 @@ class Buffers:
 
 
 class Body:
-    """One request's body on its way in: `receive` counts it, until it is given back."""
+    """One request's body on its way in: `receive` counts it, until it is given back.
 
-    def __init__(self, scope: Scope, receive: Receive, limit: int, buffers: Buffers) -> None:
+    All of it has to be there `timeout` seconds after the first is asked for.
+    """
+
+    def __init__(
+        self, scope: Scope, receive: Receive, limit: int, buffers: Buffers, timeout: float
+    ) -> None:
         self._headers = scope["headers"]
         self._receive = receive
         self._limit = limit
         self._buffers = buffers
+        self._timeout = timeout
+        self._deadline: float | None = None
+        self._is_whole = False
         self._caller = b""
         self._is_public = True
         self._held = 0
@@ -96,8 +105,17 @@ class Body:
                     raise TooLarge(self._limit)
 
     async def receive(self) -> MutableMapping[str, Any]:
-        """The next part. Raises `TooLarge`, `ServerBusy`."""
-        message = await self._receive()
+        """The next part. Raises `TooLarge`, `ServerBusy`, `RequestTimeout`."""
+        if self._is_whole:
+            return await self._receive()  # which waits for the client to go
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + self._timeout
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise RequestTimeout from None
+        self._is_whole = not message.get("more_body", False)
         size = len(message.get("body", b""))
         if size:
             if self._held + size > self._limit:

@@ -1,5 +1,6 @@
 """What the app holds, and what services are made of: all of it comes from the request."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
@@ -30,9 +31,14 @@ T = TypeVar("T")
 
 @dataclass
 class Lifecycle:
-    """Where this process is between its start and its end."""
+    """Where this process is between its start and its end.
+
+    Whoever serves it tells: that the end is near, and how many connections ended before there was
+    a request, by reason.
+    """
 
     draining: bool = False
+    refused: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,7 +65,6 @@ class AppState:
     request_gate: RequestGate
     idempotency: Idempotency
     resources: Mapping[type, Any]
-    last_answers: Any
     sweeps: bool = True
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
 

@@ -34,9 +34,10 @@ _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 class RequestMiddleware:
     """Gives each request an id, and turns what nothing else handled into a 500 problem.
 
-    HEAD is answered as GET, without its body (RFC 9110, section 9.3.2). A body is cut at
-    `max_body_bytes`: FastAPI's own limit answers text/plain, and our contract says problems. What
-    comes of it is counted in `buffers` until the request is over, however that ends.
+    HEAD is answered as GET, without its body (RFC 9110, section 9.3.2). A body has to be there
+    within `request_timeout` seconds, and is cut at `max_body_bytes`: FastAPI's own limit answers
+    text/plain, and our contract says problems. What comes of it is counted in `buffers` until the
+    request is over, however that ends.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class RequestMiddleware:
         max_body_bytes: int,
         counts: RequestCounts | None = None,
         buffers: Buffers | None = None,
+        request_timeout: float = 10,
     ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._request_timeout = request_timeout
         self._buffers = Buffers() if buffers is None else buffers
         self._counts = RequestCounts() if counts is None else counts
 
@@ -60,10 +63,9 @@ class RequestMiddleware:
         request_id = request_id_of(scope)
         method = scope["method"]
         headers = ResponseHeaders().headers(scope, request_id)
-        # The server's: it may have to answer in the app's place, and says so there.
+        # The server's: it says there when the client has gone.
         shared = scope.setdefault("state", {})
-        shared["headers"] = headers
-        body = Body(scope, receive, self._max_body_bytes, self._buffers)
+        body = Body(scope, receive, self._max_body_bytes, self._buffers, self._request_timeout)
         state = RequestState(request_id.decode(), headers, body)
         is_head = method == "HEAD"
         # A copy: the server's own has to know that it was HEAD, so as to expect no body.
@@ -107,7 +109,6 @@ class RequestMiddleware:
             logs.request_id.reset(context)
             if shared.get("disconnected"):
                 outcome = logs.DISCONNECTED
-            status = status or shared.get("refused")
             self._leave_traces(scope, method, status, outcome, time.perf_counter() - begun)
 
     def _leave_traces(

@@ -16,6 +16,7 @@ import psutil
 from app.embedded import stores
 from app.embedded.keys import new_secret_key, new_signing_key
 from tests.faults.wire import Address
+from tests.run.processes import is_worker
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
@@ -154,7 +155,7 @@ class Tickbox:
     def serving(self) -> list[psutil.Process]:
         """The processes that take connections: its workers, or itself."""
         itself = psutil.Process(self.process.pid)
-        return itself.children() or [itself]
+        return [child for child in itself.children() if is_worker(child)] or [itself]
 
     def resident_bytes(self) -> int:
         size: int = psutil.Process(self.process.pid).memory_info().rss

@@ -18,7 +18,7 @@ from app.database.unit_of_work import Database
 from app.main import create_app
 from app.observability import metrics as metrics_module
 from app.observability.metrics import Metrics
-from app.server.runner import serve_metrics
+from app.server.listeners import serve_metrics
 from tests.apps import client_of
 from tests.people import PASSWORD, sign_up
 

@@ -14,10 +14,9 @@ from httpx import AsyncClient
 from app.core.settings import Settings
 from app.observability.metrics import RequestCounts
 from app.security.access_tokens import new_opaque_token
-from app.server.last_answers import LastAnswers
 from app.web import exception_handlers
+from app.web.dependencies import Lifecycle
 from app.web.request_middleware import RequestMiddleware
-from app.web.response_headers import ResponseHeaders
 from tests.apps import client_of, running
 from tests.observability.logged import Json, Stuck, Terminal, logged
 from tests.people import Person, sign_up
@@ -128,9 +127,10 @@ def small() -> FastAPI:
     """An app whose requests end in other ways."""
     app = FastAPI(openapi_url=None)
     exception_handlers.install(app)
-    counts = RequestCounts()
-    app.add_middleware(RequestMiddleware, max_body_bytes=1_000, counts=counts)
-    app.state.last_answers = LastAnswers(ResponseHeaders(), counts.refused)
+    app.add_middleware(
+        RequestMiddleware, max_body_bytes=1_000, counts=RequestCounts(), request_timeout=0.2
+    )
+    app.state.lifecycle = Lifecycle()
     app.state.reached = asyncio.Event()
 
     @app.get("/fails")
@@ -212,7 +212,7 @@ class Line(io.StringIO):
 
 @pytest.fixture
 async def port(small: FastAPI, tmp_path: Path) -> AsyncIterator[int]:
-    async with listening(small, "http", tmp_path, request_timeout=0.2) as wire:
+    async with listening(small, "http", tmp_path) as wire:
         yield wire.port
 
 
@@ -228,7 +228,7 @@ async def test_is_left_by_one_that_is_cut_off(small: FastAPI, port: int, rest: b
         await asyncio.wait_for(stream.written.wait(), 20)
         writer.close()
         [entry] = log.entries
-    assert (entry["route"], entry["status"], entry["outcome"]) == ("/reads", 408, "disconnected")
+    assert (entry["route"], entry["status"], entry["outcome"]) == ("/reads", 408, "completed")
 
 
 async def test_is_left_by_one_whose_client_has_gone(small: FastAPI, port: int) -> None:

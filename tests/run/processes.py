@@ -53,7 +53,7 @@ class Tickbox:
         workers = []
         for child in psutil.Process(self.process.pid).children():
             with suppress(psutil.NoSuchProcess):  # nor one that has just died
-                if "serve-worker" in child.cmdline():
+                if is_worker(child):
                     workers.append(child)
         return workers
 
@@ -65,6 +65,11 @@ class Tickbox:
         """The exit code, and what it said on stderr."""
         _, errors = self.process.communicate(timeout=60)
         return self.process.returncode, errors
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Whether Python's `multiprocessing` has started it, to serve."""
+    return "--multiprocessing-fork" in process.cmdline()
 
 
 def still_there(processes: list[psutil.Process]) -> list[psutil.Process]:

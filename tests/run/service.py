@@ -13,23 +13,22 @@ import httpx
 # `/upload` answers when the whole body has come, so that the tests say how long a request takes.
 PROGRAM = """
 import signal
-from collections import Counter
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from fastapi import FastAPI, Request
 from app.core.settings import Settings
-from app.web.response_headers import ResponseHeaders
-from app.server.last_answers import LastAnswers
-from app.server.runner import bind, serve
+from app.server.listeners import bind
+from app.server.run import run
+from app.web.dependencies import Lifecycle
 
 @asynccontextmanager
 async def lifespan(app):
-    yield
-    print("closed", flush=True)
+    try:
+        yield
+    finally:
+        print("closed", flush=True)
 
 app = FastAPI(lifespan=lifespan)
-app.state.lifecycle = SimpleNamespace(draining=False)
-app.state.last_answers = LastAnswers(ResponseHeaders(), Counter())
+app.state.lifecycle = Lifecycle()
 
 @app.get("/draining")
 async def draining() -> bool:
@@ -43,7 +42,7 @@ async def upload(request: Request) -> int:
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
 settings = Settings()
 with bind(settings) as listener:
-    serve(app, settings, listener)
+    run(lambda: app, settings, listener)
 print("ended", flush=True)
 """
 

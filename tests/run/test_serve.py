@@ -117,9 +117,12 @@ def test_ended_while_it_starts_leaves_nothing(start: Start, folder: Path) -> Non
         ("TICKBOX_HOST is no address", {"TICKBOX_HOST": "no such host"}),
         ("Not a directory", {"TICKBOX_DATA_DIR": f"{__file__}/data"}),
         ("TICKBOX_TLS_KEY are set together", {"TICKBOX_TLS_CERT": __file__}),
-        ("TICKBOX_TLS_CERT cannot be read", {"TICKBOX_TLS_CERT": "x", "TICKBOX_TLS_KEY": "x"}),
         (
-            "TICKBOX_TLS_CERT is no certificate",
+            "TICKBOX_TLS_CERT and TICKBOX_TLS_KEY cannot be used",
+            {"TICKBOX_TLS_CERT": "x", "TICKBOX_TLS_KEY": "x"},
+        ),
+        (
+            "TICKBOX_TLS_CERT and TICKBOX_TLS_KEY cannot be used",
             {"TICKBOX_TLS_CERT": __file__, "TICKBOX_TLS_KEY": __file__},
         ),
         ("TICKBOX_PROXIES holds", {"TICKBOX_PROXIES": "10.0.0.7, *"}),
@@ -148,9 +151,13 @@ def test_wrong_setting_is_one_sentence(
         ("set --host to an address", ["--host", "192.0.2.1"], {}),
         ("--tls-cert and --tls-key are set together", ["--tls-cert", __file__], {}),
         ("--tls-cert and --tls-key are set together", ["--tls-key", __file__], {}),
-        ("--tls-cert is no certificate", ["--tls-cert", __file__, "--tls-key", __file__], {}),
         (
-            "TICKBOX_TLS_CERT is no certificate",
+            "--tls-cert and --tls-key cannot be used",
+            ["--tls-cert", __file__, "--tls-key", __file__],
+            {},
+        ),
+        (
+            "TICKBOX_TLS_CERT and --tls-key cannot be used",
             ["--tls-key", __file__],
             {"TICKBOX_TLS_CERT": __file__},
         ),

@@ -2,105 +2,123 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
-from app.server import http_protocol
-from app.server.http_protocol import protocol
-from app.server.tls import Certificate
-from tests.certificates import Authority
+from app.core.settings import Settings
+from app.server import closing, http_protocol
+from tests.apps import running
+from tests.server.wire import Wire, listening
 
 TIMEOUT = 0.3
 # What a machine that is busy with other tests may add.
-GRACE = 5
+GRACE = 10
 HEAD = b"GET /livez HTTP/1.1\r\nHost: tickbox\r\n"
 BODY = b"POST /v1/users HTTP/1.1\r\nHost: tickbox\r\nContent-Type: application/json\r\n"
+ALIVE = b'{"status":"alive"}'
+HALF_A_BODY = [
+    BODY + b'Content-Length: 100\r\n\r\n{"email"',
+    BODY + b'Transfer-Encoding: chunked\r\n\r\n5\r\n{"ema\r\n',
+]
 
 
-Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+@pytest.fixture(scope="module")
+async def hasty(settings: Settings) -> AsyncIterator[FastAPI]:
+    """An app that waits for bodies no longer than `TIMEOUT`."""
+    async with running(settings, request_timeout=TIMEOUT) as app:
+        yield app
 
 
 @pytest.fixture(params=["http", "https"])
-async def connect(
-    app: FastAPI, request: pytest.FixtureRequest, tmp_path: Path
-) -> AsyncIterator[Connect]:
-    """The app behind a server that waits for requests no longer than `TIMEOUT`."""
-    config = uvicorn.Config(app, http=protocol(TIMEOUT, 30), lifespan="off", log_config=None)
-    context = None
-    if request.param == "https":
-        authority = Authority()
-        files = authority.issue(tmp_path)
-        certificate = Certificate(files.certificate, files.key)
-        config.ssl_context_factory = lambda *_: certificate.context
-        context = authority.client_context()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 15)
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve([listener]))
-        yield partial(asyncio.open_connection, *listener.getsockname(), ssl=context)
-        server.should_exit = True
-        await serving
+async def wire(
+    hasty: FastAPI, request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Wire]:
+    """It behind a server that waits for heads no longer than that."""
+    async with listening(hasty, request.param, tmp_path, request_timeout=TIMEOUT) as wire:
+        yield wire
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"",
-        b"G",
-        HEAD,
-        BODY + b'Content-Length: 100\r\n\r\n{"email"',
-        BODY + b'Transfer-Encoding: chunked\r\n\r\n5\r\n{"ema\r\n',
-    ],
-    ids=["nothing", "a byte", "half a head", "half a body", "a chunk"],
-)
-async def test_a_request_that_does_not_arrive_is_given_up(connect: Connect, sent: bytes) -> None:
-    reader, writer = await connect()
-    writer.write(sent)
-
-    answer = await asyncio.wait_for(reader.read(), TIMEOUT + GRACE)
-
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    writer.close()
+@pytest.fixture(autouse=True)
+def short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By HTTPS the connection ends after that, for a client that waits for the end."""
+    monkeypatch.setattr(closing, "_LINGER_SECONDS", 0.2)
 
 
-async def test_bytes_that_keep_coming_are_no_reason_to_wait(connect: Connect) -> None:
-    reader, writer = await connect()
+@pytest.mark.parametrize("sent", [b"", b"G", HEAD], ids=["nothing", "a byte", "half a head"])
+async def test_a_head_that_does_not_arrive_ends_its_connection(
+    wire: Wire, hasty: FastAPI, sent: bytes
+) -> None:
+    refused = hasty.state.lifecycle.refused
+    refused.clear()
+    assert await wire.send(sent) == b""
+    assert refused == {"timeout": 1}
+
+
+@pytest.mark.parametrize("sent", HALF_A_BODY, ids=["half a body", "a chunk"])
+async def test_a_body_that_does_not_arrive_is_told_so(wire: Wire, sent: bytes) -> None:
+    response = await wire.ask(sent, "POST", "/v1/users")
+    assert (response.status_code, response.json()["code"]) == (408, "request_timeout")
+    assert response.headers["connection"] == "close"
+
+
+async def test_a_body_that_nobody_waits_for_ends_its_connection(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "_LATE_SECONDS", 0)
+    request = BODY.replace(b"/users", b"/todos") + b"Content-Length: 100\r\n\r\n{"
+    answer = await wire.send(request)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"connection: close" not in answer
+
+
+@pytest.mark.parametrize(("sent", "status"), [(HEAD, None), (HALF_A_BODY[1], 408)])
+async def test_bytes_that_keep_coming_are_no_reason_to_wait(
+    wire: Wire, sent: bytes, status: int | None
+) -> None:
+    reader, writer = await wire.connect()
     loop = asyncio.get_running_loop()
     begin = loop.time()
-    writer.write(HEAD)
+    writer.write(sent)
     # Not to the end: that is a reset, where a byte was on its way.
-    answer = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
+    answer = asyncio.create_task(reader.read(1 << 16))
 
     while not answer.done() and loop.time() < begin + TIMEOUT + GRACE:
-        writer.write(b"x")
+        writer.write(b"1")
         await asyncio.wait([answer], timeout=TIMEOUT / 10)
 
-    assert (await answer).startswith(b"HTTP/1.1 408 ")
+    if status is None:
+        assert isinstance(answer.exception(), ConnectionError) or answer.result() == b""
+    else:
+        assert answer.result().startswith(b"HTTP/1.1 %d " % status)
     writer.close()
 
 
-async def test_a_connection_is_kept_for_the_next_request(connect: Connect) -> None:
-    reader, writer = await connect()
+async def test_what_was_asked_before_is_answered(wire: Wire) -> None:
+    answer = await wire.send(HEAD + b"\r\n" + HEAD)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(ALIVE)
+
+
+async def test_a_connection_is_kept_for_the_next_request(wire: Wire) -> None:
+    reader, writer = await wire.connect()
     writer.write(HEAD + b"\r\n")
-    first = await reader.readuntil(b'{"status":"alive"}')
+    first = await reader.readuntil(ALIVE)
 
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(reader.read(1), TIMEOUT * 2)
     writer.write(HEAD + b"\r\n")
-    second = await reader.readuntil(b'{"status":"alive"}')
+    second = await reader.readuntil(ALIVE)
 
     assert first.startswith(b"HTTP/1.1 200 ")
     assert second.startswith(b"HTTP/1.1 200 ")
     writer.close()
 
 
-async def test_a_client_that_is_refused_while_it_sends_reads_why(connect: Connect) -> None:
-    reader, writer = await connect()
+async def test_a_client_that_is_refused_while_it_sends_reads_why(wire: Wire) -> None:
+    reader, writer = await wire.connect()
     writer.write(BODY + b"Content-Length: 4000000\r\n\r\n" + b" " * 4_000_000)
 
     answer = await asyncio.wait_for(reader.read(), GRACE)
@@ -110,10 +128,10 @@ async def test_a_client_that_is_refused_while_it_sends_reads_why(connect: Connec
 
 
 async def test_a_slow_reader_gets_all_of_an_answer_after_which_the_connection_ends(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "_ARRIVED_SECONDS", 0.02)
-    reader, writer = await connect()
+    monkeypatch.setattr(closing, "_ARRIVED_SECONDS", 0.02)
+    reader, writer = await wire.connect()
     # A small window, so that most of it has to wait in the server's process.
     window = writer.get_extra_info("socket")
     window.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 15)
@@ -138,11 +156,11 @@ async def send_on(writer: asyncio.StreamWriter) -> None:
 
 @pytest.mark.parametrize(("seconds", "size"), [(TIMEOUT, 1 << 30), (60, 1 << 20)])
 async def test_a_client_that_does_not_stop_is_cut(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch, seconds: float, size: int
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, seconds: float, size: int
 ) -> None:
-    monkeypatch.setattr(http_protocol, "_LINGER_SECONDS", seconds)
-    monkeypatch.setattr(http_protocol, "_LINGER_BYTES", size)
-    reader, writer = await connect()
+    monkeypatch.setattr(closing, "_LINGER_SECONDS", seconds)
+    monkeypatch.setattr(closing, "_LINGER_BYTES", size)
+    reader, writer = await wire.connect()
     writer.write(BODY + b"Content-Length: 4000000000\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")
 

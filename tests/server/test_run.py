@@ -1,58 +1,69 @@
 """How `serve` runs uvicorn: its port, and for how long idle connections are kept."""
 
 import asyncio
-from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
 from app.core.settings import Settings, SettingsError
-from app.server import runner
-from app.server.last_answers import LastAnswers
-from app.server.runner import bind, serve
-from app.web.response_headers import ResponseHeaders
+from app.server import run as server
+from app.server.listeners import bind
+from app.server.run import run
+from app.web.dependencies import Lifecycle
 from tests.server.wire import listening
 
 CADDY_KEEPS = 120
 
 
-def test_a_port_that_is_taken_meanwhile_is_one_sentence() -> None:
+@pytest.fixture
+def app() -> FastAPI:
     app = FastAPI()
-    app.state.lifecycle = SimpleNamespace(draining=False)
+    app.state.lifecycle = Lifecycle()
+    return app
+
+
+def test_a_port_that_is_taken_meanwhile_is_one_sentence(app: FastAPI) -> None:
     with bind(Settings(port=0)) as ours:
         settings = Settings(port=ours.getsockname()[1])
         with bind(settings) as theirs:
             theirs.listen()
             with pytest.raises(SettingsError, match=f"^Port {settings.port} on .* is in use: stop"):
-                serve(app, settings, ours)
+                run(lambda: app, settings, ours)
         # It is ours to close, and nobody else has.
         assert ours.getsockname()[1] == settings.port
 
 
-def test_idle_connections_are_kept_as_long_as_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_app_cannot_do_is_said_before_workers_start() -> None:
+    def create_app() -> FastAPI:
+        raise SettingsError("TICKBOX_SIGNING_KEYS holds none")
+
+    settings = Settings(port=0, workers=2)
+    with bind(settings) as listener, pytest.raises(SettingsError, match="holds none"):
+        run(create_app, settings, listener)
+
+
+def test_clients_have_the_time_that_is_set(monkeypatch: pytest.MonkeyPatch, app: FastAPI) -> None:
     monkeypatch.delenv("TICKBOX_KEEP_ALIVE_TIMEOUT", raising=False)
     assert Settings().keep_alive_timeout > CADDY_KEEPS
-    kept: list[int] = []
+    kept: list[tuple[float, ...]] = []
 
-    def run(server: Any, **_: Any) -> None:
-        kept.append(server.config.timeout_keep_alive)
+    def serve(self: Any, _sockets: Any) -> None:
+        config = self.config
+        kept.append((config.timeout_keep_alive, config.request_timeout, config.send_timeout))
 
-    monkeypatch.setattr(runner._Server, "run", run)
-    app = FastAPI()
-    app.state.lifecycle = SimpleNamespace(draining=False)
-    settings = Settings(port=0, keep_alive_timeout=77)
+    monkeypatch.setattr(server._Server, "run", serve)
+    settings = Settings(port=0, keep_alive_timeout=77, request_timeout=7, send_timeout=8)
     with bind(settings) as listener:
-        serve(app, settings, listener)
-    assert kept == [77]
+        run(lambda: app, settings, listener)
+    assert kept == [(77, 7, 8)]
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_an_idle_connection_ends_then_and_no_sooner(scheme: str, tmp_path: Path) -> None:
-    app = FastAPI()
-    app.state.last_answers = LastAnswers(ResponseHeaders(), Counter())
+async def test_an_idle_connection_ends_then_and_no_sooner(
+    app: FastAPI, scheme: str, tmp_path: Path
+) -> None:
     # The time for a request is shorter: between requests it does not count.
     async with (
         listening(app, scheme, tmp_path, request_timeout=0.3, keep_alive=1) as wire,

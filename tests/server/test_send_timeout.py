@@ -3,7 +3,6 @@
 import asyncio
 import select
 import socket
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,13 +12,12 @@ from fastapi import FastAPI, Response
 from fastapi.responses import StreamingResponse
 
 from app.server import send_timeout, sockets
-from app.server.last_answers import LastAnswers
-from app.web.response_headers import ResponseHeaders
+from app.web.dependencies import Lifecycle
 from tests.server.wire import Wire, listening
 
 TIMEOUT = 0.4
 # What a machine that is busy with other tests may add.
-GRACE = 10
+GRACE = 30
 LARGE = 1 << 23
 HOST = b" HTTP/1.1\r\nHost: tickbox\r\n\r\n"
 CLOSE = b" HTTP/1.1\r\nHost: tickbox\r\nConnection: close\r\n\r\n"
@@ -64,7 +62,7 @@ def go_on() -> asyncio.Event:
 @pytest.fixture
 def large(go_on: asyncio.Event) -> FastAPI:
     app = FastAPI()
-    app.state.last_answers = LastAnswers(ResponseHeaders(), Counter())
+    app.state.lifecycle = Lifecycle()
 
     @app.get("/bytes/{size}")
     @app.head("/bytes/{size}")

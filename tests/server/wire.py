@@ -11,8 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from httpx import Request, Response
 
-from app.server.http_protocol import protocol
-from app.server.tls import Certificate
+from app.server.http_protocol import Config, HttpProtocol
 from tests.certificates import Authority
 
 
@@ -59,25 +58,27 @@ async def listening(
     send_timeout: float = 30,
     keep_alive: int = 65,
 ) -> AsyncIterator[Wire]:
-    """The app on a port as `app.server.runner` has it; its own lifespan has begun already.
+    """The app on a port as `app.server.run` has it; its own lifespan has begun already.
 
     By HTTPS there are files in the folder.
     """
-    config = uvicorn.Config(
-        app,
-        http=protocol(request_timeout, send_timeout),
+    config = Config(
+        lambda: app,
+        factory=True,
+        http=HttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         timeout_keep_alive=keep_alive,
     )
+    config.request_timeout, config.send_timeout = request_timeout, send_timeout
     context = None
     if scheme == "https":
         authority = Authority()
         files = authority.issue(folder)
-        certificate = Certificate(files.certificate, files.key)
-        config.ssl_context_factory = lambda *_: certificate.context
+        config.ssl_certfile, config.ssl_keyfile = files.certificate, files.key
         context = authority.client_context()
     config.load()
     server = uvicorn.Server(config)
