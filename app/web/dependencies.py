@@ -11,8 +11,8 @@ from app.core.clock import Now
 from app.core.context import Context
 from app.core.settings import Settings
 from app.core.signing import Signer
+from app.core.versions import Expected
 from app.database.unit_of_work import Database, ReadConnection, UnitOfWork
-from app.database.versions import Expected
 from app.observability.metrics import Metrics
 from app.redis.client import Redis
 from app.redis.rate_limits import Counts, Limit, LimitPolicy

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.types import Scope
 
 from app.core.errors import VersionConflict
-from app.database.versions import Expected
+from app.core.versions import Expected
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*+"'
 # Section 5.6.1.2: empty elements are none.

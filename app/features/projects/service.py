@@ -10,9 +10,9 @@ from app.core.pagination import Cursors
 from app.core.positions import last_position
 from app.core.schemas import JsonPage, JsonRow
 from app.core.signing import Signer
+from app.core.versions import Expected
 from app.database.repository import differences, json_row
 from app.database.row_changes import RowChange
-from app.database.versions import Expected
 from app.features.projects.errors import ProjectArchived
 from app.features.projects.permissions import OWNER, require_editor, require_owner
 from app.features.projects.repository import ProjectRepository

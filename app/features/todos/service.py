@@ -10,9 +10,9 @@ from app.core.pagination import Cursors
 from app.core.positions import last_position
 from app.core.schemas import JsonPage, JsonRow
 from app.core.signing import Signer
+from app.core.versions import Expected
 from app.database.repository import Row, differences, json_row
 from app.database.row_changes import RowChange
-from app.database.versions import Expected
 from app.features.projects.permissions import require_editable
 from app.features.todos.columns import columns_of
 from app.features.todos.errors import (

@@ -7,8 +7,8 @@ from app.core.clock import new_id
 from app.core.context import Context
 from app.core.errors import InvalidToken, NotFound
 from app.core.schemas import JsonRow
+from app.core.versions import Expected
 from app.database.repository import differences, json_row
-from app.database.versions import Expected
 from app.features.projects.service import ProjectService
 from app.features.sessions.service import SessionService
 from app.features.users import emails, passwords
