@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 from dotenv import dotenv_values
+from sqlalchemy import make_url
 
 from app.cli.main import cli
 from app.core.settings import Settings
@@ -54,7 +55,7 @@ def test_the_settings_are_accepted(environment: None, service: str) -> None:
     assert settings.database_url is not None
     address = postgres(settings.database_url.get_secret_value())
     assert address.hosts == ["postgres"]
-    assert address.arguments["password"] == VARIABLES["POSTGRES_PASSWORD"]
+    assert make_url(address.arguments["dsn"]).password == VARIABLES["POSTGRES_PASSWORD"]
 
 
 @pytest.mark.parametrize("service", OURS)

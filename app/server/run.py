@@ -11,6 +11,7 @@ import logging
 import math
 import multiprocessing
 import os
+import signal
 import socket
 import threading
 import time
@@ -172,6 +173,14 @@ class _Worker(multiprocess.Process):
             self._server = _Server(self.config)
         return self._server
 
+    def start(self) -> None:
+        # Ctrl-C reaches all processes of the terminal, also one that has not left it yet.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
 
 # uvicorn's supervisor takes no other kind of process.
 multiprocess.Process = _Worker  # type: ignore[misc]
@@ -223,6 +232,8 @@ class _Supervisor(multiprocess.Multiprocess):
 def prepare_worker() -> None:
     """Leave the terminal, whose signals are for the parent, and end at once with the parent."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic_core.core_schema import ErrorType
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import Scope
 
 from app.core.errors import (
@@ -81,23 +81,28 @@ def _allowed_methods(request: Request) -> set[str]:
     """The methods of all routes at this path: each route alone knows its own only."""
     methods: set[str] = set()
     for route in _routes_at(request.scope):
-        methods |= route.methods or set()
+        methods |= _allowed_by(route)
     if "GET" in methods:
         methods.add("HEAD")
     return methods
 
 
-def route_at(scope: Scope) -> Route | None:
+def route_at(scope: Scope) -> Route | Mount | None:
     """The route that would answer, None if there is none; for what the router has not seen."""
     routes = list(_routes_at(scope))
-    able = (route for route in routes if scope["method"] in (route.methods or ()))
+    able = (route for route in routes if scope["method"] in _allowed_by(route))
     return next(able, routes[0] if routes else None)
 
 
-def _routes_at(scope: Scope) -> Iterator[Route]:
+def _allowed_by(route: Route | Mount) -> set[str]:
+    """The methods of a route; what is mounted decides for itself."""
+    return (route.methods or set()) if isinstance(route, Route) else set()
+
+
+def _routes_at(scope: Scope) -> Iterator[Route | Mount]:
     """All routes at this path, whatever their methods."""
     for route in scope["app"].routes:
-        if isinstance(route, Route) and route.path_regex.match(scope["path"]):
+        if isinstance(route, Route | Mount) and route.path_regex.match(scope["path"]):
             yield route
 
 
