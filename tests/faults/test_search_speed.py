@@ -1,6 +1,8 @@
-"""What a search costs among 200,000 todos: p99 below 150 ms of CPU, however common its words are.
+"""What a search costs among 200,000 todos, however common its words are.
 
-That is the service's CPU time and PostgreSQL's: what else runs on the machine is not in it.
+The unit is PostgreSQL's own work: what it takes to count a million numbers, some 60 ms on a fast
+machine. It is CPU time, and both are measured in turn, so that neither a slow machine nor what else
+runs there is in the result.
 """
 
 import json
@@ -27,6 +29,8 @@ from tests.faults.conftest import Report
 from tests.people import Person, share, sign_up
 
 TODOS = 200_000
+# Units that all but one search in a hundred may take at most.
+MOST = 3.0
 OTHERS = 20
 _COLUMNS = [
     *("id", "project_id", "depth", "created_by", "title", "title_key", "description", "priority"),
@@ -163,6 +167,14 @@ async def _backend_seconds(database: asyncpg.Connection) -> float:
     return sum(map(_cpu_seconds, (pid for (pid,) in pids)))
 
 
+async def _unit(database: asyncpg.Connection) -> float:
+    """The CPU time of the connection's own backend for counting a million numbers."""
+    pid = database.get_server_pid()
+    started = _cpu_seconds(pid)
+    await database.execute("SELECT count(*) FROM generate_series(1, 1000000)")
+    return _cpu_seconds(pid) - started
+
+
 def _cpu_seconds(pid: int) -> float:
     """The first number of a process's `schedstat` is its nanoseconds on a CPU."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
@@ -201,17 +213,21 @@ async def test_a_search_among_200_000_todos_is_fast_and_asks_only_for_ones_own(
         assert await _blocks_for_one_match(crowd, q) < 50
     assert len({repr(query) for query in crowd.queries}) >= 200
     for person in crowd.people:
-        rounds = [
-            [await _seconds(person, query, crowd.database) for query in crowd.queries]
-            for _ in range(3)
-        ]
+        rounds, units = [], []
+        for _ in range(3):
+            rounds.append(
+                [await _seconds(person, query, crowd.database) for query in crowd.queries]
+            )
+            units += [await _unit(crowd.database) for _ in range(3)]
         # The quietest of three: others take the processor's caches too.
         least = map(min, *rounds)
         taken = sorted(zip(least, map(repr, crowd.queries), strict=True))
         median, p99 = taken[len(taken) // 2][0], taken[-1 - len(taken) // 100][0]
-        report(f"{len(taken)} searches, median {median * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms")
-        # XX
-        assert p99 < 0.15, taken[-10:]
+        report(
+            f"{len(taken)} searches, median {median * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms; "
+            f"the unit is {min(units) * 1000:.1f} ms"
+        )
+        assert p99 < MOST * min(units), taken[-10:]
 
 
 async def _blocks_for_one_match(crowd: Crowd, q: str) -> int:
