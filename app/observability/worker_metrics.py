@@ -27,8 +27,8 @@ def of_all_workers(folder: str) -> CollectorRegistry:
 
 def forget_worker(folder: str, pid: int) -> None:
     """Tell of a worker that has ended only what it counted."""
-    mark_process_dead(pid, folder)
     with _locked(folder, fcntl.LOCK_EX):
+        mark_process_dead(pid, folder)
         for kind in ("counter", "histogram"):
             path = Path(folder, f"{kind}_{pid}.db")
             if not path.exists():  # another process was first

@@ -37,6 +37,11 @@ class Config(uvicorn.Config):
     shutdown_delay: float = 0
     configure_logs: Callable[[], object] | None = None
 
+    @property
+    def seconds_to_end(self) -> float:
+        """How long a process takes to end at most, once it was told to."""
+        return self.shutdown_delay + (self.timeout_graceful_shutdown or 0)
+
     def configure_logging(self) -> None:
         """Called here, and in each process that is started."""
         if self.configure_logs is not None:
@@ -70,6 +75,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._unset_keepalive_if_required()
         self._closing.cancel()
         self._sending.cancel()
         cycle = self.cycle
@@ -166,7 +172,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._answer_refused()
         else:
             super().on_response_complete()
-            if self._is_draining and not self._is_arriving and not self.transport.is_closing():
+            if self._is_draining and self._is_idle() and not self.transport.is_closing():
                 self._wait(self._closing.close, _LAST_REQUEST_SECONDS)
 
     def timeout_keep_alive_handler(self) -> None:
@@ -184,6 +190,9 @@ class HttpProtocol(HttpToolsProtocol):
             cycle.keep_alive = cycle.keep_alive and cycle.response_started
         elif not self._is_arriving:
             self._wait(self._closing.close, _LAST_REQUEST_SECONDS)
+
+    def _is_idle(self) -> bool:
+        return self.cycle.response_complete and not self._is_arriving
 
     def _wait(self, then: Callable[[], None], seconds: float) -> None:
         self._stop_waiting()
@@ -216,7 +225,8 @@ class HttpProtocol(HttpToolsProtocol):
         elif self.pipeline and self.pipeline[0][0] is cycle:
             self.pipeline.popleft()  # the app never sees it
         elif cycle.response_started:
-            self._closing.close()
+            self._count(reason)
+            self.transport.close()  # the answer is still leaving, and stays unfinished
             return
         else:
             # The app waits for what will not come, and nothing that it sends is sent.

@@ -133,7 +133,7 @@ class Route(APIRoute):
         elif isinstance(result, JsonPage):
             representation = represent_page(result, scope["path"], query)
         else:
-            response = _response(result)
+            response = _response(result, self.status_code)
             if response.status_code >= 300:
                 return response
             if not hasattr(response, "body"):  # a stream, which is made while it leaves
@@ -181,7 +181,7 @@ class Route(APIRoute):
 
     def _written(self, request: Request, result: Any) -> Response:
         if not isinstance(result, JsonRow):
-            return _response(result)
+            return _response(result, self.status_code)
         if self.status_code != 201:
             return RepresentationResponse(represent_row(result))
         location = (b"location", self.location(request, result).encode())
@@ -226,11 +226,11 @@ def limited(limit: LimitPolicy) -> Callable[[F], F]:
     return mark
 
 
-def _response(result: Any) -> Response:
-    """What an endpoint answers with that is no row and no page."""
+def _response(result: Any, status: int | None) -> Response:
+    """What an endpoint answers with that is no row and no page, by the route's status if any."""
     if isinstance(result, Response):
         return result
     if isinstance(result, Schema):
-        return SchemaResponse(result)
+        return SchemaResponse(result, status or 200)
     assert result is None
-    return Response(status_code=204)
+    return Response(status_code=status or 204)

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from httpx import AsyncClient
 
 from app.core.settings import Settings
-from app.server.run import spare_collector
+from app.server.process import spare_collector
 from tests.laws.measure import Measuring, watched_connections
 from tests.laws.rows import LISTED
 from tests.people import Person, sign_up

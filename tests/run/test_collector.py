@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.server.run import YOUNG_OBJECTS, spare_collector
+from app.server.process import YOUNG_OBJECTS, spare_collector
 
 
 @pytest.fixture(autouse=True)

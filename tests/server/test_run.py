@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.core.settings import Settings, SettingsError
-from app.server import run as server
+from app.server import process
 from app.server.listeners import bind
 from app.server.run import run
 from app.web.dependencies import Lifecycle
@@ -53,7 +53,7 @@ def test_clients_have_the_time_that_is_set(monkeypatch: pytest.MonkeyPatch, app:
         config = self.config
         kept.append((config.timeout_keep_alive, config.request_timeout, config.send_timeout))
 
-    monkeypatch.setattr(server._Server, "run", serve)
+    monkeypatch.setattr(process.Server, "run", serve)
     settings = Settings(port=0, keep_alive_timeout=77, request_timeout=7, send_timeout=8)
     with bind(settings) as listener:
         run(lambda: app, settings, listener)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from app.core.errors import AppError
+from app.core.errors import AppError, RequestTimeout
 from app.features.auth.dependencies import SIGN_IN, Auth, Inspector
 from app.features.auth.errors import (
     InvalidGrant,
@@ -51,7 +51,7 @@ class OAuthRoute(Route):
             fields = ", ".join(sorted({str(e["loc"][-1]) for e in error.errors()}))
             raise InvalidRequest(f"Missing or not valid: {fields}.") from None
         except AppError as error:
-            if isinstance(error, OAuthError | RateLimited) or error.status >= 500:
+            if isinstance(error, OAuthError | RateLimited | RequestTimeout) or error.status >= 500:
                 raise
             raise InvalidRequest(error.detail) from None
         response.headers.update(_NO_STORE)
