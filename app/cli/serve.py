@@ -1,10 +1,12 @@
 """What `tickbox serve` does: all of it in one process, or by workers."""
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from pathlib import Path
 
 from app.core.settings import Settings, SettingsError, StartError
 from app.embedded.stores import check_connections
@@ -62,7 +64,8 @@ def _by_workers(settings: Settings, prepared: Prepared, *, reload: bool) -> None
 def _shared_metrics() -> Iterator[str]:
     """A folder in which the workers that are started from here on keep their metrics.
 
-    Raises `StartError`.
+    It is below one that is locked: what sweeps temporary folders by age leaves those alone
+    (tmpfiles.d(5)). Raises `StartError`.
     """
     try:
         made = tempfile.TemporaryDirectory(prefix="tickbox-metrics-", ignore_cleanup_errors=True)
@@ -71,9 +74,16 @@ def _shared_metrics() -> Iterator[str]:
             "Several workers keep their metrics in files, and there is no folder for them "
             f"({error.strerror}): set TMPDIR to one that can be written to"
         ) from None
-    with made as folder:
+    with made as outer:
+        lock = os.open(outer, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        folder = str(Path(outer, "values"))
+        Path(folder).mkdir()
         os.environ[FOLDER] = folder
-        yield folder
+        try:
+            yield folder
+        finally:
+            os.close(lock)
 
 
 def _app_of(

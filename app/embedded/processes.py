@@ -27,7 +27,9 @@ POLL_SECONDS = 0.01
 FULL_DISK_BYTES = 8 << 20
 
 # SIGINT is a fast shutdown for PostgreSQL: open connections end, and all is written.
+# What ends a whole service (systemd) sends SIGTERM to the shell too, which has its server to end.
 _WATCHED = """
+trap '' TERM HUP
 exec 3<&0 </dev/null
 "$@" 3<&- &
 server=$!
@@ -35,7 +37,7 @@ server=$!
 watcher=$!
 wait "$server"
 code=$?
-kill "$watcher" 2>/dev/null
+kill -KILL "$watcher" 2>/dev/null
 exit "$code"
 """
 
@@ -52,7 +54,7 @@ def lock(folder: Path, stack: ExitStack) -> IO[str]:
 
     Raises `FolderInUse`.
     """
-    file = stack.enter_context((folder / "lock").open("a+"))
+    file = stack.enter_context(_only_for_its_owner(folder / "lock").open("a+"))
     if not _try_lock(file):
         file.seek(0)
         raise FolderInUse(
@@ -86,7 +88,7 @@ def announced(folder: Path) -> list[str]:
 
 def open_log(path: Path, stack: ExitStack) -> IO[bytes]:
     """An empty log, once no server of an earlier start holds it. Raises `StartError`."""
-    file = stack.enter_context(path.open("ab"))
+    file = stack.enter_context(_only_for_its_owner(path).open("ab"))
     if not wait_until(lambda: _try_lock(file), STOP_SECONDS):
         raise StartError(f"What an earlier Tickbox started still writes to {path}: end it.")
     file.truncate(0)
@@ -138,6 +140,12 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(POLL_SECONDS)
     return True
+
+
+def _only_for_its_owner(path: Path) -> Path:
+    """The same, as a file: whoever may open one may lock it."""
+    path.touch(mode=0o600)
+    return path
 
 
 def _try_lock(file: IO[Any]) -> bool:

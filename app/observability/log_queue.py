@@ -25,6 +25,7 @@ class DroppingQueueHandler(QueueHandler):
         self.items: queue.SimpleQueue[Any] = queue.SimpleQueue()
         super().__init__(self.items)
         self.dropped = 0
+        self._is_open = True
         self._listener = _BatchListener(self, stream)
         self._listener.start()
 
@@ -47,12 +48,15 @@ class DroppingQueueHandler(QueueHandler):
 
     def flush(self, seconds: float = 1.0) -> None:
         """Wait until all lines so far are written, but not for longer."""
+        if not self._is_open:
+            return
         written = threading.Event()
         self.items.put(written)
         written.wait(seconds)
 
     def close(self) -> None:
         """End the thread, but do not wait for it: stderr may be stuck."""
+        self._is_open = False
         self._listener.enqueue_sentinel()
         super().close()
 

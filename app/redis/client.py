@@ -27,7 +27,7 @@ IDLE_AFTER = 1.0
 IDLE_INTERVAL = 0.5
 # So long after one process gave Redis up for its silence, all that use it have noticed: each sends
 # a heartbeat every INTERVAL, and waits REPLY_TIMEOUT. Half is for late ones. Those that are idle
-# find out before they use it again.
+# find out before they use it again, but for what docs/decisions/cache.md leaves open.
 NOTICED = 0.05
 
 # A write: one that is refused tells that Redis cannot be told of anything any more.

@@ -18,7 +18,7 @@ from typing import Any, get_origin
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.params import Depends, Form, Query, Security
+from fastapi.params import Body, Depends, Form, Param, Query, Security
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from app.core import urlencoded
@@ -53,6 +53,8 @@ class Endpoint:
         signature = inspect.signature(function, eval_str=True)
         self.returns = signature.return_annotation
         for name, parameter in signature.parameters.items():
+            if parameter.default is not parameter.empty:
+                raise UnsupportedRoute(f"{function.__name__} has a default for {name}")
             self._add(name, parameter.annotation, path_parameters)
 
     @property
@@ -95,7 +97,8 @@ class Endpoint:
 
     def _add(self, name: str, annotation: Any, path_parameters: Collection[str]) -> None:
         marks = getattr(annotation, "__metadata__", ())
-        mark = next((m for m in marks if isinstance(m, Depends | Query | Form)), None)
+        mark = next((m for m in marks if isinstance(m, Depends | Param | Body)), None)
+        unsupported = UnsupportedRoute(f"{self._function.__name__} asks for {name}: {annotation}")
         if isinstance(mark, Depends):
             self._add_service(name, mark)
         elif annotation is Request:
@@ -103,12 +106,15 @@ class Endpoint:
         elif name in path_parameters:
             self._inputs.append((name, ("path", name), TypeAdapter(annotation)))
         elif not _is_model(getattr(annotation, "__origin__", annotation)):
-            raise UnsupportedRoute(f"{self._function.__name__} asks for {name}: {annotation}")
-        elif isinstance(mark, Query):
-            self.query_parameters = _parameters_of(annotation.__origin__)
-            self._inputs.append((name, ("query",), TypeAdapter(annotation)))
+            raise unsupported
         else:
-            self._inputs.append((name, ("body",), TypeAdapter(annotation)))
+            place = "query" if isinstance(mark, Query) else "body"
+            is_taken = any(other == (place,) for _, other, _ in self._inputs)
+            if is_taken or not isinstance(mark, Query | Form | None):
+                raise unsupported
+            if place == "query":
+                self.query_parameters = _parameters_of(annotation.__origin__)
+            self._inputs.append((name, (place,), TypeAdapter(annotation)))
 
     def _add_service(self, name: str, mark: Depends) -> None:
         make = mark.dependency

@@ -26,5 +26,5 @@ def test_the_folder_of_the_metrics_is_there_for_its_time(
     monkeypatch.setenv(FOLDER, "set by the test, to be taken back")
     with _shared_metrics() as folder:
         assert os.environ[FOLDER] == folder
-        assert [*tmp_path.iterdir()] == [Path(folder)]
+        assert [*tmp_path.iterdir()] == [Path(folder).parent]
     assert [*tmp_path.iterdir()] == []

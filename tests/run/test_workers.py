@@ -193,17 +193,20 @@ def test_a_second_signal_ends_all_at_once(start: Start, folder: Path) -> None:
 
 
 def test_a_hangup_replaces_all_one_by_one(start: Start, folder: Path) -> None:
-    run = start(folder / "rolled", TICKBOX_WORKERS="2")
+    run = start(folder / "rolled", TICKBOX_WORKERS="2", TICKBOX_SHUTDOWN_DELAY="3")
     address = run.wait_until_ready()
     before = {*run.workers()}
     run.process.send_signal(signal.SIGHUP)
 
     def is_rolled() -> bool:
-        # There is always one that serves.
-        assert httpx.get(f"{address}/livez", timeout=SECONDS).status_code == 200
+        # There is always one that serves, and nobody is told that the service ends.
+        assert httpx.get(f"{address}/readyz", timeout=SECONDS).status_code == 200
         return len({*run.workers()} - before) == 2 and not before & {*run.workers()}
 
     until(is_rolled)
+    # To be told to end while it does so again is no less.
+    run.process.send_signal(signal.SIGHUP)
+    until(lambda: len(run.workers()) == 3)
     run.process.terminate()
     code, errors = run.end()
     assert code == 0

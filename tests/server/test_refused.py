@@ -10,7 +10,6 @@ from httpx import Response
 
 from app.core.settings import Settings
 from app.observability.metrics import RequestCounts
-from app.server import closing
 from app.server.http_protocol import HEAD_BYTES, PATH_BYTES
 from tests.apps import running
 from tests.people import Person
@@ -47,12 +46,6 @@ def counts(own: FastAPI) -> RequestCounts:
     counts.refused.clear()
     counts.series.clear()
     return counts
-
-
-@pytest.fixture(autouse=True)
-def short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By HTTPS the connection ends after that, for a client that waits for the end."""
-    monkeypatch.setattr(closing, "_LINGER_SECONDS", 0.2)
 
 
 async def seen(wire: Wire, counts: RequestCounts) -> set[tuple[str | None, str, int | None]]:

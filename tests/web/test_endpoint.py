@@ -5,7 +5,18 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
-from fastapi import APIRouter, Cookie, Depends, FastAPI, Form, Query, Request, Response, Security
+from fastapi import (
+    APIRouter,
+    Cookie,
+    Depends,
+    FastAPI,
+    Form,
+    Header,
+    Query,
+    Request,
+    Response,
+    Security,
+)
 from httpx import ASGITransport, AsyncClient
 from pydantic import Field
 
@@ -125,6 +136,7 @@ def test_scopes_are_those_of_all_that_it_asks_for() -> None:
         "a service that ends after the answer": Annotated[str, Depends(generated)],
         "a service of other services": Annotated[str, Depends(of_another)],
         "a cookie": Annotated[str | None, Cookie()],
+        "headers": Annotated[Item, Header()],
         "FastAPI's response": Response,
         "a parameter of the query by itself": str,
         "a body that may be left out": Item | None,
@@ -137,6 +149,20 @@ def test_what_it_cannot_be_given_is_refused_when_the_route_is_made(
 ) -> None:
     with pytest.raises(UnsupportedRoute):
         arguments(annotation[1], {})
+
+
+def test_what_would_be_read_in_two_ways_is_refused() -> None:
+    async def two_bodies(one: Item, other: Words) -> None: ...
+
+    async def two_queries(
+        one: Annotated[Filters, Query()], other: Annotated[Filters, Query()]
+    ) -> None: ...
+
+    async def by_default(one: Agent = None) -> None: ...
+
+    for function in (two_bodies, two_queries, by_default):
+        with pytest.raises(UnsupportedRoute):
+            Endpoint(function, ())
 
 
 def test_function_that_is_not_async_is_refused() -> None:
