@@ -53,8 +53,9 @@ async def test_a_head_that_does_not_arrive_ends_its_connection(
 
 @pytest.mark.parametrize("sent", HALF_A_BODY, ids=["half a body", "a chunk"])
 async def test_a_body_that_does_not_arrive_is_told_so(wire: Wire, sent: bytes) -> None:
-    for path in ("/v1/users", "/v1/oauth/token"):
-        response = await wire.ask(sent.replace(b"/v1/users", path.encode()), "POST", path)
+    form = sent.replace(b"/users", b"/oauth/token").replace(b"json", b"x-www-form-urlencoded")
+    for path, request in (("/v1/users", sent), ("/v1/oauth/token", form)):
+        response = await wire.ask(request, "POST", path)
         assert (response.status_code, response.json()["code"]) == (408, "request_timeout")
         assert response.headers["connection"] == "close"
 
