@@ -62,12 +62,13 @@ class ProjectService:
 
     async def _insert(self, data: ProjectCreate, *, is_inbox: bool, quota: int | None) -> JsonRow:
         values = {
+            # What a client cannot say yet stands before what it says.
+            "archived": False,
+            "position": last_position(),
             **data.model_dump(),
             "id": data.id or new_id(),
             "depth": 1,
             "is_inbox": is_inbox,
-            "archived": False,
-            "position": last_position(),
             "created_by": self._principal.user_id,
         }
         return await self._repository.insert(values, quota=quota, **self._by())
