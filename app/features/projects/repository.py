@@ -107,6 +107,7 @@ class ProjectRepository(Repository):
         """Change projects that are locked: what they then are to somebody with this role."""
         given = PROJECTS.changed(changes)
         rows = await self._all(statements.UPDATE, given=given, role=role, **by)
+        assert len(rows) == len(changes)
         return {row["id"]: json_row(row) for row in rows}
 
     async def lock_all(self) -> list[UUID]:
