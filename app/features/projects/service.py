@@ -14,7 +14,8 @@ from app.core.versions import Expected
 from app.database.repository import differences, json_row
 from app.database.row_changes import RowChange
 from app.features.projects.errors import ProjectArchived
-from app.features.projects.permissions import OWNER, require_editor, require_owner
+from app.features.projects.models import OWNER
+from app.features.projects.permissions import require_editor, require_owner
 from app.features.projects.repository import ProjectRepository
 from app.features.projects.schemas import ProjectCreate, ProjectQuery, ProjectUpdate
 from app.security.principal import Principal

@@ -9,7 +9,6 @@ from app.features.todos.due import due_columns
 from app.features.todos.models import PRIORITIES
 from app.features.todos.words import as_column
 
-
 Words = Mapping[str, str | None]
 
 

@@ -103,6 +103,7 @@ async def test_what_a_parent_does_not_count_is_not_done(
 
     assert (await request).status_code == 404
     stored = await database.fetchrow("SELECT * FROM todos WHERE id = $1", UUID(todo["id"]))
+    assert stored is not None
     assert (stored["version"], stored["deleted_at"]) == (1, None)
 
 
