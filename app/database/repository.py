@@ -23,7 +23,7 @@ def json_row(row: Row) -> JsonRow:
 def differences(row: Row, data: Patch) -> dict[str, Any]:
     """The fields of a patch that a row's JSON has otherwise, as they were validated."""
     current = orjson.loads(row["body"])
-    sent = data.model_dump(mode="json", exclude_unset=True)
+    sent = data.model_dump(mode="json", include=data.model_fields_set)
     return {name: value for name, value in data.given().items() if sent[name] != current[name]}
 
 

@@ -113,9 +113,10 @@ class Resource:
         """
         row = self._given_row(_given, self._columns)
         columns = {name: row.c[name] for name in self._columns} | from_place
-        values = select(*columns.values()).select_from(row)
-        if place is not None and allowed is not None:
-            values = select(*columns.values()).select_from(place.join(row, true())).where(allowed)
+        source = row if place is None else place.join(row, true())
+        values = select(*columns.values()).select_from(source)
+        if allowed is not None:
+            values = values.where(allowed)
         new = (
             insert(self.table)
             .from_select([*columns], values, include_defaults=False)
@@ -134,10 +135,16 @@ class Resource:
         event = literal(f"{self.name}.created")
         return self._recorded(answer, after, event, null())
 
-    def update(self, adjust: Callable[[Columns], Columns] | None = None) -> Statement:
+    def update(
+        self,
+        adjust: Callable[[Columns], Columns] | None = None,
+        *,
+        answered: ColumnElement[Any] | None = None,
+    ) -> Statement:
         """Change the rows of the parameter `given`, which this transaction has locked.
 
-        `adjust` corrects what is set by what was there.
+        `adjust` corrects what is set by what was there. Only the row with the id `answered` is in
+        the answer, where the same users see all of them.
         """
         wanted = (
             func.jsonb_to_recordset(_given)
@@ -179,6 +186,8 @@ class Resource:
         )
         after = self.document(self._as_seen(new), "after", "change_event", "body_before")
         answer = written(after, self.affected_users(after))
+        if answered is not None:
+            answer = answer.where(after.c.id == answered)
         return self._recorded(answer, after, after.c.change_event, after.c.body_before)
 
     def inserted(self, values: Mapping[str, Any], now: datetime) -> str:
@@ -187,7 +196,12 @@ class Resource:
         return _encode(row, row, self._columns)
 
     def changed(self, changes: Sequence[RowChange]) -> str:
-        """The parameter `given` of `update`."""
+        """The parameter `given` of `update`, which would pass over what is refused here."""
+        for one in changes:
+            if not one.event.startswith(f"{self.name}."):
+                raise ValueError(f"no event of a {self.name}: {one.event}")
+        if len({one.id for one in changes}) < len(changes):
+            raise ValueError("a row is changed once")
         rows = [{"id": one.id, "event": one.event, "values": one.values} for one in changes]
         names = {name for one in changes for name in one.values}
         return _encode(rows, names, self.settable)
@@ -268,5 +282,11 @@ def _encode(rows: Any, names: Iterable[str], columns: Container[str]) -> str:
     unknown = [name for name in names if name not in columns]
     if unknown:
         raise ValueError(f"no columns to write: {', '.join(unknown)}")
-    # The driver's ids are of a type of its own.
-    return orjson.dumps(rows, default=str).decode()
+    return orjson.dumps(rows, default=_plain_id).decode()
+
+
+def _plain_id(value: object) -> str:
+    """An id of the driver's, which are of a type of its own."""
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"no JSON: {type(value).__name__}")

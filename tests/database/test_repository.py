@@ -10,8 +10,9 @@ from fastapi import FastAPI
 from sqlalchemy import Text, Uuid, bindparam, update
 
 from app.core.errors import AppError, Conflict
+from app.core.schemas import Input, Patch
 from app.database.base import table_of
-from app.database.repository import Repository
+from app.database.repository import Repository, differences
 from app.database.statement import Statement
 from app.features.users.models import User
 from tests.people import Person
@@ -26,6 +27,16 @@ RENAME = Statement(
 
 class DayTaken(Conflict):
     """No code of its own: the registry of problems is for real ones."""
+
+
+class Place(Input):
+    town: str
+    country: str | None = None
+
+
+class Move(Patch):
+    place: Place | None = None
+    floor: int = 0
 
 
 class Knowing(Repository):
@@ -73,3 +84,10 @@ def test_each_means_a_problem_that_clients_may_meet() -> None:
             for meaning in each.conflicts.values():
                 assert isinstance(meaning(), AppError)
                 assert meaning().code
+
+
+def test_a_default_within_a_field_that_is_sent_is_compared_too() -> None:
+    row: Any = {"body": '{"place": {"town": "Ulm", "country": null}, "floor": 1}'}
+    assert differences(row, Move.model_validate({"place": {"town": "Ulm"}})) == {}
+    moved = Move.model_validate({"place": {"town": "Bonn"}})
+    assert differences(row, moved) == {"place": Place(town="Bonn")}

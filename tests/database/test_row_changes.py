@@ -7,7 +7,21 @@ from typing import Any
 import asyncpg
 import orjson
 import pytest
-from sqlalchemy import Boolean, Column, DateTime, Integer, MetaData, Table, Text, Uuid, cast, null
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    false,
+    null,
+    select,
+)
 from sqlalchemy.dialects.postgresql import array
 
 from app.core.clock import new_id
@@ -38,6 +52,8 @@ BOOKS = Resource(
     has_changes=False,
 )
 INSERT, UPDATE = BOOKS.insert(), BOOKS.update()
+UPDATE_AND_ANSWER_ONE = BOOKS.update(answered=bindparam("answered", type_=Uuid))
+INSERT_NOWHERE = BOOKS.insert(select(null().label("shelf")).where(false()).cte("place"))
 
 
 @pytest.fixture
@@ -78,6 +94,35 @@ async def test_what_is_given_is_set_and_all_else_stays(books: asyncpg.Connection
         [2, "Emma", None, False],
         [2, "Evelina", None, True],
     ]
+
+
+async def test_all_rows_are_changed_where_one_is_answered(books: asyncpg.Connection) -> None:
+    ids = [await _insert(books, title="Emma") for _ in range(3)]
+    given = BOOKS.changed([RowChange(book, "book.updated", {"is_read": True}) for book in ids])
+    params = {"given": given, "now": NOW, "answered": ids[1]}
+    rows = await books.fetch(UPDATE_AND_ANSWER_ONE.sql, *UPDATE_AND_ANSWER_ONE.arguments(params))
+
+    assert [row["id"] for row in rows] == [ids[1]]
+    assert await books.fetchval("SELECT count(*) FROM books WHERE is_read") == 3
+
+
+async def test_nothing_is_inserted_where_there_is_no_place(books: asyncpg.Connection) -> None:
+    params = {"given": BOOKS.inserted({"id": new_id()}, NOW)}
+    assert await books.fetch(INSERT_NOWHERE.sql, *INSERT_NOWHERE.arguments(params)) == []
+    assert await books.fetchval("SELECT count(*) FROM books") == 0
+
+
+def test_what_an_update_would_pass_over_is_an_error() -> None:
+    book = new_id()
+    with pytest.raises(ValueError, match="no event of a book"):
+        BOOKS.changed([RowChange(book, "todo.updated", {})])
+    with pytest.raises(ValueError, match="once"):
+        BOOKS.changed([RowChange(book, f"book.{event}", {}) for event in ("updated", "read")])
+
+
+def test_a_value_that_is_no_json_is_an_error() -> None:
+    with pytest.raises(TypeError):
+        BOOKS.changed([RowChange(new_id(), "book.updated", {"title": object()})])
 
 
 @pytest.mark.parametrize("name", ["pages", "version", "id"])

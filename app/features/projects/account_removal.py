@@ -20,7 +20,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.sql import ColumnElement
 
 from app.database.statement import AFFECTED_USERS, Statement
-from app.features.projects.permissions import OWNER, VIEWER, affected_users_of, is_owner
+from app.features.projects.models import OWNER, VIEWER
+from app.features.projects.permissions import affected_users_of, is_owner
 from app.features.projects.statements import members, projects
 
 _principal_id: ColumnElement[Any] = bindparam("principal_id", type_=Uuid)

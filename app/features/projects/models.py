@@ -1,6 +1,7 @@
 """The tables of projects and their members."""
 
 from datetime import datetime
+from typing import Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import (
@@ -22,6 +23,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.database.base import Base
 
 MAX_DEPTH = 5
+# What somebody is in a project.
+RoleName = Literal["owner", "editor", "viewer"]
+ROLES = OWNER, EDITOR, VIEWER = get_args(RoleName)
 
 
 class Project(Base):
@@ -83,12 +87,12 @@ class ProjectMember(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
     __table_args__ = (
-        CheckConstraint("role IN ('owner', 'editor', 'viewer')", name="role"),
+        CheckConstraint(f"role IN {ROLES}", name="role"),
         Index(
             "uq_project_members_owner",
             "project_id",
             unique=True,
-            postgresql_where=text("role = 'owner'"),
+            postgresql_where=text(f"role = '{OWNER}'"),
         ),
         Index("ix_project_members_project_id", "project_id"),
     )

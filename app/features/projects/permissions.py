@@ -1,7 +1,8 @@
 """What other features' queries ask of projects: who may see, who may change.
 
-A permission is part of the query itself, so that a forgotten check cannot leak a row. The
-statements take the parameters of `seen_by(principal)`.
+Who sees a row is part of the query itself, so that a forgotten check cannot leak one; what a role
+permits is asked of the row that was found or locked. The statements take the parameters of
+`seen_by(principal)`.
 """
 
 from typing import Any
@@ -14,12 +15,11 @@ from app.core.errors import Forbidden
 from app.database.base import table_of
 from app.database.repository import Row
 from app.features.projects.errors import ProjectArchived
-from app.features.projects.models import Project, ProjectMember
+from app.features.projects.models import EDITOR, OWNER, Project, ProjectMember
 from app.security.principal import Principal
 
 _projects = table_of(Project)
 _members = table_of(ProjectMember)
-OWNER, EDITOR, VIEWER = "owner", "editor", "viewer"
 _EDITORS = (OWNER, EDITOR)
 
 

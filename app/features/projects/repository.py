@@ -13,7 +13,8 @@ from app.database.shapes import SHAPES
 from app.database.unit_of_work import Connection
 from app.features.projects import account_removal, statements
 from app.features.projects.errors import InboxProtected, ProjectNotFound, ProjectTooDeep
-from app.features.projects.permissions import OWNER, require_editable
+from app.features.projects.models import OWNER
+from app.features.projects.permissions import require_editable
 from app.features.projects.schemas import ProjectQuery
 from app.features.projects.statements import PROJECTS
 
@@ -107,6 +108,7 @@ class ProjectRepository(Repository):
         """Change projects that are locked: what they then are to somebody with this role."""
         given = PROJECTS.changed(changes)
         rows = await self._all(statements.UPDATE, given=given, role=role, **by)
+        assert len(rows) == len(changes)
         return {row["id"]: json_row(row) for row in rows}
 
     async def lock_all(self) -> list[UUID]:

@@ -19,6 +19,7 @@ from app.core.schemas import (
     Schema,
 )
 from app.core.text import OneLine, Storable
+from app.features.projects.models import RoleName
 
 Name = Annotated[
     str,
@@ -27,7 +28,7 @@ Name = Annotated[
     OneLine,
 ]
 Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#3367d6"])]
-Role = TypeAliasType("Role", Literal["owner", "editor", "viewer"])
+Role = TypeAliasType("Role", RoleName)
 ProjectSort = TypeAliasType(
     "ProjectSort", Literal["created_at", "-created_at", "position", "-position"]
 )

@@ -14,7 +14,8 @@ from app.core.versions import Expected
 from app.database.repository import differences, json_row
 from app.database.row_changes import RowChange
 from app.features.projects.errors import ProjectArchived
-from app.features.projects.permissions import OWNER, require_editor, require_owner
+from app.features.projects.models import OWNER
+from app.features.projects.permissions import require_editor, require_owner
 from app.features.projects.repository import ProjectRepository
 from app.features.projects.schemas import ProjectCreate, ProjectQuery, ProjectUpdate
 from app.security.principal import Principal
@@ -62,12 +63,13 @@ class ProjectService:
 
     async def _insert(self, data: ProjectCreate, *, is_inbox: bool, quota: int | None) -> JsonRow:
         values = {
+            # What a client cannot say yet stands before what it says.
+            "archived": False,
+            "position": last_position(),
             **data.model_dump(),
             "id": data.id or new_id(),
             "depth": 1,
             "is_inbox": is_inbox,
-            "archived": False,
-            "position": last_position(),
             "created_by": self._principal.user_id,
         }
         return await self._repository.insert(values, quota=quota, **self._by())

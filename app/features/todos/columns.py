@@ -9,16 +9,26 @@ from app.features.todos.due import due_columns
 from app.features.todos.models import PRIORITIES
 from app.features.todos.words import as_column
 
+Words = Mapping[str, str | None]
 
-async def columns_of(fields: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+
+async def words_of(fields: Mapping[str, Any]) -> Words:
+    """The words of the texts among these fields.
+
+    To split them is slow: it is done before a row is locked.
+    """
+    texts = {name: fields[name] for name in ("title", "description") if name in fields}
+    return {name: None if text is None else await as_column(text) for name, text in texts.items()}
+
+
+def columns_of(fields: Mapping[str, Any], words: Words, now: datetime) -> dict[str, Any]:
     """The columns that hold these fields of a `TodoCreate` or a `TodoUpdate`."""
     columns = dict(fields)
     if "title" in fields:
         columns["title_key"] = text_key(fields["title"])
-        columns["title_words"] = await as_column(fields["title"])
+        columns["title_words"] = words["title"]
     if "description" in fields:
-        text = fields["description"]
-        columns["description_words"] = None if text is None else await as_column(text)
+        columns["description_words"] = words["description"]
     if "completed" in fields:
         columns["completed_at"] = now if columns.pop("completed") else None
     if "priority" in fields:

@@ -101,6 +101,10 @@ class TodoRepository(Repository):
         """A todo, as nobody else changes it until the transaction ends; None if it is not seen."""
         return await self._one(writes.LOCK, **self._seen, id=todo_id)
 
+    async def lock_parent(self, todo_id: UUID) -> Row | None:
+        """The same, with what its subtasks are placed and counted by."""
+        return await self._one(writes.LOCK_PARENT, **self._seen, id=todo_id)
+
     async def lock_project_of(self, todo_id: UUID) -> None:
         """Wait for whoever adds to a tree of todos in its project, or deletes one."""
         await self._all(writes.LOCK_PROJECT, **self._seen, id=todo_id)
@@ -109,7 +113,9 @@ class TodoRepository(Repository):
         """A todo and all below it, if they may be changed; the todo is the last."""
         return await self._all(writes.LOCK_TREE, **self._seen, id=todo_id)
 
-    async def update(self, changes: Sequence[RowChange], **by: Any) -> dict[UUID, JsonRow]:
-        """Change todos that are locked: what they then are."""
-        rows = await self._all(writes.UPDATE, given=TODOS.changed(changes), **by)
-        return {row["id"]: json_row(row) for row in rows}
+    async def update(self, changes: Sequence[RowChange], **by: Any) -> JsonRow:
+        """Change todos of one project that are locked: what the first of them then is."""
+        given = TODOS.changed(changes)
+        row = await self._one(writes.UPDATE, given=given, answered=changes[0].id, **by)
+        assert row is not None
+        return json_row(row)

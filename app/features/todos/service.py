@@ -1,6 +1,5 @@
 """The rules of todos: how input becomes rows, and who asks for what."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from app.core.clock import new_id
@@ -14,7 +13,7 @@ from app.core.versions import Expected
 from app.database.repository import Row, differences, json_row
 from app.database.row_changes import RowChange
 from app.features.projects.permissions import require_editable
-from app.features.todos.columns import columns_of
+from app.features.todos.columns import columns_of, words_of
 from app.features.todos.errors import (
     ParentElsewhere,
     ParentNotFound,
@@ -64,9 +63,11 @@ class TodoService:
 
     async def create(self, data: TodoCreate) -> JsonRow:
         """Raises what the repository's `insert` does, `ParentNotFound` and `ParentElsewhere`."""
+        fields = data.model_dump(exclude=_OF_PLACE) | {"due": data.due}
+        words = await words_of(fields)
         by = self._context.by(self._principal.user_id)
         values = {
-            **await columns_of(data.model_dump(exclude=_OF_PLACE) | {"due": data.due}, by["now"]),
+            **columns_of(fields, words, by["now"]),
             "id": data.id or new_id(),
             "project_id": data.project_id,
             "parent_id": data.parent_id,
@@ -79,7 +80,7 @@ class TodoService:
         if data.parent_id is None:
             return await self._repository.insert(values, quota=self._quota, **by)
         await self._repository.lock_project_of(data.parent_id)
-        parent = await self._repository.lock(data.parent_id)
+        parent = await self._repository.lock_parent(data.parent_id)
         if parent is None:
             raise ParentNotFound
         if data.project_id not in (None, parent["project_id"]):
@@ -91,6 +92,7 @@ class TodoService:
 
     async def update(self, todo_id: UUID, data: TodoUpdate, expected: Expected) -> JsonRow:
         """Raises `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`."""
+        words = await words_of(data.given())
         todo = await self._repository.lock(todo_id)
         if todo is None:
             raise NotFound
@@ -101,10 +103,11 @@ class TodoService:
             return json_row(todo)
         by = self._context.by(self._principal.user_id)
         event = _TOGGLED[fields["completed"]] if "completed" in fields else "todo.updated"
-        changes = [RowChange(todo_id, event, await columns_of(fields, by["now"]))]
+        changes = [RowChange(todo_id, event, columns_of(fields, words, by["now"]))]
         if "completed" in fields and todo["parent_id"] is not None:
-            changes += await self._count(todo["parent_id"], 0, 1 if fields["completed"] else -1)
-        return (await self._repository.update(changes, **by))[todo_id]
+            step = 1 if fields["completed"] else -1
+            changes.append(await self._count(todo["parent_id"], 0, step))
+        return await self._repository.update(changes, **by)
 
     async def delete(self, todo_id: UUID, expected: Expected) -> None:
         """Delete it and its subtasks. Raises as `update` does."""
@@ -119,13 +122,16 @@ class TodoService:
         changes = [RowChange(row["id"], "todo.trashed", {"deleted_at": by["now"]}) for row in tree]
         if todo["parent_id"] is not None:
             was_completed = todo["completed_at"] is not None
-            changes += await self._count(todo["parent_id"], -1, -int(was_completed))
+            changes.append(await self._count(todo["parent_id"], -1, -int(was_completed)))
         await self._repository.update(changes, **by)
 
-    async def _count(self, parent_id: UUID, subtasks: int, completed: int) -> Sequence[RowChange]:
+    async def _count(self, parent_id: UUID, subtasks: int, completed: int) -> RowChange:
         """The change of a parent that has so many more subtasks, and completed ones."""
-        parent = await self._repository.lock(parent_id)
-        return [] if parent is None else [_counted(parent, subtasks, completed)]
+        parent = await self._repository.lock_parent(parent_id)
+        if parent is None:
+            # Its project was deleted meanwhile, and the todo with it.
+            raise NotFound
+        return _counted(parent, subtasks, completed)
 
 
 def _counted(parent: Row, subtasks: int, completed: int) -> RowChange:

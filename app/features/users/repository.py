@@ -90,7 +90,7 @@ _CHANGE_PASSWORD = Statement(
 # What is left says that there was somebody, and nobody signs in with it, or finds it by an address.
 _ANONYMISE = Statement(
     update(users)
-    .where(users.c.id == _id)
+    .where(*_is_proved)
     .values(
         email=literal(""),
         email_key=literal("deleted:") + cast(users.c.id, Text),
@@ -168,9 +168,10 @@ class UserRepository(Repository):
         )
         return row is not None
 
-    async def anonymise(self, user_id: UUID, now: datetime) -> None:
-        """End an account: nothing of its row says any more who it was."""
-        await self._one(_ANONYMISE, id=user_id, now=now)
+    async def anonymise(self, user_id: UUID, password_hash: str, now: datetime) -> bool:
+        """End an account, if this is its: nothing of its row says any more who it was."""
+        row = await self._one(_ANONYMISE, id=user_id, password_hash=password_hash, now=now)
+        return row is not None
 
     async def forget_answers(self, user_id: UUID) -> None:
         """Delete what is kept under the account's `Idempotency-Key`s: it says who it was."""

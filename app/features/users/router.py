@@ -112,7 +112,7 @@ async def delete_current_user(
 
     Its tokens are refused within a second, everywhere; its e-mail address may sign up again, and
     finds nothing of what was. Your Inbox, and the projects that only you see, are deleted with
-    their todos, and erased from the database within hours. A project of yours that others see goes
+    their todos, and purged from the database within hours. A project of yours that others see goes
     to the one of them who has been a member for longest, an editor before a viewer. You leave the
     projects of others; what you wrote there stays, by an account without a name. There is no way
     back. Sent again under its `Idempotency-Key` it is a 401: nothing is kept to answer from.

@@ -147,14 +147,15 @@ class AccountService:
         """The account's end. Raises `PasswordIncorrect`, `RateLimited`, `VersionConflict`.
 
         Its row stays, for what refers to it, but says nothing of whose it was. What nobody sees any
-        more is erased by the next sweep.
+        more is purged by the next sweep.
         """
         proved = await self._prove(principal, data.password, "/password")
+        # The transaction begins with the account for itself.
         user = await self._repository.lock(proved.user_id)
-        if not await self._repository.hold(proved.user_id, proved.password_hash):
-            raise PasswordIncorrect("/password")
         expected.check(user["version"])
-        await self._repository.anonymise(proved.user_id, self._context.now())
+        now = self._context.now()
+        if not await self._repository.anonymise(proved.user_id, proved.password_hash, now):
+            raise PasswordIncorrect("/password")
         await self._end.settle(proved.user_id)
 
     async def _prove(

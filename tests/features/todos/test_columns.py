@@ -5,7 +5,7 @@ from sqlalchemy import Table
 
 from app.core.clock import utc_now
 from app.database.base import table_of
-from app.features.todos.columns import columns_of
+from app.features.todos.columns import columns_of, words_of
 from app.features.todos.models import Todo
 from app.features.todos.schemas import TodoCreate, TodoRead, TodoUpdate
 from app.features.todos.sql.writes import TODOS
@@ -34,7 +34,7 @@ def test_what_may_be_changed_may_be_made_so_and_is_shown() -> None:
 
 async def test_each_column_is_of_a_field_or_of_ours() -> None:
     data = TodoUpdate.model_validate(_CHANGED)
-    columns = await columns_of(data.given(), utc_now())
+    columns = columns_of(data.given(), await words_of(data.given()), utc_now())
 
     assert columns.keys() | _OWN | _PLACE == set(TODO.c.keys())
     assert columns.keys() <= TODOS.settable.keys()

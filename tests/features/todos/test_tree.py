@@ -8,6 +8,8 @@ import pytest
 from httpx import Response
 
 from app.core.clock import new_id
+from app.database.lease import Lease
+from app.features.todos.sql import writes
 from tests.people import Json, Person
 
 
@@ -207,3 +209,23 @@ async def test_the_database_keeps_a_parent_that_has_subtasks(
 
     with pytest.raises(asyncpg.ForeignKeyViolationError):
         await database.execute("DELETE FROM todos WHERE id = $1", UUID(root["id"]))
+
+
+async def test_of_a_deleted_tree_one_row_is_answered(
+    ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = await _chain(ada)
+    answered: list[int] = []
+    fetch = Lease.fetch
+
+    async def noted(lease: Lease, statement: Any, *arguments: Any, **options: Any) -> Any:
+        rows = await fetch(lease, statement, *arguments, **options)
+        if statement is writes.UPDATE:
+            answered.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(Lease, "fetch", noted)
+    response = await ada.client.delete(f"/v1/todos/{chain[1]['id']}")
+
+    assert (response.status_code, answered) == (204, [1])
+    assert await _counts(ada, chain[0]) == (0, 0)

@@ -85,6 +85,28 @@ async def test_no_subtask_is_added_to_a_tree_while_it_is_being_deleted(
     await assert_consistent(database, ada)
 
 
+@pytest.mark.parametrize("write", [lambda *of: patch(*of, completed=True), delete])
+async def test_what_a_parent_does_not_count_is_not_done(
+    ada: Person, database: asyncpg.Connection, write: Callable[..., Answer]
+) -> None:
+    project = await ada.make_project()
+    parent = await ada.make_todo(project_id=project["id"])
+    todo = await ada.make_todo(parent_id=parent["id"])
+
+    async with database.transaction():
+        await database.execute("SELECT FROM todos WHERE id = $1 FOR UPDATE", UUID(todo["id"]))
+        request = asyncio.create_task(write(ada, todo))
+        # It has found the todo in a project that is there.
+        await somebody_waits(database)
+        deleted = "UPDATE projects SET deleted_at = now() WHERE id = $1"
+        await database.execute(deleted, UUID(project["id"]))
+
+    assert (await request).status_code == 404
+    stored = await database.fetchrow("SELECT * FROM todos WHERE id = $1", UUID(todo["id"]))
+    assert stored is not None
+    assert (stored["version"], stored["deleted_at"]) == (1, None)
+
+
 async def test_a_stranger_waits_for_nobody_and_makes_nobody_wait(
     ada: Person, bob: Person, database: asyncpg.Connection
 ) -> None:

@@ -5,10 +5,14 @@ import time
 import unicodedata
 
 import pytest
+from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.features.todos import columns
 from app.features.todos.words import MAX_WORD_LENGTH, as_column, words
+from tests.people import Person
+from tests.roundtrips import statements
 
 SPLIT = {
     "Book the train": "book the train",
@@ -125,3 +129,25 @@ def test_a_long_text_has_the_words_that_it_has_as_a_whole(text: str) -> None:
 async def test_nothing_is_lost_where_no_word_ends() -> None:
     text = "".join(chr(0x4E00 + number) for number in range(1_000))
     assert set((await as_column(text)).split()) >= set(words(text))
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_texts_are_split_before_there_is_a_transaction(
+    app: FastAPI, ada: Person, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    todo = await ada.make_todo()
+    url = "/v1/todos" if method == "POST" else f"/v1/todos/{todo['id']}"
+    sent_before: list[int] = []
+
+    async def split(text: str) -> str:
+        # The driver tells of what it sent in the next turn.
+        await asyncio.sleep(0)
+        sent_before.append(len(sql))
+        return await as_column(text)
+
+    monkeypatch.setattr(columns, "as_column", split)
+    async with statements(app) as sql:
+        await ada.client.request(method, url, json={"title": "Ship", "description": "Sea"})
+
+    assert sent_before == [0, 0]
+    assert len(sql) > 0

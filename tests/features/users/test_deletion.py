@@ -72,6 +72,20 @@ class TestAccess:
         assert (error["pointer"], error["code"]) == ("/password", "password_incorrect")
         assert await is_alive(app, ada.tokens)
 
+    async def test_needs_the_password_that_is_there_when_its_turn_comes(
+        self, app: FastAPI, ada: Person, database: asyncpg.Connection
+    ) -> None:
+        async with database.transaction():
+            await database.execute("UPDATE users SET password_hash = 'x' WHERE id = $1", ada.id)
+            deleting = asyncio.create_task(delete(ada))
+            await somebody_waits(database)
+        response = await deleting
+        assert (response.status_code, response.json()["errors"][0]["code"]) == (
+            422,
+            "password_incorrect",
+        )
+        assert await is_alive(app, ada.tokens)
+
     async def test_at_once_is_done_once(self, ada: Person) -> None:
         answers = await asyncio.gather(*(delete(ada) for _ in range(4)))
         statuses = sorted(answer.status_code for answer in answers)

@@ -105,12 +105,20 @@ LOCK = TODOS.lock(
     "role",
     "archived",
     "parent_id",
-    "depth",
-    "subtask_count",
-    "completed_subtask_count",
+)
+# Of a parent its text is not asked for.
+LOCK_PARENT = Statement(
+    visible_todo.with_only_columns(
+        todos.c.id,
+        todos.c.project_id,
+        todos.c.depth,
+        todos.c.subtask_count,
+        todos.c.completed_subtask_count,
+    ).with_for_update(of=todos, key_share=True)
 )
 LOCK_TREE = _lock_tree()
-UPDATE = TODOS.update(_mark_changed_words)
+# All rows are of one project, and so seen by the same users.
+UPDATE = TODOS.update(_mark_changed_words, answered=bindparam("answered", type_=Uuid))
 LOCK_PROJECT = Statement(
     # Whoever cannot see it cannot make others wait for it, or learn that they do.
     visible_todo.with_only_columns(
