@@ -206,10 +206,10 @@ def test_starts_again_after_its_process_was_killed(data_dir: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as tickbox:
         assert tickbox.stdout is not None
         assert tickbox.stdout.readline() == b"ready\n"
+        left = servers_of(data_dir)
+        assert left
         tickbox.kill()
     # They end by themselves, and a start waits for it.
-    left = servers_of(data_dir)
-    assert left
     with embedded(Settings(data_dir=data_dir), durable=False) as settings:
         assert query(settings, "SELECT mark FROM marks") == "kept"
         assert not set(left) & set(servers_of(data_dir))
