@@ -37,13 +37,13 @@ run: $(READY)  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL and Redis
 test: $(VENV)/.dev  ## run all tests but faults, laws, contract, browser and image, on embedded servers
 	@$(EMBEDDED) $(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
-# Without those that ask no store, or start their own.
+# Without those that ask no store, or start their own; the benchmarks' floor is PostgreSQL 18's.
 .PHONY: test-services
 test-services: $(VENV)/.dev  ## run the tests on your PostgreSQL and Redis (TICKBOX_TEST_*_URL)
 	@test -n "$$TICKBOX_TEST_DATABASE_URL" && test -n "$$TICKBOX_TEST_REDIS_URL" || { \
 		echo "Set TICKBOX_TEST_DATABASE_URL and TICKBOX_TEST_REDIS_URL: the tests make databases in" \
 			"the one, and flush databases of the other, from the number in its URL on." >&2; exit 1; }
-	@$(BIN)/pytest -n 2 --dist worksteal $(foreach room,core embedded run server,--ignore tests/$(room))
+	@$(BIN)/pytest -n 2 --dist worksteal $(addprefix --ignore tests/,core embedded run server test_benchmarks.py)
 
 .PHONY: test-pgbouncer
 test-pgbouncer: $(VENV)/.dev pgbouncer  ## run the tests of the features through PgBouncer in transaction mode

@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+from functools import cached_property
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -29,11 +30,9 @@ class _Worker(multiprocess.Process):
     # While another one is started for each of them: there is one supervisor in a process.
     are_replaced = False
 
-    @property
+    @cached_property
     def server(self) -> uvicorn.Server:
-        if self._server is None:
-            self._server = Server(self.config)
-        return self._server
+        return Server(self.config)
 
     def start(self) -> None:
         # Ctrl-C reaches all processes of the terminal, also one that has not left it yet.

@@ -109,10 +109,10 @@ async def test_rights(
 
 
 async def test_it_is_a_version_that_is_too_old(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    valkey: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor_redis, "OLDEST", (99, 0))
-    state, text = await state_of(settings)
+    state, text = await state_of(valkey)
     assert (state, text.endswith("upgrade it to 99.0 or later")) == ("failed", True)
 
 
