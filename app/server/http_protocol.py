@@ -35,6 +35,8 @@ class Config(uvicorn.Config):
     request_timeout: float = 10
     send_timeout: float = 30
     shutdown_delay: float = 0
+    # Whether the server has told its connections to end; a handshake may end after that.
+    is_ending = False
     configure_logs: Callable[[], object] | None = None
 
     @property
@@ -71,7 +73,11 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._closing = ClosingTransport(transport, self.loop)
         self._sending = SendTimeout(transport, self.config.send_timeout)
-        self._wait(self._give_up, self.config.request_timeout)
+        self._is_draining = self.config.is_ending
+        if self._is_draining:
+            self._wait(self._closing.close, _LAST_REQUEST_SECONDS)
+        else:
+            self._wait(self._give_up, self.config.request_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()

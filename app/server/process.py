@@ -70,6 +70,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what is open, and end the app's lifespan."""
+        self.config.is_ending = True
         await super().shutdown(sockets)
         if self.force_exit:
             # uvicorn leaves the app as it is then; it gets a moment to give back what it holds.

@@ -113,6 +113,14 @@ async def test_a_connection_is_kept_for_the_next_request(wire: Wire) -> None:
     writer.close()
 
 
+async def test_a_connection_that_is_made_at_the_end_has_one_answer(wire: Wire) -> None:
+    """A handshake may end once the others have been told to go."""
+    wire.config.is_ending = True
+    answer = await wire.send(HEAD + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close\r\n" in answer
+
+
 async def test_a_client_that_is_refused_while_it_sends_reads_why(wire: Wire) -> None:
     reader, writer = await wire.connect()
     writer.write(BODY + b"Content-Length: 4000000\r\n\r\n" + b" " * 4_000_000)

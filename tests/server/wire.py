@@ -18,8 +18,9 @@ from tests.certificates import Authority
 class Wire:
     """A port on which Tickbox listens."""
 
-    def __init__(self, port: int, context: ssl.SSLContext | None) -> None:
+    def __init__(self, port: int, context: ssl.SSLContext | None, config: Config) -> None:
         self.port = port
+        self.config = config
         self.context = context
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -85,5 +86,5 @@ async def listening(
     server.lifespan = config.lifespan_class(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         await server.startup(sockets=[listener])
-        yield Wire(listener.getsockname()[1], context)
+        yield Wire(listener.getsockname()[1], context, config)
         await server.shutdown(sockets=[listener])
