@@ -173,20 +173,27 @@ def _most(cost: Cost) -> int:
     return max(cost.memory, tracemalloc.get_traced_memory()[1])
 
 
-def only_what_stays(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The same, of whose memory only that counts which is in use when it is over."""
+def only_what_stays(
+    function: Callable[..., Any], kept: Callable[[Any], Any] = lambda result: result
+) -> Callable[..., Any]:
+    """The same, of whose memory only that counts which `kept` of its result takes afterwards."""
 
-    def call(argument: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
         cost = _current.get()
         if cost is None or not tracemalloc.is_tracing():
-            return function(argument)
+            return function(*args, **kwargs)
         cost.memory = _most(cost)
         try:
-            return function(argument)
+            return kept(function(*args, **kwargs))
         finally:
             tracemalloc.reset_peak()
 
     return call
+
+
+def as_written(content: bytes) -> bytes:
+    """The same bytes, in no more memory than they need."""
+    return bytes(bytearray(content))
 
 
 def _size(headers: list[tuple[bytes, bytes]]) -> int:
