@@ -1,18 +1,27 @@
-"""Examples for the OpenAPI document: of schemas, made of those of their parts, and of problems."""
+"""Examples in the OpenAPI document: of bodies, made of those of their parts, and of problems."""
 
 from typing import Any
 
-from app.core.errors import AppError, InsufficientScope, ValidationFailed, VersionConflict
+from app.core.errors import (
+    AppError,
+    InsufficientScope,
+    QuotaExceeded,
+    ValidationFailed,
+    VersionConflict,
+)
+from app.redis.rate_limits import RateLimited
+from app.web.openapi.problems import Json
 
 _ID = "01936b7e-8f00-7000-8000-000000000000"
-_BY_TYPE = {"boolean": False, "integer": 1, "number": 1.5}
+_BY_TYPE = {"boolean": False, "integer": 1, "string": "text"}
+# Of those that are made without arguments the example is what that gives.
 _PROBLEMS = {
     InsufficientScope: InsufficientScope(["resource:write"]),
+    QuotaExceeded: QuotaExceeded("resources"),
+    RateLimited: RateLimited(3),
     ValidationFailed: ValidationFailed.at("/title", "required", "is required"),
     VersionConflict: VersionConflict(4),
 }
-
-Json = dict[str, Any]
 
 
 def example_of(schema: Json, schemas: dict[str, Json]) -> Any:
@@ -22,38 +31,22 @@ def example_of(schema: Json, schemas: dict[str, Json]) -> Any:
     """
     if "$ref" in schema:
         return example_of(schemas[schema["$ref"].rpartition("/")[2]], schemas)
-    for key in ("examples", "enum"):
-        if key in schema:
-            return schema[key][0]
-    for key in ("const", "default"):
-        if key in schema:
-            return schema[key]
-    kinds = schema.get("anyOf", schema.get("oneOf"))
-    if kinds is not None:
-        return None if {"type": "null"} in kinds else example_of(kinds[0], schemas)
-    return _of_type(schema, schemas)
-
-
-def _of_type(schema: Json, schemas: dict[str, Json]) -> Any:
-    match schema.get("type"):
-        case "object":
-            parts = schema.get("properties", {})
-            return {name: example_of(part, schemas) for name, part in parts.items()}
-        case "array":
-            return [example_of(schema["items"], schemas)]
-        case "string":
-            return _ID if schema.get("format") == "uuid" else "text"
-        case kind:
-            return _BY_TYPE.get(str(kind))
+    match schema:
+        case {"examples": [example, *_]} | {"enum": [example, *_]}:
+            pass
+        case {"const": example} | {"default": example}:
+            pass
+        case {"anyOf": kinds} | {"oneOf": kinds}:
+            example = None if {"type": "null"} in kinds else example_of(kinds[0], schemas)
+        case {"properties": fields}:
+            example = {name: example_of(field, schemas) for name, field in fields.items()}
+        case {"items": item}:
+            example = [example_of(item, schemas)]
+        case {"type": kind}:
+            example = _ID if schema.get("format") == "uuid" else _BY_TYPE[kind]
+    return example
 
 
 def example_problem(error: type[AppError]) -> Json:
     """A problem of this kind."""
-    example = _PROBLEMS.get(error)
-    if example is None:
-        try:
-            example = error()
-        except TypeError:  # it asks for what only a real one can tell
-            example = error.__new__(error)
-            AppError.__init__(example)
-    return example.as_json(_ID)
+    return (_PROBLEMS.get(error) or error()).as_json(_ID)

@@ -1,9 +1,8 @@
-"""How problems stand in the OpenAPI document: their schema, and which a route may answer with."""
+"""Problems in the OpenAPI document: their schema, and which of them a route may answer with."""
 
-from collections import defaultdict
-from collections.abc import Iterable
 from typing import Any, Literal
 
+from fastapi.utils import deep_dict_update
 from pydantic import ConfigDict, Field
 from typing_extensions import TypeAliasType
 
@@ -45,25 +44,11 @@ class Problem(Schema):
 
 def problems(*errors: type[AppError]) -> dict[int | str, Json]:
     """The `responses` of a route that may answer with these errors."""
-    by_status: dict[int, set[str]] = defaultdict(set)
+    responses: dict[int | str, Json] = {}
     for error in errors:
-        by_status[error.status].add(error.code)
-    return {
-        status: {
-            "description": codes_of(codes),
-            "content": {
-                PROBLEM_JSON: {
-                    "schema": {"$ref": SCHEMA.format(model=Problem.__name__)},
-                    "examples": {
-                        code: {"$ref": f"#/components/examples/{code}"} for code in sorted(codes)
-                    },
-                }
-            },
+        content = {
+            "schema": {"$ref": SCHEMA.format(model=Problem.__name__)},
+            "examples": {error.code: {"$ref": f"#/components/examples/{error.code}"}},
         }
-        for status, codes in sorted(by_status.items())
-    }
-
-
-def codes_of(codes: Iterable[str]) -> str:
-    """A response's description: the codes of its problems."""
-    return " ".join(f"`{code}`" for code in sorted(codes))
+        deep_dict_update(responses, {str(error.status): {"content": {PROBLEM_JSON: content}}})
+    return responses

@@ -3,7 +3,7 @@
 import pytest
 from httpx import Response
 
-from app.web.openapi.links import add_links
+from app.web.openapi.document import link_creates
 from tests.people import Person
 from tests.web.callers import Caller
 from tests.web.operations import OPERATIONS, Json, Operation
@@ -74,6 +74,6 @@ def test_only_what_answers_201_and_has_a_path_below_is_linked() -> None:
         "/others/me": item,
         "/others/{other_id}/things": item,
     }
-    add_links(paths)
+    link_creates(paths)
     assert paths["/things"]["post"]["responses"] == {"200": {}}
     assert paths["/others"]["post"]["responses"] == {"201": {}}

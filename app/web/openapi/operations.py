@@ -1,0 +1,119 @@
+"""An operation of the OpenAPI document: what FastAPI does not know of its route is added to it."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.utils import deep_dict_update
+
+from app.core.errors import (
+    AppError,
+    ContentTooLarge,
+    DatabaseBusy,
+    DatabaseUnavailable,
+    InsufficientScope,
+    InternalError,
+    InvalidToken,
+    MalformedJson,
+    MalformedRequest,
+    UnsupportedMediaType,
+    ValidationFailed,
+    VersionConflict,
+)
+from app.redis.rate_limits import RateLimited
+from app.web.body_buffering import ServerBusy
+from app.web.idempotency import IdempotencyInProgress, IdempotencyKeyReused
+from app.web.openapi.examples import example_of
+from app.web.openapi.headers import request_headers, response_headers
+from app.web.openapi.problems import PROBLEM_JSON, Json, problems
+from app.web.request_gate import NotAuthenticated
+from app.web.routing import Route
+
+
+def complete_operation(operation: Json, route: Route, schemas: dict[str, Json]) -> None:
+    """Add security, headers, problems and examples."""
+    summary, _, operation["description"] = operation["description"].partition("\n\n")
+    operation["summary"] = summary.removesuffix(".")
+    scopes = route.access_policy.scopes
+    operation["security"] = [] if scopes is None else [{"OAuth2": sorted(scopes)}]
+    for parameter in operation.get("parameters", []):
+        _complete_parameter(parameter)
+    headers = request_headers(route)
+    if headers:
+        operation["parameters"] = operation.get("parameters", []) + headers
+    if "requestBody" in operation:
+        _complete_body(operation["requestBody"]["content"], route, schemas)
+    responses = operation["responses"]
+    if "application/json" in responses.get("422", {}).get("content", {}):
+        del responses["422"]  # FastAPI's form of it
+    if route.is_read:
+        responses["304"] = {"description": "It is as you know it."}
+    deep_dict_update(responses, problems(*_problems_of(route)))
+    operation["responses"] = dict(sorted(responses.items()))
+    for status, response in responses.items():
+        _complete_response(response, status, schemas)
+        response["headers"] = response_headers(route, status)
+
+
+def _complete_parameter(parameter: Json) -> None:
+    if parameter["in"] == "path":
+        parameter["description"] = f"The {parameter['name'].removesuffix('_id')}'s id."
+    schema = parameter["schema"]
+    for repeated in ("title", "description"):
+        schema.pop(repeated, None)
+    if schema.get("default") == []:
+        del schema["default"]
+    # None is for one that was left out; there is no way to send `null`.
+    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        del schema["anyOf"]
+        schema |= kinds[0]
+
+
+def _complete_body(contents: Json, route: Route, schemas: dict[str, Json]) -> None:
+    if "PATCH" in (route.methods or ()):
+        # It takes `application/json` too; generators choose one, or make two methods.
+        contents["application/merge-patch+json"] = contents.pop("application/json")
+    assert route.body_field is not None
+    model: Any = route.body_field.field_info.annotation
+    extra = model.model_config.get("json_schema_extra", {})
+    if "examples" in extra:
+        # As they were written: FastAPI drops each `null` from them.
+        schemas[model.__name__]["examples"] = extra["examples"]
+    for content in contents.values():
+        content["example"] = example_of(content["schema"], schemas)
+
+
+def _complete_response(response: Json, status: str, schemas: dict[str, Json]) -> None:
+    contents = response.get("content", {})
+    if contents.keys() == {PROBLEM_JSON}:
+        codes = sorted(contents[PROBLEM_JSON]["examples"])
+        response["description"] = " ".join(f"`{code}`" for code in codes)
+    elif response["description"] == "Successful Response":  # FastAPI's words for any
+        response["description"] = HTTPStatus(int(status)).phrase
+    if status < "300":
+        for content in contents.values():
+            content["example"] = example_of(content["schema"], schemas)
+
+
+def _problems_of(route: Route) -> list[type[AppError]]:
+    """The problems that follow from what a route takes and needs; it declares its others."""
+    scopes = route.access_policy.scopes
+    # An unknown query parameter is one, so that every operation has it.
+    errors: list[type[AppError]] = [ValidationFailed] if route.has_input_problems else []
+    if route.call.takes_body:
+        errors += [ContentTooLarge, ServerBusy]
+        if route.has_input_problems:
+            errors += [MalformedJson, UnsupportedMediaType]
+    if scopes is not None:
+        errors += [MalformedRequest, NotAuthenticated, InvalidToken]
+    if scopes:
+        errors.append(InsufficientScope)
+    if "health" not in route.tags:
+        errors.append(InternalError)
+    if route.takes_preconditions and not route.is_read:
+        errors.append(VersionConflict)
+    if route.access_policy.is_limited:
+        errors += [RateLimited, DatabaseUnavailable, DatabaseBusy]
+    if route.takes_idempotency_key:
+        errors += [IdempotencyInProgress, IdempotencyKeyReused]
+    return errors
