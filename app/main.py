@@ -26,9 +26,8 @@ from app.redis.response_cache import Cache
 from app.security.access_tokens import AccessTokens
 from app.security.password_hashing import PasswordHasher
 from app.sweeps import sweep_hourly
-from app.web import exception_handlers
+from app.web import cors, exception_handlers
 from app.web.body_buffering import Buffers
-from app.web.cors import ListedOriginsMiddleware
 from app.web.dependencies import AppState, Lifecycle
 from app.web.idempotency import Idempotency
 from app.web.openapi import document, pages
@@ -97,11 +96,7 @@ def create_app(
         app.add_middleware(ProxyMiddleware, trusted=settings.proxies)
     if settings.cors_origins:
         # Outermost: a page of a listed origin can read whatever went wrong further in.
-        app.add_middleware(
-            ListedOriginsMiddleware,
-            origins=settings.cors_origins,
-            other_headers=settings.cors_headers,
-        )
+        cors.install(app, settings.cors_origins, settings.cors_headers)
     include_features(app)
     pages.install(app, keeps_sign_in=keeps_sign_in)
     if serves_metrics:

@@ -1,19 +1,31 @@
-"""The version that a write expects of its row (`If-Match`)."""
+"""What a request expects of the version of a row (RFC 9110, section 13.1)."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from app.core.errors import VersionConflict
 
 
-class Expected(NamedTuple):
-    """One of `versions`, if it is not None, and none of `other_versions`."""
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The entity tags in `If-Match` and `If-None-Match`, or `*`; None: it was not sent."""
 
-    versions: list[int] | None = None
-    other_versions: Sequence[int] = ()
+    if_match: frozenset[str] | None = None
+    if_none_match: frozenset[str] | None = None
 
     def check(self, version: int) -> None:
-        """Raise `VersionConflict` unless a row may be at this version."""
-        is_one = self.versions is None or version in self.versions
-        if not is_one or version in self.other_versions:
+        """Raise `VersionConflict` unless a row at this version may be written.
+
+        An `If-None-Match` that names no tag is malformed, and false.
+        """
+        tag = f'"{version}"'
+        if not self.matches(tag) or self.excludes(tag) or self.if_none_match == frozenset():
             raise VersionConflict(version)
+
+    def matches(self, tag: str) -> bool:
+        """Whether `If-Match` is true for this entity tag."""
+        return self.if_match is None or not self.if_match.isdisjoint((tag, "*"))
+
+    def excludes(self, tag: str) -> bool:
+        """Whether `If-None-Match` names this entity tag; the comparison is weak (8.8.3.2)."""
+        tags = (tag, f"W/{tag}", "*")
+        return self.if_none_match is not None and not self.if_none_match.isdisjoint(tags)

@@ -121,7 +121,7 @@ def principal(request: Request) -> Principal:
 
 def expected_version(request: Request) -> Expected:
     """The version that the request expects of the row that it writes."""
-    return request_state(request.scope).preconditions.expected()
+    return request_state(request.scope).preconditions
 
 
 # Whoever has an access token, whatever its scopes.

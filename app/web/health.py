@@ -1,7 +1,6 @@
 """Whether this process lives, and whether it should get requests: `/livez` and `/readyz`."""
 
 import asyncio
-from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Literal
 
@@ -22,13 +21,13 @@ from app.web.dependencies import app_state
 from app.web.responses import SchemaResponse
 from app.web.routing import Feature, Route
 
-# Seconds that a store gets to answer; less than what asks usually waits.
+# Seconds that the database gets to answer; less than a health check usually waits.
 _PATIENCE = 2
-# Redis is done without after 0.04 s of silence (redis/client.py), which is no reason to tell
-# anybody: it has this long to come back, and is looked for every so often.
+# Requests go on without Redis after 0.04 s of silence (redis/client.py), which is too short to be
+# reported: seconds that it gets to come back, and between two looks.
 _CACHE_PATIENCE = 0.5
 _CACHE_PAUSE = 0.05
-_REVISIONS = Statement(select(column("version_num")).select_from(table("alembic_version")))
+_REVISION = Statement(select(column("version_num")).select_from(table("alembic_version")))
 
 LivenessStatus = TypeAliasType("LivenessStatus", Literal["alive"])
 ReadinessStatus = TypeAliasType("ReadinessStatus", Literal["ready", "not_ready"])
@@ -81,20 +80,16 @@ async def get_readiness(request: Request) -> Response:
     cache it goes on too.
     """
     state = app_state(request)
-    revisions, has_cache = await asyncio.gather(
-        _answer(_revisions(state.database.primary)), _answers(state.redis)
+    revision, has_cache = await asyncio.gather(
+        _revision(state.database.primary), _answers(state.redis)
     )
     draining = state.lifecycle.draining
-    # It was at head when this process began: what it does not know has come since.
-    is_migrated = (
-        isinstance(revisions, list)
-        and len(revisions) == 1
-        and migrations.behind(revisions[0]) in {0, None}
-    )
+    # The schema was at head when this process began: a revision that it does not know is newer.
+    is_migrated = revision not in (None, "") and migrations.behind(revision) in (0, None)
     is_ready = is_migrated and not draining
     readiness = Readiness(
         status="ready" if is_ready else "not_ready",
-        database="ok" if revisions is not None else "failed",
+        database="failed" if revision is None else "ok",
         migrations="ok" if is_migrated else "failed",
         cache="ok" if has_cache else "degraded",
         draining=draining,
@@ -102,24 +97,20 @@ async def get_readiness(request: Request) -> Response:
     return SchemaResponse(readiness, 200 if is_ready else 503, cache_control="no-store")
 
 
-async def _revisions(primary: ReadConnection) -> list[str]:
-    """Where the schema is; nowhere, if it was never migrated."""
+async def _revision(primary: ReadConnection) -> str | None:
+    """The schema's revision, empty if it was never migrated; None if the database is away."""
     try:
-        return [row["version_num"] for row in await primary.fetch_all(_REVISIONS)]
+        async with asyncio.timeout(_PATIENCE):
+            revision: str | None = await primary.fetch_value(_REVISION)
     except asyncpg.UndefinedTableError:
-        return []
-
-
-async def _answer(question: Awaitable[object]) -> object | None:
-    """What the database says, or None if it says nothing in time."""
-    try:
-        return await asyncio.wait_for(question, _PATIENCE)
+        return ""
     except (AppError, asyncpg.PostgresError, OSError, TimeoutError):
         return None
+    return revision or ""
 
 
 async def _answers(redis: Redis) -> bool:
-    """Whether Redis is there, or comes back in time."""
+    """Whether Redis answers, or is back in time after a pause."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_CACHE_PATIENCE):
             while True:

@@ -1,15 +1,16 @@
-"""`Idempotency-Key`: a write that is sent twice is done once, and answered twice alike.
+"""`Idempotency-Key`: a write that is sent twice is done once, and answered alike both times.
 
-The key, a hash of the request and the answer are a row in the write's own transaction, so there
-is never the one without the other. The key is claimed by the transaction's first statement. A lock
-that is only tried keeps twins from waiting for each other with a connection each: whoever does not
-get it is told that the first is in progress.
+The key, a hash of the request and the answer are one row, written in the write's own transaction.
+Its first statement claims the key under an advisory lock that is only tried: a twin does not wait
+with a connection of its own, but is told that the first request is in progress.
 """
 
+import re
 from collections.abc import Callable, Mapping
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any
 
+import asyncpg
 from fastapi import Request, Response
 from sqlalchemy import Uuid, cast, null, select
 from sqlalchemy.sql import ColumnElement
@@ -22,8 +23,9 @@ from app.database.statement import AFFECTED_USERS, Statement
 from app.database.unit_of_work import UnitOfWork
 from app.security.principal import Principal
 
-_MAX_LENGTH = 255
-# What an answer has besides its body; the rest is the same for all answers, or is of its request.
+_NAME = "/Idempotency-Key"
+_KEY = re.compile("[ -~]{1,255}")
+# The headers that are part of an answer; the others are of its request, or the same on all answers.
 _HEADERS = ("content-type", "etag", "location", "cache-control", "vary")
 
 
@@ -45,23 +47,22 @@ class IdempotencyInProgress(Conflict):
 
 
 class Replay(Exception):
-    """The request was answered before. No `AppError`: it ends well."""
+    """The request was answered before. Not an `AppError`: the transaction is committed."""
 
-    def __init__(self, status: int, headers: list[str], body: bytes) -> None:
-        super().__init__(status)
-        self._status = status
-        self._headers = dict(zip(_HEADERS, headers, strict=True))
-        self._body = body
+    def __init__(self, answer: asyncpg.Record) -> None:
+        super().__init__()
+        self._answer = answer
 
     def response(self) -> Response:
         """The first answer, once more."""
-        headers = {name: value for name, value in self._headers.items() if value}
+        named = zip(_HEADERS, self._answer["headers"], strict=True)
+        headers = {name: value for name, value in named if value}
         headers["Idempotency-Replayed"] = "true"
-        return Response(self._body, self._status, headers)
+        return Response(self._answer["body"], self._answer["status"], headers)
 
 
 class Claim:
-    """One request under a key."""
+    """One request under a key; `params` are those of the statements."""
 
     def __init__(self, look: Statement, params: Mapping[str, Any], now: Now) -> None:
         self._look = look
@@ -70,9 +71,10 @@ class Claim:
         self._unit: UnitOfWork | None = None
 
     async def begin(self, unit: UnitOfWork) -> None:
-        """Be the first, or raise `Replay`, `IdempotencyKeyReused` or `IdempotencyInProgress`.
+        """Claim the key, as the first statement of a transaction.
 
-        Raises `NotFound` instead of showing again what the caller may no longer change.
+        Raises `Replay`, `IdempotencyKeyReused`, `IdempotencyInProgress`, or `NotFound` instead of a
+        replay of what the caller may no longer change.
         """
         now = self._now()
         times = {"created_at": now, "expired_at": now - RETENTION}
@@ -83,19 +85,14 @@ class Claim:
         if first is None or first["status"] is None:
             raise IdempotencyInProgress
         if first["fingerprint"] != self._params["fingerprint"]:
-            raise IdempotencyKeyReused(
-                errors=(
-                    FieldError(
-                        "/Idempotency-Key", "reused", "is that of another request", "header"
-                    ),
-                )
-            )
+            error = FieldError(_NAME, "reused", "is that of another request", "header")
+            raise IdempotencyKeyReused(errors=(error,))
         if not first["may_edit"]:
             raise NotFound
-        raise Replay(first["status"], first["headers"], first["body"])
+        raise Replay(first)
 
     async def keep(self, response: Response) -> None:
-        """Write down the answer, in the transaction that it tells of."""
+        """Store the answer in the transaction that it tells of, if that was a success."""
         if self._unit is not None and response.status_code < 300:
             await self._unit.fetch_one(
                 KEEP,
@@ -109,10 +106,11 @@ class Claim:
 
 
 class Idempotency:
-    """The keys of all users.
+    """Makes the claims of all requests.
 
-    Of an array of project ids `may_edit` is the condition that a principal may change what is in
-    all of them, and `affected_users` those who see it; `seen_by` gives the parameters of these.
+    `may_edit` and `affected_users` turn an array of project ids into the condition that a principal
+    may change what is in all of them, and into the users who see any; `seen_by` gives the
+    parameters of both.
     """
 
     def __init__(
@@ -133,58 +131,45 @@ class Idempotency:
                 keys.c.headers,
                 keys.c.body,
                 may_edit(keys.c.project_ids).label("may_edit"),
-                # So that who is told again reads nothing older either.
+                # These two invalidate what they may read from the cache, as the first request did.
                 cast(null(), Uuid).label("project_id"),
                 affected_users(keys.c.project_ids).label(AFFECTED_USERS),
             ).where(*mine)
         )
 
     async def claim(self, request: Request, principal: Principal, body: bytes) -> Claim | None:
-        """The request's claim, if it brings a key. Raises `MalformedRequest`."""
+        """The request's claim, if it has a key. Raises `MalformedRequest`, `ValidationFailed`."""
         sent = request.headers.getlist("idempotency-key")
         if not sent:
             return None
         if len(sent) > 1:
             raise MalformedRequest("The Idempotency-Key header was sent more than once.")
         key = sent[0].strip()
-        if not 1 <= len(key) <= _MAX_LENGTH or not (key.isascii() and key.isprintable()):
-            raise ValidationFailed(
-                errors=(
-                    FieldError(
-                        "/Idempotency-Key",
-                        "invalid_key",
-                        f"must be 1 to {_MAX_LENGTH} printable ASCII characters",
-                        "header",
-                    ),
-                )
+        if not _KEY.fullmatch(key):
+            error = FieldError(
+                _NAME, "invalid_key", "must be 1 to 255 printable ASCII characters", "header"
             )
+            raise ValidationFailed(errors=(error,))
         params = {
             **self._seen_by(principal),
             "user_id": principal.user_id,
             "key": key,
+            # Signed, since a short secret in a body could be guessed from a plain hash.
             "fingerprint": self._signer.sign(_identity(request, body)),
         }
         return Claim(self._look, params, self._now)
 
 
 def _identity(request: Request, body: bytes) -> bytes:
-    """What makes a request the same: its method, address, preconditions and body.
-
-    It is signed before it is stored: from a plain hash a short secret in a body could be guessed.
-    """
-    scope = request.scope
-    digest = blake2b(digest_size=32)
-    parts: tuple[bytes, ...] = (
-        scope["method"].encode(),
-        scope["path"].encode(),
+    """What two requests have in common if they are the same."""
+    scope, headers = request.scope, request.headers
+    parts = (
+        scope["method"],
+        scope["path"],
         scope["query_string"],
-        ",".join(request.headers.getlist("if-match")).encode("latin-1"),
-        request.headers.get("content-type", "").encode("latin-1"),
-        body,
+        headers.getlist("if-match"),
+        headers.getlist("if-none-match"),
+        headers.get("content-type"),
+        sha256(body).digest(),
     )
-    none_match = request.headers.getlist("if-none-match")
-    if none_match:
-        parts = (*parts, ",".join(none_match).encode("latin-1"))
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.digest()
+    return repr(parts).encode()

@@ -224,24 +224,19 @@ class TestExposed:
 
 class TestOthers:
     @pytest.mark.parametrize("origin", NOT_LISTED)
-    async def test_are_answered_as_if_there_was_no_cors(
+    async def test_are_not_allowed_to_read_or_to_send(
         self, browser: AsyncClient, origin: str
     ) -> None:
         header = (b"Origin", origin.encode())
         response = await browser.get("/v1/todos", headers=[header])
         assert response.status_code == 200
-        assert cors_headers(response) == {}
+        assert ALLOW not in response.headers
         assert "Origin" in varies(response)
         asked = [header, (b"Access-Control-Request-Method", b"PATCH")]
         response = await browser.options("/v1/todos", headers=asked)
-        assert response.status_code == 405
-        assert cors_headers(response) == {}
+        assert response.status_code == 400
+        assert ALLOW not in response.headers
         assert "Origin" in varies(response)
-
-    async def test_are_not_let_in_by_a_second_origin(self, browser: AsyncClient) -> None:
-        for first, second in ((LISTED, NOT_LISTED[0]), (NOT_LISTED[0], LISTED), (LISTED, LISTED)):
-            headers = [("Origin", first), ("Origin", second)]
-            assert cors_headers(await browser.get("/v1/todos", headers=headers)) == {}
 
     async def test_without_an_origin_vary_too(self, browser: AsyncClient) -> None:
         """Else what a cache keeps for them would be what a page gets, and could not read."""
