@@ -1,4 +1,4 @@
-"""What the OAuth routes ask for."""
+"""Dependencies of the OAuth routes."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What can go wrong with signing in: the errors of RFC 6749, section 5.2, in its own form.
+"""Errors of the OAuth routes, answered in the form of RFC 6749, section 5.2.
 
 OAuthError 400
 ├── InvalidRequest
@@ -13,13 +13,13 @@ from app.core.errors import AppError
 
 
 class OAuthError(AppError):
-    """`code` is RFC 6749's `error`; it is no problem document, since OAuth clients know this."""
+    """An error that OAuth clients know, not a problem document; `code` is RFC 6749's `error`."""
 
     status = 400
     media_type: ClassVar[str] = "application/json"
 
     def as_json(self, request_id: str) -> dict[str, Any]:  # noqa: ARG002 - RFC 6749 has no place for it
-        """RFC 6749, section 5.2."""
+        """The answer's body."""
         return {"error": self.code, "error_description": self.detail}
 
 
@@ -29,14 +29,17 @@ class InvalidRequest(OAuthError):
 
 
 class InvalidGrant(OAuthError):
-    """One text for all reasons, so that nobody learns which accounts there are."""
+    """The same for every reason, so that nobody learns which accounts exist."""
 
     code = "invalid_grant"
     title = "The credentials are not valid"
 
 
 class RefreshTokenReused(InvalidGrant):
-    """Somebody else has the token too: its session is over, and that is kept (RFC 9700, 4.14)."""
+    """A refresh token was used twice, so somebody stole it (RFC 9700, section 4.14).
+
+    The session ends, so the transaction is committed although the request fails.
+    """
 
     keeps_transaction = True
 

@@ -1,4 +1,4 @@
-"""`/v1/oauth/*`, and the keys that verify access tokens."""
+"""`/v1/oauth/*`, the server's metadata, and the keys that verify access tokens."""
 
 from typing import Annotated, Any
 
@@ -36,15 +36,15 @@ _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class OAuthRoute(Route):
-    """A form in, and RFC 6749's errors out."""
+    """A route that takes a form and answers with the errors of RFC 6749."""
 
     media_types = ("application/x-www-form-urlencoded",)
     has_input_problems = False
-    # What a token is good for now is not what it was good for then.
+    # A kept answer would hold secrets, or tell what a token was good for earlier.
     takes_idempotency_key = False
 
     async def answer(self, request: Request) -> Response:
-        """What is wrong with the input is `invalid_request` (section 5.2)."""
+        """Answer the request; wrong input is `invalid_request` (section 5.2)."""
         try:
             response = await super().answer(request)
         except RequestValidationError as error:
@@ -166,7 +166,7 @@ async def get_server_metadata(request: Request) -> Response:
         revocation_endpoint_auth_methods_supported=["none"],
         introspection_endpoint_auth_methods_supported=["Bearer"],
     )
-    # What a client said of its own address is for nobody else.
+    # Without an issuer the addresses come from the Host header, which a client may forge.
     return SchemaResponse(metadata, cache_control="public, max-age=300" if is_url else "no-store")
 
 

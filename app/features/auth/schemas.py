@@ -1,4 +1,4 @@
-"""What OAuth clients send and get."""
+"""Schemas of the OAuth routes."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -20,11 +20,12 @@ from app.core.schemas import Schema, absent_or
 
 _Short = Annotated[str, StringConstraints(max_length=4096)]
 _Secret = Annotated[_Short, Field(json_schema_extra={"format": "password"})]
-# One that is empty counts as left out (RFC 6749, section 3.2).
+# An empty parameter counts as left out (RFC 6749, section 3.2).
 _Token = Annotated[_Secret, Field(min_length=1, description="A refresh token or an access token.")]
 
 GRANTS = ("password", "refresh_token")
-# For the document; another one has an error of its own (RFC 6749, section 5.2).
+# The enumeration is for the OpenAPI document only: another grant type is not invalid input, but
+# `unsupported_grant_type` (RFC 6749, section 5.2).
 GrantType = TypeAliasType(
     "GrantType", Annotated[_Short, WithJsonSchema({"type": "string", "enum": [*GRANTS]})]
 )
@@ -48,7 +49,7 @@ _KEY: JsonDict = {
 
 
 class OAuthInput(BaseModel):
-    """A form; parameters that are not known are ignored, as RFC 6749, section 3.2, demands."""
+    """A form, in which unknown parameters are ignored, as RFC 6749, section 3.2, demands."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -56,7 +57,7 @@ class OAuthInput(BaseModel):
     client_secret: _Secret | None = Field(None, description="Not needed: clients are public.")
 
     def __repr_args__(self) -> Any:
-        """Nothing of what was sent: it is all secret."""
+        """Show no field: all of them may be secret."""
         return []
 
     @classmethod
@@ -64,8 +65,8 @@ class OAuthInput(BaseModel):
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         schema = handler.resolve_ref_schema(handler(core_schema))
-        # A form is all text: it has no `null`, and what is repeated is refused, known or not.
-        # As `additionalProperties`, generators would make a map of it, without names.
+        # A form is all text: it has no `null`, and a repeated parameter is refused, known or not.
+        # This is not `additionalProperties`, of which generators would make a map without names.
         schema["patternProperties"] = {"^": {"type": "string"}}
         schema.pop("additionalProperties", None)
         for field in schema["properties"].values():

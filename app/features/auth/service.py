@@ -1,4 +1,4 @@
-"""The rules of signing in: grants, refresh tokens, and whose an access token is."""
+"""The rules of signing in: who a token belongs to, and what each grant type gives."""
 
 from uuid import UUID
 
@@ -24,14 +24,14 @@ _INACTIVE = Introspection(active=False)
 
 
 class TokenAuthenticator:
-    """Judges access tokens: `security.principal.Authenticator`."""
+    """Finds the principal of an access token; the platform's `Authenticator`."""
 
     def __init__(self, tokens: AccessTokens, ended: EndedSessions) -> None:
         self._tokens = tokens
         self._ended = ended
 
     async def authenticate(self, token: str) -> Principal:
-        """Raises `InvalidToken`."""
+        """Return the token's principal. Raises `InvalidToken`."""
         proved = self._tokens.read(token)
         if await self._ended.has(proved.session_id):
             raise InvalidToken("The session has ended.")
@@ -39,7 +39,7 @@ class TokenAuthenticator:
 
 
 class TokenInspector:
-    """What tokens are good for, as their owner may ask (RFC 7662)."""
+    """Tells owners of tokens what these permit (RFC 7662)."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class TokenInspector:
         self._settings = settings
 
     async def introspect(self, principal: Principal, token: str) -> Introspection:
-        """What a token says; of one that is no good, or somebody else's, only that."""
+        """Describe a token; one that is invalid or somebody else's is only `active: false`."""
         try:
             proved = self._tokens.read(token)
         except InvalidToken:
@@ -86,7 +86,7 @@ class TokenInspector:
 
 
 class AuthService:
-    """Signing in and out, in one request."""
+    """Signs in and out, in one request."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class AuthService:
         self._sign_ins = sign_ins
 
     async def grant(self, request: TokenRequest) -> TokenResponse:
-        """The tokens that a grant gives. Raises an `OAuthError`."""
+        """Issue the tokens for a token request. Raises an `OAuthError`."""
         if request.grant_type not in GRANTS:
             raise UnsupportedGrantType
         with self._sign_ins.counted(request.grant_type):
@@ -116,7 +116,7 @@ class AuthService:
             return await self._refresh(request)
 
     async def revoke(self, token: str) -> None:
-        """End the session of a refresh or access token; another one is ignored (RFC 7009, 2.2)."""
+        """End the session of a token; an unknown one is ignored (RFC 7009, section 2.2)."""
         known = await self._sessions.of_token(token)
         if known is not None:
             await self._sessions.end(known[0])
@@ -131,7 +131,7 @@ class AuthService:
             raise InvalidRequest("`username` and `password` are needed.")
         scopes = _requested(request.scope, self._scopes)
         proved = await self._passwords.by_email(request.username, request.password)
-        # It may have been changed while it was checked: then no session begins with the old one.
+        # The password may have changed while it was checked; the old one starts no session then.
         if proved is None or not await self._users.still_has(proved):
             raise InvalidGrant
         session_id, refresh_token = await self._sessions.start(proved.user_id, _joined(scopes))
@@ -169,8 +169,8 @@ class AuthService:
 
 
 def _requested(scope: str | None, grantable: frozenset[str]) -> frozenset[str]:
-    """RFC 6749, section 3.3. Raises `InvalidScope` for what cannot be had."""
-    # Spaces alone part them; anything else is no scope's name.
+    """The scopes to grant (RFC 6749, section 3.3). Raises `InvalidScope` for others."""
+    # Only spaces separate scopes; other white space makes an unknown name.
     requested = frozenset((scope or "").split(" ")) - {""}
     if not requested:
         return grantable

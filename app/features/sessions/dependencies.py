@@ -1,4 +1,4 @@
-"""What the sessions' routes, signing in and accounts ask for."""
+"""Dependencies of the sessions' routes, also used for signing in and for accounts."""
 
 from typing import Annotated
 
@@ -20,12 +20,12 @@ from app.web.dependencies import (
 
 
 def network_of_client(request: Request) -> str | None:
-    """Where a request comes from."""
+    """The network that a request comes from, None if unknown."""
     return network_of(request.client.host) if request.client is not None else None
 
 
 def session_reader(connection: Connection, request: Request) -> SessionReader:
-    """The service for reads, as other features too make it."""
+    """Make the service for reads; other features use it too."""
     state = app_state(request)
     return SessionReader(
         SessionRepository(connection),
@@ -36,7 +36,7 @@ def session_reader(connection: Connection, request: Request) -> SessionReader:
 
 
 def session_service(unit: UnitOfWork, request: Request) -> SessionService:
-    """The service for writes, as other features too make it."""
+    """Make the service for writes; other features use it too."""
     state = app_state(request)
     return SessionService(
         unit,
@@ -48,7 +48,7 @@ def session_service(unit: UnitOfWork, request: Request) -> SessionService:
 
 
 def _reading(request: Request) -> SessionReader:
-    # From the primary: what ended a moment ago is not shown as signed in.
+    # From the primary: a replica may still list a session that has just ended.
     return session_reader(primary_connection(request), request)
 
 

@@ -1,4 +1,4 @@
-"""The tables of sessions and of the refresh tokens that prolong them."""
+"""The tables of sessions and of their refresh tokens."""
 
 from datetime import datetime
 from uuid import UUID
@@ -18,14 +18,14 @@ from app.database.base import Base
 
 
 class SignInSession(Base):
-    """One sign-in: the family of refresh tokens that came from it, until it ends."""
+    """One sign-in, with all refresh tokens that were issued for it in turn."""
 
     __tablename__ = "sessions"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     scope: Mapped[str] = mapped_column(Text)
-    # As `networks.network_of` has it, of where it was used last.
+    # Where it was used last, in the form of `networks.network_of`.
     network: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     last_used_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
@@ -49,7 +49,7 @@ class SignInSession(Base):
 
 
 class RefreshToken(Base):
-    """A refresh token, of which only the hash is kept; `used_at` is its one use."""
+    """A refresh token: only its hash is stored; `used_at` is when its one use happened."""
 
     __tablename__ = "refresh_tokens"
 

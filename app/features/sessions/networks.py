@@ -1,4 +1,4 @@
-"""Networks: of an address, as much as belongs to one customer of a provider."""
+"""The network of a client: the part of its address that identifies one customer."""
 
 from ipaddress import IPv4Address, ip_network
 
@@ -8,7 +8,7 @@ _IPV6_PREFIX = 64
 
 
 def network_of(address: str) -> str | None:
-    """An IPv4 address itself, the /64 of an IPv6 one; None for what is no address."""
+    """An IPv4 address itself, the /64 of an IPv6 address; None for anything else."""
     ip = address_of(address)
     if ip is None:
         return None

@@ -1,4 +1,4 @@
-"""The sessions' rows, and those of the refresh tokens that prolong them."""
+"""Queries of sessions and their refresh tokens."""
 
 from typing import Any
 from uuid import UUID
@@ -45,8 +45,8 @@ _user_id: ColumnElement[Any] = bindparam("user_id", type_=Uuid)
 _network: ColumnElement[Any] = bindparam("network", type_=Text)
 _since: ColumnElement[Any] = bindparam("since", type_=DateTime(timezone=True))
 _token_hash: ColumnElement[Any] = bindparam("token_hash", type_=LargeBinary)
-# The database's clock at this very moment, not at the transaction's begin: what ends is looked
-# for by when it ended, by processes whose own clocks may differ.
+# The database's clock now, not at the start of the transaction: processes, whose own clocks may
+# differ, look for ended sessions by this time.
 _database_now = func.clock_timestamp(type_=DateTime(timezone=True))
 
 _START = Statement(
@@ -101,7 +101,7 @@ _END = Statement(
     .values(ended_at=_database_now)
     .returning(sessions.c.id)
 )
-# Those that still can do something: their tokens have not expired.
+# Sessions with a token that may not have expired yet.
 _live = select(sessions).where(
     sessions.c.user_id == _user_id, sessions.c.ended_at.is_(None), sessions.c.last_used_at > _since
 )
@@ -116,7 +116,7 @@ _others = (
     select(sessions.c.id)
     .where(sessions.c.user_id == _user_id, sessions.c.ended_at.is_(None))
     .where(or_(_session_id.is_(None), sessions.c.id != _session_id))
-    # In one order, so that no two who end them wait for each other.
+    # Always in this order, so that two such statements cannot deadlock.
     .order_by(sessions.c.id)
     .with_for_update(key_share=True)
     .cte("others")
@@ -151,9 +151,9 @@ _ENDED_LATELY = Statement(
 
 
 def _page(*, is_first: bool, with_total: bool) -> Statement:
-    """The rows of a page: each row's JSON as `body`, its sort key as text, and its id.
+    """The statement of a page: each row has its JSON (`body`), its sort key as text, and its id.
 
-    With the total, it is a column of each row, and of one without a body if the page is empty.
+    The total is a column of each row, and of a row without a body if the page is empty.
     """
     place = tuple_(sessions.c.created_at, sessions.c.id)
     last = tuple_(
@@ -195,7 +195,7 @@ def _page(*, is_first: bool, with_total: bool) -> Statement:
     )
 
 
-# By whether it is the first page, and whether it has the total.
+# By `is_first` and `with_total`.
 _PAGES = {
     (is_first, with_total): _page(is_first=is_first, with_total=with_total)
     for is_first in (True, False)
@@ -204,7 +204,7 @@ _PAGES = {
 
 
 class SessionRepository(Repository):
-    """Sign-in sessions."""
+    """Reads and writes sessions and refresh tokens."""
 
     async def start(
         self,
@@ -215,7 +215,7 @@ class SessionRepository(Repository):
         network: str | None,
         **token: Any,
     ) -> None:
-        """A session with its first refresh token."""
+        """Insert a session and its first refresh token."""
         await self._one(
             _START,
             session_id=session_id,
@@ -227,19 +227,19 @@ class SessionRepository(Repository):
         await self.add_token(session_id=session_id, **token)
 
     async def add_token(self, **token: Any) -> None:
-        """A refresh token: `id`, `session_id`, `token_hash`, `now`, `expires_at`."""
+        """Insert a refresh token: `id`, `session_id`, `token_hash`, `now`, `expires_at`."""
         await self._one(_ADD_TOKEN, **token)
 
     async def use_token(self, **token: Any) -> asyncpg.Record | None:
-        """Spend a refresh token (`token_hash`, `now`, `network`): its session, or None."""
+        """Use a refresh token (`token_hash`, `now`, `network`); its session, None if invalid."""
         return await self._one(_USE_TOKEN, **token)
 
     async def session_of(self, token_hash: bytes) -> asyncpg.Record | None:
-        """`session_id` and `used_at` of a refresh token, also of a spent one."""
+        """`session_id` and `used_at` of a refresh token, used or not."""
         return await self._one(_SESSION_OF_TOKEN, token_hash=token_hash)
 
     async def live_token(self, **token: Any) -> asyncpg.Record | None:
-        """`user_id`, `scope` and `expires_at` of a refresh token (`token_hash`, `now`)."""
+        """`user_id`, `scope` and `expires_at` of a valid refresh token (`token_hash`, `now`)."""
         return await self._one(_LIVE_TOKEN, **token)
 
     async def page(
@@ -247,35 +247,35 @@ class SessionRepository(Repository):
     ) -> list[asyncpg.Record]:
         """Rows of `body`, `sort_key` and `id`: a user's live sessions (`user_id`, `since`).
 
-        `session_id` is the one that asks, `limit` the number of rows.
+        `session_id` is the session that makes the request, `limit` the number of rows.
         """
         if after is not None:
             params |= {"last_key": after.key, "last_id": after.id}
         return await self._all(_PAGES[after is None, with_total], **params)
 
     async def end(self, session_id: UUID) -> None:
-        """End a session, if it has not ended before."""
+        """End a session unless it has ended."""
         await self._one(_END, session_id=session_id)
 
     async def end_one(self, **params: Any) -> bool:
-        """End a live session of a user (`user_id`, `session_id`, `since`); whether it was one."""
+        """End a user's live session (`user_id`, `session_id`, `since`); False if there is none."""
         return await self._one(_END_ONE, **params) is not None
 
     async def end_others(self, user_id: UUID, session_id: UUID | None) -> list[UUID]:
-        """End all of a user's sessions but one: those that had not ended before."""
+        """End all of a user's sessions but one; returns the ids of those that this ended."""
         rows = await self._all(_END_OTHERS, user_id=user_id, session_id=session_id)
         return [row["id"] for row in rows]
 
     async def forget_networks(self, user_id: UUID) -> None:
-        """Keep nothing of where a user was."""
+        """Delete the networks from a user's sessions."""
         await self._all(_FORGET_NETWORKS, user_id=user_id)
 
     async def is_known(self, **params: Any) -> bool:
-        """Whether a user (`user_id`) signed in from a `network` later than at `since`."""
+        """Whether a user (`user_id`) used a session from `network` after `since`."""
         return bool(await self._value(_IS_KNOWN, **params))
 
     async def has_ended(self, session_id: UUID) -> bool:
-        """Whether a session has ended, or never was."""
+        """Whether a session has ended or does not exist."""
         row = await self._one(_ENDED_AT, session_id=session_id)
         return row is None or row["ended_at"] is not None
 

@@ -1,8 +1,8 @@
-"""Which sessions have ended: known in every process without a round trip a request.
+"""Which sessions have ended, known in every process without a round trip for each request.
 
-An access token is good until it expires, so a session that ended must be remembered for as long.
-Each process asks the database twice a second for new ones; where it cannot, it asks about each
-session as it comes. Redis decides nothing about security:
+An access token is valid until it expires, so an ended session must be remembered until then. Each
+process asks the database twice a second for newly ended ones; while it cannot, it looks up the
+session of each request. Redis decides nothing about security:
 `docs/decisions/es256-and-ended-sessions.md`.
 """
 
@@ -17,12 +17,13 @@ from app.features.sessions.repository import SessionRepository
 
 logger = logging.getLogger(__name__)
 
-# Longer than any access token lives.
+# Longer than any access token is valid.
 WINDOW = timedelta(minutes=16)
 INTERVAL = 0.5
-# Older than this, what is known is not relied on.
+# Seconds after which what was read is too old to rely on.
 MAX_AGE = 1.0
-# A session that ended may show late, by as much as the transaction that ended it still ran.
+# A session becomes visible as ended only when the transaction that ended it commits, which may be
+# this much after `ended_at`.
 _OVERLAP = timedelta(seconds=30)
 
 
@@ -38,7 +39,7 @@ class EndedSessions:
         self._known_at: float | None = None
 
     async def watch(self) -> None:
-        """Refresh for ever; a failure is logged once, and tried again."""
+        """Refresh twice a second for ever; consecutive failures are logged once."""
         failing = False
         while True:
             try:
@@ -51,7 +52,7 @@ class EndedSessions:
             await asyncio.sleep(INTERVAL)
 
     async def refresh(self) -> None:
-        """Learn of the sessions that ended since the last time."""
+        """Read the sessions that ended since the last refresh."""
         started = self._clock()
         missed = timedelta(seconds=started - self._known_at) if self._known_at else WINDOW
         for session_id in await self._repository.ended_within(min(missed + _OVERLAP, WINDOW)):
@@ -60,11 +61,11 @@ class EndedSessions:
         self._forget(started - WINDOW.total_seconds() - _OVERLAP.total_seconds())
 
     def add(self, session_id: UUID) -> None:
-        """Know at once of one that ended here."""
+        """Add a session that this process ended, without waiting for the next refresh."""
         self._ended[session_id] = self._clock()
 
     async def has(self, session_id: UUID) -> bool:
-        """Whether a session has ended. Raises `DatabaseUnavailable` where nobody can tell."""
+        """Whether a session has ended. Raises `DatabaseUnavailable` if that cannot be found out."""
         if session_id in self._ended:
             return True
         if self._known_at is not None and self._clock() - self._known_at <= MAX_AGE:
@@ -72,7 +73,7 @@ class EndedSessions:
         return await self._repository.has_ended(session_id)
 
     def _forget(self, before: float) -> None:
-        # They were added in the order of time, so that the oldest come first.
+        # Insertion order is by time: the oldest come first.
         while self._ended:
             session_id, added = next(iter(self._ended.items()))
             if added >= before:

@@ -1,4 +1,4 @@
-"""What a client sends and gets of sessions."""
+"""Schemas of sessions."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""The rules of sessions: what is signed in, from where, and until when."""
+"""The rules of sessions: how they start, go on and end."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from app.features.sessions.schemas import SessionQuery
 from app.security.access_tokens import hash_opaque_token, new_opaque_token
 from app.security.principal import Principal
 
-# For so long after its last use a network is one that the account is known to use.
+# How long after its last use a network counts as known for the account.
 KNOWN_FOR = timedelta(days=30)
 _NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """A session that was prolonged."""
+    """A session whose refresh token was used."""
 
     session_id: UUID
     user_id: UUID
@@ -35,7 +35,7 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class LiveToken:
-    """A refresh token that is good for its one use."""
+    """A refresh token that has not been used and is valid."""
 
     user_id: UUID
     scope: str
@@ -43,7 +43,7 @@ class LiveToken:
 
 
 class SessionReader:
-    """What is signed in, in one request."""
+    """Reads sessions, in one request."""
 
     def __init__(
         self, repository: SessionRepository, context: Context, settings: Settings, signer: Signer
@@ -67,13 +67,13 @@ class SessionReader:
         return cursors.page(rows, query)
 
     async def knows(self, user_id: UUID | None, network: str | None) -> bool:
-        """Whether the user signed in from there lately; as slow, if there is no such user."""
+        """Whether the user lately used this network; as slow where there is no such user."""
         return await self._repository.is_known(
             user_id=user_id or _NOBODY, network=network, since=self._context.now() - KNOWN_FOR
         )
 
     async def token(self, refresh_token: str) -> LiveToken | None:
-        """What a refresh token is good for; None, if for nothing."""
+        """Describe a valid refresh token; None for any other."""
         row = await self._repository.live_token(
             token_hash=hash_opaque_token(refresh_token), now=self._context.now()
         )
@@ -81,9 +81,9 @@ class SessionReader:
 
 
 class SessionService:
-    """Sessions that begin, go on and end, in one request from `network`.
+    """Starts, renews and ends sessions, in one request from `network`.
 
-    `ended` are those that this process knows of, if it serves.
+    `ended` is what this process knows of ended sessions; None where it serves no requests.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class SessionService:
         self._network = network
 
     async def start(self, user_id: UUID, scope: str) -> tuple[UUID, str]:
-        """A new session, and its first refresh token."""
+        """Start a session; returns its id and first refresh token."""
         session_id = new_id()
         refresh_token, row = self._new_refresh_token()
         await self._repository.start(
@@ -111,7 +111,7 @@ class SessionService:
         return session_id, refresh_token
 
     async def use(self, refresh_token: str) -> Renewal | None:
-        """The session that a refresh token prolongs, by its one use; None if it is no good."""
+        """Use a refresh token, which is good for one use; None if it is not valid."""
         row = await self._repository.use_token(
             token_hash=hash_opaque_token(refresh_token),
             now=self._context.now(),
@@ -120,23 +120,23 @@ class SessionService:
         return None if row is None else Renewal(row["id"], row["user_id"], row["scope"])
 
     async def next_token(self, session_id: UUID) -> str:
-        """The refresh token that follows the one that was used."""
+        """Make the session's next refresh token."""
         refresh_token, row = self._new_refresh_token()
         await self._repository.add_token(session_id=session_id, **row)
         return refresh_token
 
     async def of_token(self, refresh_token: str) -> tuple[UUID, bool] | None:
-        """The session of a refresh token, and whether it was used already; None of no token."""
+        """The session of a refresh token, and whether that was used; None for an unknown one."""
         row = await self._repository.session_of(hash_opaque_token(refresh_token))
         return None if row is None else (row["session_id"], row["used_at"] is not None)
 
     async def end(self, session_id: UUID) -> None:
-        """End one, whosever it is."""
+        """End a session of any user."""
         await self._repository.end(session_id)
         self._remember([session_id])
 
     async def end_own(self, principal: Principal, session_id: UUID) -> None:
-        """End one of the principal's. Raises `NotFound`."""
+        """End a session of the principal. Raises `NotFound`."""
         since = self._context.now() - lifetime(self._settings)
         if not await self._repository.end_one(
             user_id=principal.user_id, session_id=session_id, since=since
@@ -145,11 +145,11 @@ class SessionService:
         self._remember([session_id])
 
     async def end_others(self, principal: Principal) -> None:
-        """End all of the principal's, but the one that asks."""
+        """End all of the principal's sessions but the one that makes the request."""
         self._remember(await self._repository.end_others(principal.user_id, principal.session_id))
 
     async def end_all(self, user_id: UUID) -> None:
-        """End all of a user's, and forget where they were."""
+        """End all of a user's sessions, and delete their networks."""
         self._remember(await self._repository.end_others(user_id, None))
         await self._repository.forget_networks(user_id)
 
@@ -165,7 +165,7 @@ class SessionService:
         self._unit.after_commit(remember)
 
     def _new_refresh_token(self) -> tuple[str, dict[str, object]]:
-        """A refresh token, and its row but for the session."""
+        """Make a refresh token and its row, without the session's id."""
         token = new_opaque_token()
         now = self._context.now()
         return token, {
@@ -177,5 +177,5 @@ class SessionService:
 
 
 def lifetime(settings: Settings) -> timedelta:
-    """How long after its last use a session can still do something."""
+    """How long after its last use a session may still have a valid token."""
     return timedelta(seconds=max(settings.refresh_token_seconds, settings.access_token_seconds))

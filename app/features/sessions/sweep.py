@@ -1,4 +1,4 @@
-"""Sessions and refresh tokens that are of no use to anybody any more."""
+"""Deletes sessions and refresh tokens that nothing needs any more."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,8 +19,8 @@ sessions = table_of(SignInSession)
 tokens = table_of(RefreshToken)
 
 _before = bindparam("before", type_=DateTime(timezone=True))
-# The oldest come first, by the time in their ids: no index by another time is needed, and after
-# those that go there is next to nothing to look at.
+# UUIDv7 ids contain the time: walking the primary key from the oldest needs no other index, and
+# finds few rows that stay.
 _older_than = bindparam("older_than", type_=Uuid)
 _batch = bindparam("batch", type_=Integer)
 _SWEEP_TOKENS = Statement(
@@ -55,9 +55,9 @@ _SWEEP_SESSIONS = Statement(
 async def sweep_tokens(
     database: Database, settings: Settings, now: Now, batch: int = _BATCH
 ) -> int:
-    """Delete the refresh tokens that have expired, some at a time; how many there were.
+    """Delete expired refresh tokens in batches; returns how many.
 
-    Until then a spent one is kept: its second use ends the session.
+    Used ones stay until they expire, since a second use ends the session.
     """
     expired_at = now()
     made_at = expired_at - timedelta(seconds=settings.refresh_token_seconds)
@@ -67,9 +67,9 @@ async def sweep_tokens(
 async def sweep_sessions(
     database: Database, settings: Settings, now: Now, batch: int = _BATCH
 ) -> int:
-    """Delete the sessions that can do nothing and tell nothing, some at a time; how many.
+    """Delete, in batches, sessions without tokens that were used long ago; returns how many.
 
-    They have no token that is good, and nothing goes by where they were used any more.
+    Until then their network counts as known.
     """
     used_at = now() - max(KNOWN_FOR, lifetime(settings))
     return await _swept(database, _SWEEP_SESSIONS, used_at, used_at, batch)
@@ -89,5 +89,5 @@ async def _swept(
 
 
 def _first_id(instant: datetime) -> UUID:
-    """Whatever was made before has a lower id (RFC 9562, section 5.7)."""
+    """The lowest UUIDv7 of this instant; all that was made before is lower (RFC 9562, 5.7)."""
     return UUID(int=int(instant.timestamp() * 1000) << 80)

@@ -1,6 +1,6 @@
-"""Whether somebody knows a password, and how often that may be tried in vain.
+"""Checks passwords, and limits how many wrong ones may be tried.
 
-`docs/decisions/sign-in-limits.md` says why it is counted so.
+`docs/decisions/sign-in-limits.md` says why attempts are counted this way.
 """
 
 from collections.abc import Iterator
@@ -18,16 +18,16 @@ from app.security.password_hashing import PasswordHasher
 
 
 class Row(Protocol):
-    """A row of accounts."""
+    """A row of `users`."""
 
     def __getitem__(self, name: str, /) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedCredentials:
-    """An account whose password somebody knew, and the hash that it had then.
+    """An account whose password was right, and the hash that it was compared with.
 
-    `known` is what a stranger may know of it too.
+    `known` is the e-mail address and the display name, which a stranger may know too.
     """
 
     user_id: UUID
@@ -37,21 +37,21 @@ class VerifiedCredentials:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One that counts as failed until it is known better: many at once are no way around a limit.
+    """An attempt, counted as failed from its start, so that concurrent ones pass no limit.
 
-    `counted` is what it counts as.
+    `counted` are the quota reservations to refund if it succeeds.
     """
 
     counted: list[QuotaReservation]
 
     def give_back(self) -> None:
-        """It does not count."""
+        """Refund what was counted."""
         for taken in self.counted:
             taken.refund()
 
     @contextmanager
     def only_if_wrong(self) -> Iterator[None]:
-        """What goes wrong here in the block is not to be blamed on who tries."""
+        """Do not count an attempt that ends in an error: that is not the caller's fault."""
         try:
             yield
         except BaseException:
@@ -60,7 +60,7 @@ class Attempt:
 
 
 class Attempts:
-    """What the limits say to those who try passwords from one network."""
+    """Counts attempts from one network against the limits."""
 
     def __init__(
         self,
@@ -77,16 +77,17 @@ class Attempts:
         self._network = network
 
     async def count_here(self, account: bytes) -> Attempt:
-        """Count an attempt from here. Raises `RateLimited`."""
+        """Count an attempt on this account from this network. Raises `RateLimited`."""
         here = hash_opaque_token(f"{account.hex()} {self._network}")
         return Attempt([await self._counts.take(self._from_here, here)])
 
     async def count_everywhere(
         self, attempt: Attempt, account: bytes, user_id: UUID | None
     ) -> None:
-        """Count it as one from anywhere; where the account is used from, it need not.
+        """Count an attempt on this account from any network.
 
-        Raises `RateLimited`.
+        Raises `RateLimited`, but not where the user lately used this network: attackers elsewhere
+        cannot lock a user out.
         """
         try:
             attempt.counted.append(await self._counts.take(self._from_anywhere, account))
@@ -106,7 +107,7 @@ class PasswordProof:
         self._attempts = attempts
 
     async def by_email(self, email: str, password: str) -> VerifiedCredentials | None:
-        """Whose address and password these are; None, as slowly, if nobody's.
+        """The account with this address and password; None, after the same time, if there is none.
 
         Raises `RateLimited`, `PasswordHashingBusy`.
         """
@@ -118,7 +119,7 @@ class PasswordProof:
             return await self._proved(attempt, account, known, password)
 
     async def by_id(self, user_id: UUID, password: str) -> VerifiedCredentials | None:
-        """The same of an account that somebody is signed in to."""
+        """The account with this id, if the password is right. Raises as `by_email` does."""
         known = await self._repository.credentials_of(user_id)
         account = hash_opaque_token(known["email_key"] if known is not None else str(user_id))
         attempt = await self._attempts.count_here(account)
@@ -142,7 +143,7 @@ class PasswordProof:
 
 
 def _key_of(email: str) -> str | None:
-    """What is the same for all spellings of an address; None, if it is none."""
+    """The unique key of an e-mail address; None for what is no address."""
     try:
         return emails.key(email)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the accounts' routes, and signing in, ask for."""
+"""Dependencies of the accounts' routes, also used for signing in."""
 
 from typing import Annotated
 
@@ -33,7 +33,7 @@ ACCOUNT_FAILURES = LimitPolicy(
 
 
 def user_service(connection: Connection, request: Request) -> UserService:
-    """The service, as other features too make it."""
+    """Make the service; other features use it too."""
     state, context = app_state(request), request_context(request)
     return UserService(
         UserRepository(connection),
@@ -45,7 +45,7 @@ def user_service(connection: Connection, request: Request) -> UserService:
 
 
 def password_proof(request: Request) -> PasswordProof:
-    """Checks passwords; not in a transaction: no connection is held while one is hashed."""
+    """Make what checks passwords, outside the transaction: hashing then holds no connection."""
     state, primary = app_state(request), primary_connection(request)
     attempts = Attempts(
         state.counts,

@@ -1,4 +1,4 @@
-"""E-mail addresses: as their owners typed them, and what is unique of them."""
+"""E-mail addresses: how they are stored, and the key that makes them unique."""
 
 import re
 import unicodedata
@@ -9,13 +9,13 @@ from app.core.text import text_key
 
 # Characters of an address (RFC 5321, section 4.5.3.1.3, less the angle brackets).
 MAX_LENGTH = 254
-# Characters of each part of its domain (RFC 1035, section 2.3.4); other scripts' get more by IDNA,
-# which takes the square of their length.
+# Characters of each label of its domain (RFC 1035, section 2.3.4): encoding a longer one by IDNA
+# takes quadratic time.
 _MAX_LABEL = 63
 
 
 def normalise(address: str) -> str:
-    """As it was typed, in NFC and trimmed, but for the domain.
+    """The address in NFC and trimmed, with its domain in lower case.
 
     Raises `ValueError` for what is no address.
     """
@@ -23,10 +23,10 @@ def normalise(address: str) -> str:
 
 
 def key(address: str) -> str:
-    """The same for all spellings of an address, also those that no owner typed.
+    """The key that all spellings of an address share.
 
-    The domain is what DNS knows it by (two that look alike are two), the rest is folded without
-    regard to case and width. Raises `ValueError` for what is no address.
+    The domain is in its DNS form, so that look-alikes stay different; case and width are folded in
+    the rest. Raises `ValueError` for what is no address.
     """
     parsed = _parsed(address)
     return f"{text_key(parsed.local_part)}@{parsed.ascii_domain}"
@@ -34,7 +34,7 @@ def key(address: str) -> str:
 
 def _parsed(address: str) -> ValidatedEmail:
     address = address.strip()
-    # Before anything dear is done with it.
+    # Before anything expensive is done with it.
     if len(address) > MAX_LENGTH:
         raise ValueError("too long for an address")
     domain = unicodedata.normalize("NFC", address.rpartition("@")[2])

@@ -1,7 +1,7 @@
-"""Cleans up once more after accounts that have ended.
+"""Cleans up once more after each deleted account.
 
-Code of before, and what runs beside it during an upgrade, writes in the name of accounts that have
-ended: what came of that ends as what was there did. Why: `docs/decisions/ends-of-accounts.md`.
+During an upgrade an older version may still write on behalf of an account that was deleted; what it
+wrote is removed here. Why: `docs/decisions/ends-of-accounts.md`.
 """
 
 from datetime import timedelta
@@ -18,14 +18,14 @@ from app.features.sessions.service import SessionService
 from app.features.users.repository import UNSETTLED, UserRepository
 from app.features.users.service import AccountEnd
 
-# Longer than what was under way goes on.
+# Longer than any request that was running at the deletion.
 _LATER = timedelta(minutes=1)
 
 
 async def clean_up_ended_accounts(database: Database, settings: Settings, now: Now) -> int:
-    """Look after each account that has ended, once, in a transaction each; how many there were.
+    """Clean up after each deleted account once, each in its own transaction; returns how many.
 
-    Raises the first failure, after all others are done: what it is of is left for the next time.
+    An account that fails is left for the next run; its error is raised after the others are done.
     `DatabaseUnavailable` is raised at once.
     """
     count = 0
@@ -44,7 +44,7 @@ async def clean_up_ended_accounts(database: Database, settings: Settings, now: N
 
 
 async def _settle(database: Database, settings: Settings, now: Now, user_id: UUID) -> bool:
-    """Whether it was left to us."""
+    """Clean up after one account; False if another process does or did."""
     assert settings.secret_key is not None
     signer = Signer(settings.secret_key.get_secret_value(), "cursor")
     context = Context(new_id_text(), now)
@@ -54,7 +54,7 @@ async def _settle(database: Database, settings: Settings, now: Now, user_id: UUI
             return False
         end = AccountEnd(
             repository,
-            # Who serves learns of those that ended from the database.
+            # Processes that serve requests read the ended sessions from the database.
             SessionService(session, None, context, settings, network=None),
             lambda principal: project_service(session, principal, context, signer),
         )

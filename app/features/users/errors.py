@@ -1,4 +1,4 @@
-"""What can go wrong with accounts."""
+"""Errors of accounts."""
 
 from app.core.errors import Conflict, FieldError, ValidationFailed
 
@@ -12,7 +12,7 @@ class EmailTaken(Conflict):
 
 
 class PasswordIncorrect(ValidationFailed):
-    """Of an account that somebody is signed in to: nobody learns by it which accounts there are."""
+    """The signed-in user's own password is wrong; this tells nobody which accounts exist."""
 
     def __init__(self, pointer: str) -> None:
         super().__init__(

@@ -20,7 +20,7 @@ WEEK_DAYS = (
 
 
 class User(Base):
-    """An account. `email` is as it was typed; `email_key`, folded, is what is unique."""
+    """An account. `email` is as it was typed; `email_key` is its folded form, which is unique."""
 
     __tablename__ = "users"
 
@@ -35,9 +35,9 @@ class User(Base):
     version: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    # From then on the row says only that there was somebody.
+    # Deletion empties the row: it stays only because other rows refer to it.
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    # When a sweep looked once more for what was left of it.
+    # When a sweep cleaned up after the deletion once more.
     settled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
     __table_args__ = (

@@ -1,5 +1,6 @@
-"""Which passwords an account may have, after NIST SP 800-63B-4, section 3.1.1.2: long ones, in any
-script, of any composition, save those that everybody tries first.
+"""Which passwords an account may have (NIST SP 800-63B-4, section 3.1.1.2).
+
+Long ones, in any script and of any composition, except those that attackers try first.
 """
 
 import unicodedata
@@ -12,16 +13,16 @@ from app.core.errors import ValidationFailed
 from app.core.text import stream_safe, text_key
 
 MAX_LENGTH = 128
-# No code point comes from more than four by NFC, so that what is longer than this is too long
-# after NFC too, and need not be normalised to know it: that takes quadratic time.
+# NFC makes one code point of at most four, so that a longer text is too long after NFC too. It is
+# not normalised to find out, which takes quadratic time.
 _MAX_RAW_LENGTH = 4 * MAX_LENGTH
 
 _SERVICE = "tickbox"
-# Of the list's words none is longer.
+# Characters of the longest word in `common_passwords.txt`.
 _MAX_LISTED = 20
 _SEPARATORS = str.maketrans("", "", " -_.")
-# What fingers do on a keyboard, or in the alphabet, from any key to any other, both ways, over
-# and over.
+# Sequences of the keyboard and the alphabet; any part of one, in either direction, repeated or
+# not, is a common password.
 _RUNS = (
     "0123456789",
     "abcdefghijklmnopqrstuvwxyz",
@@ -40,7 +41,7 @@ def accept(
     context: Iterable[str] = (),
     pointer: str = "/password",
 ) -> str:
-    """The password in NFC, ready to be hashed, if an account may have it.
+    """Check a new password, and return it in NFC, ready to be hashed.
 
     Lengths count code points after NFC. `context` is what a stranger knows of the account: its
     e-mail address and display name. Raises `ValidationFailed` at `pointer`.
@@ -76,9 +77,9 @@ def accept(
 
 
 def normalise(password: str) -> str:
-    """What was typed as it would have been hashed: NFC, so that each keyboard's "é" is the same.
+    """The password in NFC, as it is hashed: keyboards send "é" as one code point or as two.
 
-    Never raises. What is too long for any account comes back as it is, and matches no hash.
+    Never raises. A password that is too long for any account is returned unchanged.
     """
     if len(password) > _MAX_RAW_LENGTH:
         return password
@@ -88,8 +89,8 @@ def normalise(password: str) -> str:
 def _is_forbidden(character: str) -> bool:
     # Cc: argon2 takes no NUL, and a password field drops line breaks (HTML, value sanitization),
     # so that nobody could sign in there again; RFC 8265, section 4.2 refuses all of them.
-    # Cs: lone surrogates have no UTF-8. Anything else stands, unassigned code points too: which
-    # emoji there are depends on the age of whoever asks.
+    # Cs: lone surrogates have no UTF-8. All else is allowed, unassigned code points too: an emoji
+    # may be newer than this Python.
     return unicodedata.category(character) in ("Cc", "Cs")
 
 
@@ -106,9 +107,9 @@ def _is_common(password: str, context: Iterable[str]) -> bool:
 
 
 def _is_guessed(words: Iterable[str], known: Collection[str] = ()) -> bool:
-    """Whether one of these is a word that is tried early, or a repetition of one."""
+    """Whether one of these is a word that attackers try early, or a repetition of one."""
     units = {unit for word in words for unit in _repeated_units(word)}
-    # What stands between the repetitions is no part of the word, if it is little.
+    # A few marks between the repetitions are not counted as part of the word.
     bare = {unit: "".join(filterfalse(_is_mark, unit)) for unit in units}
     units |= {word for unit, word in bare.items() if word and len(unit) <= 2 * len(word)}
     return any(
@@ -117,9 +118,9 @@ def _is_guessed(words: Iterable[str], known: Collection[str] = ()) -> bool:
 
 
 def _cores(text: str) -> Iterator[tuple[str, str]]:
-    """What is left of a text without what people add to a word, and what they have added.
+    """Pairs of a word and what was added to it, for each usual way of adding to a word.
 
-    That is punctuation around it; digits too; or all that is no letter, within it too.
+    Those are punctuation around it, punctuation and digits around it, and either anywhere.
     """
     for is_added in (_is_mark, _is_mark_or_digit):
         kept = [index for index, character in enumerate(text) if not is_added(character)]
@@ -132,7 +133,7 @@ def _cores(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _weight(added: str) -> int:
-    """How many characters somebody had to think of who added these."""
+    """How many of the added characters an attacker has to guess."""
     digits = "".join(filter(str.isdecimal, added))
     marks = len(added) - len(digits)
     if not digits or _is_guessed([digits]):
@@ -142,7 +143,7 @@ def _weight(added: str) -> int:
 
 @lru_cache(maxsize=1024)
 def _is_mark(character: str) -> bool:
-    """Punctuation, a symbol such as `+` and `$`, or a space; what emoji are is none."""
+    """Whether it is punctuation, a symbol such as `+` and `$`, or a space, but no emoji."""
     kind = unicodedata.category(character)
     return kind[0] in "PSZ" and kind != "So"
 
@@ -152,20 +153,20 @@ def _is_mark_or_digit(character: str) -> bool:
 
 
 def _known_words(text: str) -> Iterator[str]:
-    """An e-mail address, its local part, a name and each of its words, in all spellings."""
+    """The spellings of a text, of its part before an `@`, and of each of its words."""
     for word in (text, text.partition("@")[0], *text.split()):
         yield from _spellings(word)
 
 
 def _spellings(text: str) -> set[str]:
-    """Without regard to case and width, and with and without what stands between words."""
-    # Some characters become 18; a part of a repetition is one too.
+    """The text with case and width folded, with and without separators of words."""
+    # Folding can make 18 characters of one; the beginning of a repetition is one too.
     folded = text_key(text)[:MAX_LENGTH]
     return {folded, folded.translate(_SEPARATORS)} - {""}
 
 
 def _repeated_units(word: str) -> Iterator[str]:
-    """The word itself, and whatever it is a repetition of, the last time perhaps cut short."""
+    """The word itself, and each part whose repetition it is, even if the last is cut short."""
     for length in range(1, len(word) + 1):
         if word[length:] == word[:-length]:
             yield word[:length]
@@ -183,5 +184,5 @@ def _is_listed(word: str) -> bool:
 
 @cache
 def _common_passwords() -> str:
-    # One text of 240 KB, which is searched in 0.05 ms, rather than a set of 30,000 strings.
+    # One text of 240 KB is searched in 0.05 ms, and takes less memory than a set of 30,000 words.
     return resources.files("app.features.users").joinpath("common_passwords.txt").read_text("ascii")

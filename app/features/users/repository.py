@@ -1,4 +1,4 @@
-"""The accounts' rows."""
+"""Queries of accounts."""
 
 from datetime import datetime
 from typing import Any
@@ -57,9 +57,9 @@ USERS = Resource(
     users,
     representation,
     project_id=lambda _: cast(null(), Uuid),
-    # What one reads goes by one's time zone too.
+    # What a user reads depends on their time zone.
     affected_users=lambda document: array([document.c.id]),
-    # A trigger forgets how many todos an account has once `settled_at` is written.
+    # A trigger deletes the account's row of todo counts once `settled_at` is written.
     fixed=frozenset({"email", "email_key", "password_hash", "deleted_at", "settled_at"}),
     # Nobody else sees an account.
     has_changes=False,
@@ -79,7 +79,7 @@ _is_proved = (
     users.c.password_hash == bindparam("password_hash", type_=users.c.password_hash.type),
     users.c.deleted_at.is_(None),
 )
-# Whoever changes the password waits, and whoever only refers to the account does not.
+# FOR SHARE: a change of the password waits, a new foreign key to the account does not.
 _HOLD = Statement(select(users.c.id).where(*_is_proved).with_for_update(read=True))
 _CHANGE_PASSWORD = Statement(
     update(users)
@@ -87,7 +87,7 @@ _CHANGE_PASSWORD = Statement(
     .values(password_hash=bindparam("new_hash", type_=users.c.password_hash.type))
     .returning(users.c.id)
 )
-# What is left says that there was somebody, and nobody signs in with it, or finds it by an address.
+# Nobody can sign in to what is left, or find it by an e-mail address.
 _ANONYMISE = Statement(
     update(users)
     .where(*_is_proved)
@@ -102,11 +102,11 @@ _ANONYMISE = Statement(
     )
     .returning(users.c.id)
 )
-# Accounts that ended before `now`, and that nobody looked after since.
+# Accounts deleted before `now`, after which nothing has cleaned up since.
 UNSETTLED = Statement(
     select(users.c.id).where(users.c.deleted_at < _now, users.c.settled_at.is_(None))
 )
-# Another process may have it in hand.
+# Another process may be cleaning up after it.
 _HOLD_UNSETTLED = Statement(
     select(users.c.id)
     .where(users.c.id == _id, users.c.settled_at.is_(None))
@@ -118,12 +118,12 @@ _SETTLED = Statement(
 
 
 class UserRepository(Repository):
-    """Accounts."""
+    """Reads and writes accounts."""
 
     conflicts = {"uq_users_email_key": EmailTaken}
 
     async def insert(self, values: dict[str, Any], now: datetime) -> JsonRow:
-        """A new account. Raises `EmailTaken`."""
+        """Insert an account. Raises `EmailTaken`."""
         row = await self._one(_INSERT, given=USERS.inserted(values, now))
         assert row is not None
         return json_row(row)
@@ -136,51 +136,51 @@ class UserRepository(Repository):
         return json_row(row)
 
     async def lock(self, user_id: UUID) -> Row:
-        """An account, as nobody else changes it until the transaction ends. Raises `NotFound`."""
+        """Read an account and lock it until the transaction ends. Raises `NotFound`."""
         row = await self._one(_LOCK, id=user_id, principal_id=user_id)
         if row is None:
             raise NotFound
         return row
 
     async def update(self, user_id: UUID, values: dict[str, Any], now: datetime) -> JsonRow:
-        """Change an account that is locked: what it then is."""
+        """Change a locked account; returns it as it is then."""
         given = USERS.changed([RowChange(user_id, "user.updated", values)])
         row = await self._one(_UPDATE, given=given, now=now)
         assert row is not None
         return json_row(row)
 
     async def credentials(self, email_key: str) -> Row | None:
-        """`id`, `email_key` and `password_hash` of the account with this address, and the rest."""
+        """The row of the account with this `email_key`."""
         return await self._one(_CREDENTIALS, email_key=email_key)
 
     async def credentials_of(self, user_id: UUID) -> Row | None:
-        """The same of the account with this id."""
+        """The row of the account with this id."""
         return await self._one(_CREDENTIALS_OF, id=user_id)
 
     async def hold(self, user_id: UUID, password_hash: str) -> bool:
-        """Whether this is the account's; it then stays so until the transaction ends."""
+        """Whether the account has this hash; if so, it cannot change until the transaction ends."""
         return await self._one(_HOLD, id=user_id, password_hash=password_hash) is not None
 
     async def change_password(self, user_id: UUID, old_hash: str, new_hash: str) -> bool:
-        """Whether the old one was still the account's, and so the new one is now."""
+        """Replace the hash; False if the account no longer has the old one."""
         row = await self._one(
             _CHANGE_PASSWORD, id=user_id, password_hash=old_hash, new_hash=new_hash
         )
         return row is not None
 
     async def anonymise(self, user_id: UUID, password_hash: str, now: datetime) -> bool:
-        """End an account, if this is its: nothing of its row says any more who it was."""
+        """Delete an account, and all personal data in its row; False if it has another hash."""
         row = await self._one(_ANONYMISE, id=user_id, password_hash=password_hash, now=now)
         return row is not None
 
     async def forget_answers(self, user_id: UUID) -> None:
-        """Delete what is kept under the account's `Idempotency-Key`s: it says who it was."""
+        """Delete the answers kept under the account's `Idempotency-Key`s: they hold its data."""
         await self._all(idempotency_keys.FORGET, user_id=user_id)
 
     async def hold_unsettled(self, user_id: UUID) -> bool:
-        """Whether nobody has looked after this ended account, or does now."""
+        """Lock a deleted account to clean up after; False if another process does or did."""
         return await self._one(_HOLD_UNSETTLED, id=user_id) is not None
 
     async def settled(self, user_id: UUID, now: datetime) -> None:
-        """Note that somebody has."""
+        """Note that the clean-up is done."""
         await self._one(_SETTLED, id=user_id, now=now)

@@ -28,10 +28,10 @@ from app.web.routing import Feature, Route, limited
 
 
 class UserRoute(Route):
-    """Whatever its id, an account is at `/v1/users/me`, and for its owner only."""
+    """A route of accounts, each of which its owner finds at `/v1/users/me`."""
 
     def location(self, request: Request, row: JsonRow) -> str:  # noqa: ARG002 - as all routes do
-        """Where whoever signed up finds the account."""
+        """`/v1/users/me`, not the path with the id."""
         return "/v1/users/me"
 
 

@@ -1,4 +1,4 @@
-"""What a client sends and gets of an account."""
+"""Schemas of accounts."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -82,7 +82,7 @@ class UserCreate(Input):
     week_start: WeekStart = "monday"
 
     def __repr_args__(self) -> Any:
-        """Without the password, wherever this is printed."""
+        """All fields but the password."""
         return [(name, value) for name, value in super().__repr_args__() if name != "password"]
 
 

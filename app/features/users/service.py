@@ -21,7 +21,7 @@ from app.security.principal import Principal
 
 
 class UserService:
-    """Accounts, in one request. `projects_of` gives the projects on behalf of a principal."""
+    """Reads and changes accounts, in one request. `projects_of` makes a principal's service."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class UserService:
         self._password_min_length = password_min_length
 
     async def sign_up(self, data: UserCreate) -> JsonRow:
-        """A new account with its Inbox. Raises `EmailTaken`, `ValidationFailed`."""
+        """Make an account with its Inbox. Raises `EmailTaken`, `ValidationFailed`."""
         password = passwords.accept(
             data.password,
             min_length=self._password_min_length,
@@ -56,15 +56,15 @@ class UserService:
         return user
 
     async def read(self, user_id: UUID) -> JsonRow:
-        """Raises `InvalidToken` once the account is deleted."""
+        """Read an account. Raises `InvalidToken` once it is deleted."""
         try:
             return await self._repository.read(user_id)
         except NotFound:
-            # A token that a process still takes, for less than a second.
+            # For less than a second after it, a process may still accept the account's tokens.
             raise InvalidToken("The account was deleted.") from None
 
     async def update(self, user_id: UUID, data: UserUpdate, expected: Expected) -> JsonRow:
-        """Raises `VersionConflict`."""
+        """Change an account. Raises `VersionConflict`."""
         user = await self._repository.lock(user_id)
         expected.check(user["version"])
         values = differences(user, data)
@@ -73,17 +73,17 @@ class UserService:
         return await self._repository.update(user_id, values, self._context.now())
 
     async def still_has(self, credentials: VerifiedCredentials) -> bool:
-        """Whether a password that was proved is the account's, now and until the transaction ends.
+        """Whether the verified password is still the account's; if so, it is until the commit.
 
-        Whoever changes it waits for that, and so sees what began with it.
+        A change of the password waits for that commit, and so also ends the session it starts.
         """
         return await self._repository.hold(credentials.user_id, credentials.password_hash)
 
 
 class AccountEnd:
-    """All that ends with an account, in a transaction that holds it alone.
+    """Removes all that ends with an account, in a transaction that has locked the account.
 
-    It may be done again, and then ends what has come in between.
+    It can be repeated, and then removes what was added in between.
     """
 
     def __init__(
@@ -97,14 +97,14 @@ class AccountEnd:
         self._projects_of = projects_of
 
     async def settle(self, user_id: UUID) -> None:
-        """Keep nothing that others could notice, or that says who it was."""
+        """Delete kept answers, leave all projects, end all sessions."""
         await self._repository.forget_answers(user_id)
         await self._projects_of(_oneself(user_id)).leave_all()
         await self._sessions.end_all(user_id)
 
 
 class AccountService:
-    """What an account's password is asked for once more, in one request."""
+    """What needs the account's password once more: to change it, and to delete the account."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class AccountService:
         self._password_min_length = password_min_length
 
     async def change_password(self, principal: Principal, data: PasswordChange) -> None:
-        """Another password, and the end of all other sessions: who knew the old one may have them.
+        """Change the password, and end all other sessions: a thief of the old one may own them.
 
         Raises `PasswordIncorrect`, `ValidationFailed`, `RateLimited`.
         """
@@ -144,13 +144,13 @@ class AccountService:
         await self._sessions.end_others(principal)
 
     async def delete(self, principal: Principal, data: AccountDeletion, expected: Expected) -> None:
-        """The account's end. Raises `PasswordIncorrect`, `RateLimited`, `VersionConflict`.
+        """Delete the account. Raises `PasswordIncorrect`, `RateLimited`, `VersionConflict`.
 
-        Its row stays, for what refers to it, but says nothing of whose it was. What nobody sees any
-        more is purged by the next sweep.
+        Its row stays without personal data, since other rows refer to it. A later sweep purges the
+        projects that nobody sees any more.
         """
         proved = await self._prove(principal, data.password, "/password")
-        # The transaction begins with the account for itself.
+        # The transaction has begun by locking the account (`EndingAccount`).
         user = await self._repository.lock(proved.user_id)
         expected.check(user["version"])
         now = self._context.now()
@@ -163,13 +163,13 @@ class AccountService:
     ) -> VerifiedCredentials:
         proved = await self._proof.by_id(principal.user_id, password)
         if proved is None:
-            # What was done already under the request's key is answered as it was then, although
-            # the password is another one by now: the first statement of the transaction tells.
+            # This statement begins the transaction, which replays the answer if the request was
+            # done before under its Idempotency-Key: a repeated change of the password is no error.
             await self._repository.hold(principal.user_id, "")
             raise PasswordIncorrect(pointer)
         return proved
 
 
 def _oneself(user_id: UUID) -> Principal:
-    """An account without a token."""
+    """The account as its own principal, where no token is involved."""
     return Principal(user_id, session_id=user_id, scopes=frozenset())
