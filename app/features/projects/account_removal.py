@@ -1,7 +1,7 @@
-"""What becomes of somebody's projects when the account ends: statements, in their order.
+"""Statements that take a deleted account out of its projects, in the order in which they run.
 
-Their projects are locked first, from the leaves to the root as whoever deletes them does: of two
-members who leave at the same time the second sees what the first has left.
+The projects are locked first, from the leaves to the root, as a delete does: of two members who
+leave at the same time, the second sees what the first has done.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ _has_owner = exists().where(members.c.project_id == projects.c.id, is_owner(memb
 
 
 def _lock() -> Statement:
-    """Lock the projects that somebody is in, and those that were theirs and have no owner."""
+    """Lock the projects that the user is a member of, or made and nobody owns any more."""
     left_over = select(projects.c.id).where(
         projects.c.created_by == _principal_id, projects.c.deleted_at.is_(None), ~_has_owner
     )
@@ -46,7 +46,7 @@ def _lock() -> Statement:
 
 
 def _leave() -> Statement:
-    """End all memberships: which they were, and who else was there."""
+    """Delete all memberships of the user; returns the projects, and who else sees them."""
     gone = delete(members).where(_mine).returning(members.c.project_id).cte("gone")
     return Statement(
         select(gone.c.project_id, affected_users_of(gone.c.project_id).label(AFFECTED_USERS))
@@ -54,7 +54,7 @@ def _leave() -> Statement:
 
 
 def _hand_over() -> Statement:
-    """Each project that has no owner now gets one, if anybody is left."""
+    """Make one member the owner of each of these projects: the longest there, editors first."""
     heirs = (
         select(members.c.project_id, members.c.user_id)
         .ext(distinct_on(members.c.project_id))

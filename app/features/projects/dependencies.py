@@ -1,4 +1,4 @@
-"""What the projects' routes ask for: the service, for reading or for writing."""
+"""Dependencies of the projects' routes: the service, for reads and for writes."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ def project_service(
     signer: Signer,
     quota: int | None = None,
 ) -> ProjectService:
-    """The service, as other features too make it."""
+    """Make the service; other features use it too."""
     return ProjectService(
         ProjectRepository(connection, seen_by(principal)),
         principal,

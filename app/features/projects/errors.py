@@ -1,10 +1,10 @@
-"""What can go wrong with projects."""
+"""Errors of projects."""
 
 from app.core.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
 
 
 class ProjectNotFound(NotFound):
-    """A project that a body names; one in the path is `NotFound`."""
+    """A project named in a body is not found; for one in the path it is `NotFound`."""
 
     code = "project_not_found"
     title = "There is no such project, or you may not see it"

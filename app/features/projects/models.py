@@ -23,20 +23,21 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.database.base import Base
 
 MAX_DEPTH = 5
-# What somebody is in a project.
+# The role of a member.
 RoleName = Literal["owner", "editor", "viewer"]
 ROLES = OWNER, EDITOR, VIEWER = get_args(RoleName)
 
 
 class Project(Base):
-    """A list of todos; `is_inbox` marks the one that every account has."""
+    """A list of todos; every account has one with `is_inbox`."""
 
     __tablename__ = "projects"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     parent_id: Mapped[UUID | None]
     depth: Mapped[int] = mapped_column(SmallInteger)
-    # With the key below it makes the database hold the depth, and so that there is no cycle.
+    # For the foreign key below, which makes a child exactly one level deeper than its parent, so
+    # that there are no cycles.
     parent_depth: Mapped[int | None] = mapped_column(
         SmallInteger,
         Computed("CASE WHEN parent_id IS NULL THEN NULL ELSE depth - 1 END", persisted=True),
@@ -77,7 +78,7 @@ class Project(Base):
 
 
 class ProjectMember(Base):
-    """Who may see a project, and what they may do; the owner has a row too."""
+    """Who may see a project, and in which role; the owner has a row too."""
 
     __tablename__ = "project_members"
 

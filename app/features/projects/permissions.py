@@ -1,7 +1,7 @@
-"""What other features' queries ask of projects: who may see, who may change.
+"""Permissions of projects, for the queries of all features.
 
-Who sees a row is part of the query itself, so that a forgotten check cannot leak one; what a role
-permits is asked of the row that was found or locked. The statements take the parameters of
+Who may see a row is part of each query, so that a forgotten check cannot leak one. What a role
+permits is checked on the row that was read or locked. The statements take the parameters of
 `seen_by(principal)`.
 """
 
@@ -31,7 +31,7 @@ def visible_to_principal(
 ) -> Select[Any]:
     """The projects that the principal may see, one row each: `id`, `role`, `archived`.
 
-    Of these only the one with an id, those among an array of ids, or the archived ones or not.
+    Limited to the one with the id `only`, to those `among` an array of ids, or by `archived`.
     """
     limit: ColumnElement[Any] = bindparam("principal_project_id", type_=Uuid)
     seen = (
@@ -53,7 +53,7 @@ def visible_to_principal(
 
 
 def inbox_of_principal() -> Select[Any]:
-    """The principal's own Inbox, as `visible_to_principal` has it."""
+    """The principal's own Inbox, with the columns of `visible_to_principal`."""
     return visible_to_principal().where(
         _projects.c.is_inbox,
         _projects.c.created_by == bindparam("principal_id", type_=Uuid),
@@ -61,12 +61,12 @@ def inbox_of_principal() -> Select[Any]:
 
 
 def affected_users_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The users who see what is in a project."""
+    """The users who see a project."""
     return _users_of(_members.c.project_id == project_id)
 
 
 def affected_users_of_all(project_ids: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The users who see what is in one of these."""
+    """The users who see any of these projects."""
     return _users_of(_members.c.project_id == any_(project_ids))
 
 
@@ -75,18 +75,18 @@ def _users_of(where: ColumnElement[bool]) -> ColumnElement[Any]:
 
 
 def owner_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Whose a project is."""
+    """The id of a project's owner."""
     return (
         select(_members.c.user_id)
         .where(_members.c.project_id == project_id, is_owner(_members))
-        # The project is that of the statement, however deep within it this stands.
+        # `project_id` belongs to the statement around, however deeply this is nested in it.
         .correlate_except(_members)
         .scalar_subquery()
     )
 
 
 def may_edit_all(project_ids: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether the principal may change what is in all of these, also where they are deleted."""
+    """Whether the principal may edit in all of these projects, even deleted ones."""
     limit: ColumnElement[Any] = bindparam("principal_project_id", type_=Uuid)
     mine = select(_members.c.project_id).where(
         _members.c.user_id == bindparam("principal_id", type_=Uuid),
@@ -97,12 +97,12 @@ def may_edit_all(project_ids: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def may_edit(project: Any) -> ColumnElement[bool]:
-    """Whether the role permits to change what is in the project, and the project allows it."""
+    """Whether the role permits to edit in the project, and it is not archived."""
     return and_(project.c.role.in_(_EDITORS), project.c.archived.is_(False))
 
 
 def is_owner(row: Any) -> ColumnElement[bool]:
-    """Whether the role of a row is the owner's."""
+    """Whether the row's `role` is owner."""
     role: ColumnElement[str] = row.c.role
     return role == literal(OWNER)
 
@@ -116,19 +116,19 @@ def seen_by(principal: Principal) -> dict[str, UUID | None]:
 
 
 def require_editor(row: Row) -> None:
-    """Raise `Forbidden` unless a row's `role` may change what is in the project."""
+    """Raise `Forbidden` unless the row's `role` may edit."""
     if row["role"] not in _EDITORS:
         raise Forbidden
 
 
 def require_editable(row: Row) -> None:
-    """Raise `Forbidden`, or `ProjectArchived` where a row's `archived` lets nobody change it."""
+    """Raise `Forbidden` unless the row's `role` may edit, `ProjectArchived` if it is archived."""
     require_editor(row)
     if row["archived"]:
         raise ProjectArchived
 
 
 def require_owner(row: Row) -> None:
-    """Raise `Forbidden` unless a row's `role` is the owner's."""
+    """Raise `Forbidden` unless the row's `role` is owner."""
     if row["role"] != OWNER:
         raise Forbidden

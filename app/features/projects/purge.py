@@ -1,6 +1,6 @@
-"""Purges projects that are deleted and have no member: what an account leaves when it ends.
+"""Purges deleted projects without members, which deleted accounts leave behind.
 
-Why they are not purged with it: `docs/decisions/ends-of-accounts.md`.
+Why they are not purged with the account: `docs/decisions/ends-of-accounts.md`.
 """
 
 from datetime import timedelta
@@ -26,7 +26,8 @@ from app.database.statement import Statement
 from app.database.unit_of_work import Database
 from app.features.projects.models import Project, ProjectMember
 
-# Longer than what was under way goes on: nothing is added to a project of that age.
+# How long ago a project must have been deleted: longer than any request that was running then, so
+# that nothing is added to it any more.
 _SETTLED = timedelta(minutes=1)
 
 projects = table_of(Project)
@@ -37,13 +38,13 @@ _FIND = Statement(
     select(projects.c.id)
     .where(projects.c.deleted_at < bindparam("before", type_=DateTime(timezone=True)))
     .where(~exists().where(members.c.project_id == projects.c.id))
-    # What is below goes before what it is below of.
+    # Children before their parents.
     .order_by(projects.c.depth.desc(), projects.c.id)
 )
 
 
 def _purge() -> Statement:
-    """Delete a project, or its name and color where a project below it is somebody's."""
+    """Delete a project; if a project below it stays, keep its row without name and color."""
     below = projects.alias("below")
     is_parent = exists().where(below.c.parent_id == _id)
     gone = delete(projects).where(projects.c.id == _id, ~is_parent).returning(projects.c.id)
@@ -66,13 +67,13 @@ _PURGE = _purge()
 
 
 async def memberless_projects(database: Database, now: Now) -> list[UUID]:
-    """Their ids; below another one comes first."""
+    """The ids of deleted projects without members, children before their parents."""
     rows = await database.primary.fetch_all(_FIND, before=now() - _SETTLED)
     return [row["id"] for row in rows]
 
 
 async def purge_project(database: Database, project_id: UUID) -> int:
-    """Purge one that has no todos any more, with its changes; 0 if its row has to stay."""
+    """Purge a project without todos, and its changes; returns 0 if its row has to stay, else 1."""
     row = await database.primary.fetch_one(_PURGE, id=project_id)
     assert row is not None
     count: int = row[0]

@@ -1,4 +1,4 @@
-"""The projects' rows: what to run, and what an empty answer or a violated constraint means."""
+"""Runs the statements of projects, and turns no row and violated constraints into errors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ from app.features.projects.statements import PROJECTS
 
 
 class ProjectRepository(Repository):
-    """Projects, as far as `seen` (from `permissions.seen_by`) may see and change them."""
+    """Reads and writes the projects of one principal (`seen`, from `permissions.seen_by`)."""
 
     conflicts = {
         "pk_projects": IdTaken,
@@ -40,7 +40,7 @@ class ProjectRepository(Repository):
         return json_row(row)
 
     async def page(self, query: ProjectQuery, after: Position | None) -> list[Row]:
-        """Rows of `body`, `sort_key` and `id`; one more than asked for tells of a next page."""
+        """Rows of `body`, `sort_key` and `id`, one more than asked for if there is a next page."""
         filters: dict[str, Any] = {}
         if query.parent_id == "none":
             filters["top_level"] = True
@@ -65,7 +65,7 @@ class ProjectRepository(Repository):
         )
 
     async def insert(self, values: dict[str, Any], *, quota: int | None, **by: Any) -> JsonRow:
-        """A new project of the principal's, who owns less than so many.
+        """Insert a project of the principal, unless that owns `quota` projects already.
 
         Raises `ProjectNotFound`, `Forbidden`, `ProjectArchived`, `QuotaExceeded`, `IdTaken`,
         `ProjectTooDeep`.
@@ -91,39 +91,39 @@ class ProjectRepository(Repository):
         return json_row(row)
 
     async def lock(self, project_id: UUID) -> Row | None:
-        """A project, as nobody else changes it until the transaction ends; None if unseen."""
+        """Read a project and lock it until the transaction ends; None if it is not visible."""
         return await self._one(statements.LOCK, **self._seen, id=project_id)
 
     async def lock_root(self, project_id: UUID) -> None:
-        """Wait for whoever adds to the tree that a project is in, or deletes from it."""
+        """Take the lock of the project's tree, which all take that add to it or delete from it."""
         await self._all(statements.LOCK_ROOT, **self._seen, id=project_id)
 
     async def lock_tree(self, project_id: UUID) -> list[Row]:
-        """A project and, if it is the principal's, all below it; the project is the last."""
+        """Lock a project and, for its owner, all below it; the project is the last row."""
         return await self._all(statements.LOCK_TREE, **self._seen, id=project_id)
 
     async def update(
         self, changes: Sequence[RowChange], *, role: str, **by: Any
     ) -> dict[UUID, JsonRow]:
-        """Change projects that are locked: what they then are to somebody with this role."""
+        """Change locked projects; returns them as somebody with this role sees them then."""
         given = PROJECTS.changed(changes)
         rows = await self._all(statements.UPDATE, given=given, role=role, **by)
         assert len(rows) == len(changes)
         return {row["id"]: json_row(row) for row in rows}
 
     async def lock_all(self) -> list[UUID]:
-        """Lock all projects that the principal is in, or was when nobody was left."""
+        """Lock the projects that the principal is a member of, or made and nobody owns."""
         return [row["id"] for row in await self._all(account_removal.LOCK, **self._seen)]
 
     async def leave_all(self) -> None:
-        """Take the principal out of all projects."""
+        """Delete all memberships of the principal."""
         await self._all(account_removal.LEAVE, **self._seen)
 
     async def ownerless(self, locked: Sequence[UUID]) -> list[Row]:
-        """Those of these projects that have no owner: `id`, `deleted_at`."""
+        """Those of these projects that have no owner, as rows of `id` and `deleted_at`."""
         return await self._all(account_removal.OWNERLESS, locked=locked)
 
     async def hand_over(self, owned: Sequence[UUID]) -> set[UUID]:
-        """Give these projects a new owner: those in which anybody is left."""
+        """Make a member the owner of each of these projects; returns those that have members."""
         rows = await self._all(account_removal.HAND_OVER, owned=owned)
         return {row["project_id"] for row in rows}

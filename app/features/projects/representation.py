@@ -1,4 +1,4 @@
-"""A project's JSON: for each field of `ProjectRead`, in its order, what it is in SQL."""
+"""The SQL expression of each field of `ProjectRead`, in its order."""
 
 from typing import Any
 

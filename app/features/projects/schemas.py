@@ -1,4 +1,4 @@
-"""What a client sends and gets of a project."""
+"""Schemas of projects."""
 
 from typing import Annotated, Literal
 from uuid import UUID

@@ -22,9 +22,9 @@ from app.security.principal import Principal
 
 
 class ProjectService:
-    """Projects, on behalf of one principal in one request.
+    """Reads and changes projects, for one principal in one request.
 
-    The principal makes no more than `quota` of them.
+    The principal may own `quota` projects; None: any number.
     """
 
     def __init__(
@@ -42,28 +42,28 @@ class ProjectService:
         self._quota = quota
 
     async def read(self, project_id: UUID) -> JsonRow:
-        """Raises `NotFound`."""
+        """Read a project. Raises `NotFound`."""
         return await self._repository.read(project_id)
 
     async def list(self, query: ProjectQuery) -> JsonPage:
-        """One page. Raises `CursorInvalid`."""
+        """Read a page. Raises `CursorInvalid`."""
         cursors = Cursors(self._signer, self._principal.user_id, query.binding("projects"))
         rows = await self._repository.page(query, cursors.decode(query.cursor))
         return cursors.page(rows, query)
 
     async def create(self, data: ProjectCreate) -> JsonRow:
-        """Raises `QuotaExceeded`, `Forbidden`, and what the repository's `insert` does."""
+        """Create a project. Raises `Forbidden`, and what the repository's `insert` raises."""
         if self._principal.project_id is not None:
             raise Forbidden("The access token is limited to one project.")
         return await self._insert(data, is_inbox=False, quota=self._quota)
 
     async def create_inbox(self) -> None:
-        """The project that every account has, made with the account."""
+        """Create the Inbox of a new account."""
         await self._insert(ProjectCreate(name="Inbox"), is_inbox=True, quota=None)
 
     async def _insert(self, data: ProjectCreate, *, is_inbox: bool, quota: int | None) -> JsonRow:
         values = {
-            # What a client cannot say yet stands before what it says.
+            # First, so that `data` may override these once it has such fields.
             "archived": False,
             "position": last_position(),
             **data.model_dump(),
@@ -75,9 +75,9 @@ class ProjectService:
         return await self._repository.insert(values, quota=quota, **self._by())
 
     async def update(self, project_id: UUID, data: ProjectUpdate, expected: Expected) -> JsonRow:
-        """Raises `NotFound`, `Forbidden`, `VersionConflict`, `ProjectArchived`, `InboxProtected`.
+        """Change a project. An archived one can only be changed if it is unarchived as well.
 
-        An archived project takes other changes only together with its being no longer archived.
+        Raises `NotFound`, `Forbidden`, `VersionConflict`, `ProjectArchived`, `InboxProtected`.
         """
         project = await self._repository.lock(project_id)
         if project is None:
@@ -95,7 +95,7 @@ class ProjectService:
         return rows[project_id]
 
     async def delete(self, project_id: UUID, expected: Expected) -> None:
-        """Delete it, with all below it; its todos are hidden with it. Only its owner may.
+        """Delete a project and all below it, as its owner; their todos are hidden with them.
 
         Raises `NotFound`, `Forbidden`, `VersionConflict`, `InboxProtected`.
         """
@@ -111,10 +111,10 @@ class ProjectService:
         await self._repository.update(changes, role=OWNER, **by)
 
     async def leave_all(self) -> None:
-        """Whose account ends leaves all projects.
+        """Take the principal, whose account ends, out of all projects.
 
-        What it shared goes to whoever has been there longest, an editor rather than a viewer; what
-        nobody else sees is deleted, its Inbox too.
+        A shared project goes to its longest member, editors before viewers; one that nobody else
+        sees is deleted, the Inbox too.
         """
         locked = await self._repository.lock_all()
         await self._repository.leave_all()
@@ -122,7 +122,7 @@ class ProjectService:
         shared = await self._repository.hand_over([row["id"] for row in ownerless])
         by = self._by()
         changes = [
-            # Nobody's Inbox any more: that one cannot be deleted.
+            # It is no Inbox any more, which could not be deleted.
             RowChange(row["id"], "project.updated", {"is_inbox": False})
             if row["id"] in shared
             else RowChange(

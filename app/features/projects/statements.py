@@ -1,8 +1,8 @@
-"""What projects ask and tell PostgreSQL: the steps of a write are in the service.
+"""The statements of projects; the service says which of them make up a write.
 
-What adds to a tree of projects or removes from it first takes the lock of its root (`LOCK_ROOT`),
-so that no project is added below one that is being deleted. Rows are locked from the leaves to the
-root.
+A write that adds to a tree of projects or deletes from it first takes the lock of its root
+(`LOCK_ROOT`), so that no project is added below one that is being deleted. Rows are locked from the
+leaves to the root.
 """
 
 from typing import Any
@@ -47,7 +47,7 @@ _now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
 _principal_id: ColumnElement[Any] = bindparam("principal_id", type_=Uuid)
 _parent_id: ColumnElement[Any] = bindparam("parent_id", type_=Uuid)
 _quota: ColumnElement[Any] = bindparam("quota", type_=Integer)
-# What the principal is in a project that is written.
+# The principal's role in the project that is written.
 _role: ColumnElement[Any] = bindparam("role", type_=Text)
 
 PROJECTS = Resource(
@@ -71,7 +71,7 @@ _has_room = or_(_quota.is_(None), _owned.scalar_subquery() < _quota).label("has_
 
 
 def _create(place: CTE, allowed: ColumnElement[bool], *told: str, **from_place: Any) -> Statement:
-    """A project with its owner's membership."""
+    """Insert a project and its owner's membership."""
 
     def membership(new: CTE) -> CTE:
         values = select(_principal_id, new.c.id, _role, _now)
@@ -83,7 +83,7 @@ def _create(place: CTE, allowed: ColumnElement[bool], *told: str, **from_place: 
         allowed,
         *told,
         also=membership,
-        # The membership that this very statement makes, it does not see yet.
+        # A statement does not see the membership that it inserts itself.
         affected_users=only_principal,
         **from_place,
     )
@@ -101,7 +101,7 @@ def _create_below() -> Statement:
 
 
 def _lock_tree() -> Statement:
-    """Lock a project and all below it, if its owner asks; the project comes last."""
+    """Lock a project and, for its owner, all below it; the project is the last row."""
     tree = _visible_project.with_only_columns(projects.c.id, _visible.c.role).cte(
         "tree", recursive=True
     )
@@ -117,8 +117,8 @@ def _lock_tree() -> Statement:
 
 
 def _lock_root() -> Statement:
-    """Wait for the tree that a project is in, for which its root stands, whoever's that is."""
-    # Whoever cannot see it cannot make others wait for it, or learn that they do.
+    """Take the advisory lock of a project's tree; its key is the id of the root."""
+    # Only for a visible project: nobody else can make its users wait, or notice that they do.
     start = _visible_project.with_only_columns(projects.c.id, projects.c.parent_id)
     up = start.cte("up", recursive=True)
     up = up.union_all(
@@ -129,9 +129,9 @@ def _lock_root() -> Statement:
 
 
 def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool) -> Statement:
-    """The rows of a page: each row's JSON as `body`, its sort key as text, and its id.
+    """The statement of a page: each row has its JSON (`body`), its sort key as text, and its id.
 
-    With the total, it is a column of each row, and of one without a body if the page is empty.
+    The total is a column of each row, and of a row without a body if the page is empty.
     """
     key = projects.c[sort.removeprefix("-")]
     place = tuple_(key, projects.c.id)

@@ -1,4 +1,4 @@
-"""What the fields of an input are in the table, where that is not the same."""
+"""The columns that store the fields of an input, where they differ."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,16 +13,16 @@ Words = Mapping[str, str | None]
 
 
 async def words_of(fields: Mapping[str, Any]) -> Words:
-    """The words of the texts among these fields.
+    """The search words of title and description, if they are among these fields.
 
-    To split them is slow: it is done before a row is locked.
+    This is slow, so it is done before a row is locked.
     """
     texts = {name: fields[name] for name in ("title", "description") if name in fields}
     return {name: None if text is None else await as_column(text) for name, text in texts.items()}
 
 
 def columns_of(fields: Mapping[str, Any], words: Words, now: datetime) -> dict[str, Any]:
-    """The columns that hold these fields of a `TodoCreate` or a `TodoUpdate`."""
+    """The columns for these fields of a `TodoCreate` or a `TodoUpdate`."""
     columns = dict(fields)
     if "title" in fields:
         columns["title_key"] = text_key(fields["title"])

@@ -1,4 +1,4 @@
-"""What the todos' routes ask for: the service, for reading or for writing."""
+"""Dependencies of the todos' routes: the service, for reads and for writes."""
 
 from typing import Annotated
 

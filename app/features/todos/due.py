@@ -1,4 +1,4 @@
-"""When a todo is due: all day, at a floating time, or at a time in a zone."""
+"""When a todo is due: on a day, at a floating time, or at a time in a zone."""
 
 import datetime as dt
 import re
@@ -20,7 +20,7 @@ from app.core.schemas import UNION_TAG, Input
 from app.core.timezones import TimeZone, instant_of, rules
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-# Not 24:00:00, which newer Pythons take for the next day.
+# Not 24:00:00, which newer Python versions read as midnight of the next day.
 _DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}T(?!24)\d{2}:\d{2}:\d{2}", re.ASCII)
 
 
@@ -86,7 +86,7 @@ class DueDateTime(Input):
         return _columns(local=self.datetime, timezone=self.timezone, at=self.instant())
 
     def instant(self) -> dt.datetime | None:
-        """The instant of a zoned one (`timezones.instant_of`)."""
+        """The instant if there is a zone (`timezones.instant_of`), else None."""
         return None if self.timezone is None else instant_of(self.datetime, self.timezone)
 
     @model_validator(mode="after")
@@ -99,7 +99,7 @@ class DueDateTime(Input):
 
 
 def _form(value: object) -> str | None:
-    """Which of the two forms it is, by the key that only this one has."""
+    """The tag of the form that an input has: `date` is only in one of the two."""
     if isinstance(value, (DueDate, DueDateTime)):
         return _DATE_TAG if isinstance(value, DueDate) else _DATETIME_TAG
     if not isinstance(value, dict):
@@ -110,7 +110,7 @@ def _form(value: object) -> str | None:
 _DATE_TAG = UNION_TAG + "date"
 _DATETIME_TAG = UNION_TAG + "datetime"
 
-# An alias with a name of its own has one in the OpenAPI document too.
+# A named alias is a named schema in the OpenAPI document.
 Due = TypeAliasType(
     "Due",
     Annotated[

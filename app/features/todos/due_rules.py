@@ -1,7 +1,7 @@
-"""Zoned dues whose instants are by other rules than `tzdata` has now: to be computed anew.
+"""Recomputes the instants of zoned dues after the rules of their zone have changed.
 
-They are of before it was updated, or a version that has another one writes them while both run.
-No representation has the instant, and so nothing of this is a change of a todo.
+They were computed before `tzdata` was updated, or by another version of Tickbox during an upgrade.
+No representation contains the instant, so this changes no todo's version.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ _NEXT = Statement(
     )
     .order_by(todos.c.due_rules, todos.c.id)
     .limit(literal_column(str(_BATCH)))
-    # What somebody else has locked is left to them, or to the next time.
+    # A row that is locked gets its instant from that writer, or from the next run.
     .with_for_update(key_share=True, skip_locked=True)
 )
 _new = (
@@ -80,8 +80,8 @@ _FILL = Statement(
 
 
 async def recompute(database: Database) -> int:
-    """Compute them, some at a time; how many there were. Can be stopped and repeated."""
-    # It reads each zone's file once.
+    """Recompute outdated instants in batches; returns how many. Can be stopped and repeated."""
+    # In a thread, since it reads a file for each zone.
     known = await asyncio.to_thread(lambda: {name: rules(name) for name in NAMES})
     outdated = await database.primary.fetch_all(
         _OUTDATED, names=list(known), rules=list(known.values())
@@ -94,9 +94,9 @@ async def recompute(database: Database) -> int:
 
 
 async def _recompute(database: Database, name: str, new_rules: int, before: int, most: int) -> int:
-    """Those of one zone whose rules' number is above `before`, up to `most`."""
+    """Recompute those of one zone whose `due_rules` is above `before` and at most `most`."""
     count = 0
-    # Behind all ids.
+    # Higher than all ids.
     last_rules, last_id = before, UUID(int=2**128 - 1)
     while True:
         async with database.unit_of_work() as session:
@@ -116,7 +116,7 @@ async def _recompute(database: Database, name: str, new_rules: int, before: int,
 
 
 def _instant(clock: datetime, name: str) -> str | None:
-    """As text, as wall clocks are sent; None if it would now be before or after all instants."""
+    """The instant as text; None if it is now out of range."""
     try:
         return instant_of(clock, name).isoformat()
     except OverflowError:

@@ -1,4 +1,4 @@
-"""What can go wrong with todos."""
+"""Errors of todos."""
 
 from app.core.errors import FieldError, NotFound, ValidationFailed
 

@@ -32,8 +32,8 @@ from app.database.base import Base
 MAX_DEPTH = 5
 # In the order in which they sort.
 PRIORITIES = ("none", "low", "medium", "high", "urgent")
-# Characters of a `title_key` that titles are sorted by, so that these fit into a cursor and into an
-# index's entry, whatever their script: folded, a title has up to 9,000.
+# Titles are sorted by so many characters of `title_key`, so that they fit into a cursor and an
+# index entry: a folded title has up to 9,000.
 SORTED_TITLE = 200
 
 _THERE = "deleted_at IS NULL"
@@ -41,23 +41,23 @@ _OPEN = f"{_THERE} AND completed_at IS NULL"
 _TITLE = text(f'"left"(title_key, {SORTED_TITLE})')
 _COMPLETED = text("coalesce(completed_at, 'infinity'::timestamptz)")
 _DUE = text("coalesce(due_local, 'infinity'::timestamp)")
-# How many of the todos that a search finds, and that pass the filters, are put in order.
+# How many matches of a search, after the filters, are sorted and counted.
 MAX_MATCHES = 1_000
 
 
 def project_mark(project_id: ColumnElement[Any]) -> ColumnElement[str]:
-    """What stands before each word of a project's todos in the index: its id's random end.
+    """The prefix of all words of a project's todos in the index: the random end of its id.
 
-    Two projects may share it; whoever searches compares the whole id too.
+    Two projects may share one, so a search compares the whole id too.
     """
     return func.right(cast(project_id, Text), literal_column("8"))
 
 
-# A todo's words, each behind the mark of its project, as they are indexed; none if it is deleted,
-# since `repeat` then has 0 for its count. That is no condition of the index, as it would have to be
-# one of each search too, and would offer the planner all other indexes that have it. They are made
-# from the row's `project_id`, and so go with it to another project. Written as PostgreSQL does, or
-# Alembic would see a difference.
+# The indexed words of a todo, each behind the mark of its project. A deleted todo has none:
+# `num_nulls(deleted_at)` is then 0, and `repeat` gives an empty text. If it were a condition of the
+# index, each search would need it too, and it would offer the planner all other indexes that have
+# it. The mark comes from the row's own `project_id`, and so follows a move to another project. The
+# text is as PostgreSQL prints it, or Alembic would report a difference.
 WORDS: ColumnElement[Any] = literal_column(
     "((replace(repeat((' ' || title_words) || COALESCE(' ' || description_words, ''), "
     "num_nulls(deleted_at)), ' ', "
@@ -67,9 +67,9 @@ WORDS: ColumnElement[Any] = literal_column(
 
 
 class TodoCount(Base):
-    """How many todos are in somebody's projects, deleted ones too: the sum over the slots.
+    """The number of todos in a user's projects, deleted ones too, as the sum over its slots.
 
-    Triggers keep it. Whoever adds to it takes a slot that nobody holds, or makes one.
+    Triggers maintain it. Concurrent transactions use different slots, so that none waits.
     """
 
     __tablename__ = "todo_counts"
@@ -80,7 +80,7 @@ class TodoCount(Base):
 
 
 class Todo(Base):
-    """A todo. Wall-clock times are kept as written; `due_at` is the instant of a zoned one."""
+    """A todo. Wall-clock times are stored as written; `due_at` is the instant of a zoned due."""
 
     __tablename__ = "todos"
 
@@ -88,8 +88,8 @@ class Todo(Base):
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
     parent_id: Mapped[UUID | None]
     depth: Mapped[int] = mapped_column(SmallInteger)
-    # With the key below it makes the database hold that a subtask is in its parent's project, one
-    # level below it, and at most five deep; levels that always grow leave no room for a cycle.
+    # For the foreign key below: a subtask is in its parent's project, exactly one level deeper, so
+    # that there are no cycles.
     parent_depth: Mapped[int | None] = mapped_column(
         SmallInteger,
         Computed("CASE WHEN parent_id IS NULL THEN NULL ELSE depth - 1 END", persisted=True),
@@ -98,8 +98,9 @@ class Todo(Base):
     title: Mapped[str] = mapped_column(Text)
     title_key: Mapped[str] = mapped_column(Text(collation="C"))
     description: Mapped[str | None] = mapped_column(Text)
-    # What a search goes by (words.py), with blanks between. Without a title's words the texts are
-    # not split yet (search_backfill.py): a trigger leaves so what a writer changes who knows none.
+    # The words that a search looks for (words.py), joined by spaces. Where `title_words` is null,
+    # the texts have not been split yet (search_backfill.py); a trigger sets it to null when an
+    # older version changes a text without its words.
     title_words: Mapped[str | None] = mapped_column(Text)
     description_words: Mapped[str | None] = mapped_column(Text)
     priority: Mapped[int] = mapped_column(SmallInteger)
@@ -107,7 +108,7 @@ class Todo(Base):
     due_timezone: Mapped[str | None] = mapped_column(String(64))
     due_all_day: Mapped[bool] = mapped_column(Boolean)
     due_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    # By which rules of the zone: `timezones.rules`, or 0 if that is not known, or there is none.
+    # The zone rules (`timezones.rules`) that `due_at` was computed by; 0: unknown, or no zone.
     due_rules: Mapped[int] = mapped_column(BigInteger, server_default="0")
     position: Mapped[str] = mapped_column(String(collation="C"))
     subtask_count: Mapped[int]
@@ -131,7 +132,7 @@ class Todo(Base):
             ["todos.project_id", "todos.id", "todos.depth"],
             name="fk_todos_parent",
         ),
-        # Siblings, also for the keys from children to parents.
+        # For siblings, and for the foreign key from children to parents.
         Index(
             "uq_todos_position",
             "project_id",
@@ -140,8 +141,8 @@ class Todo(Base):
             unique=True,
             postgresql_nulls_not_distinct=True,
         ),
-        # Lists: one index a sort, which serves both of its directions (see `sorting`), and one of
-        # the open todos alone for what is asked most, since most todos are done.
+        # For lists: an index for each sort, which serves both directions (see `sorting`), and one
+        # of the open todos alone for the most frequent sorts, since most todos are completed.
         *(
             Index(name, "project_id", *keys, postgresql_where=text(condition))
             for name, keys, condition in (
@@ -162,10 +163,10 @@ class Todo(Base):
             "ix_todos_words",
             WORDS,
             postgresql_using="gin",
-            # A list of what waits to be indexed would be read by every search, whosever it is.
+            # Every search would read the list of pending entries, which are of all users.
             postgresql_with={"fastupdate": "off"},
         ),
-        # Those whose instants are by other rules than a process has (due_rules.py).
+        # To find instants that were computed by other zone rules (due_rules.py).
         Index(
             "ix_todos_due_rules",
             "due_timezone",

@@ -1,4 +1,4 @@
-"""Purges a project's todos, deleted ones too: nothing of them stays."""
+"""Purges all todos of a project, deleted or not, and their changes."""
 
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from app.database.statement import Statement
 from app.database.unit_of_work import Database
 from app.features.todos.models import Todo
 
-# Few enough for one statement's time, however often each of them was changed.
+# Few enough for the statement timeout, however many changes each of them has.
 _BATCH = 1_000
 
 todos = table_of(Todo)
@@ -31,7 +31,7 @@ _project_id = bindparam("project_id", type_=Uuid)
 
 
 def _purge() -> Statement:
-    """Delete some that have no subtask, with what was written down of each in this project."""
+    """Delete a batch of todos without subtasks, with their changes in this project."""
     below = todos.alias("below")
     is_parent = exists().where(
         below.c.project_id == todos.c.project_id, below.c.parent_id == todos.c.id
@@ -41,7 +41,7 @@ def _purge() -> Statement:
         .where(todos.c.project_id == _project_id, ~is_parent)
         .limit(bindparam("batch", type_=Integer))
     )
-    # As arrays, which are looked up in the index: joined to, all of `changes` would be read.
+    # Arrays are looked up in the index; a join would read all of `changes`.
     gone = (
         delete(todos)
         .where(todos.c.id == any_(func.array(leaves.scalar_subquery())))
@@ -62,7 +62,7 @@ _PURGE = _purge()
 
 
 async def purge_todos(database: Database, project_id: UUID, batch: int = _BATCH) -> int:
-    """Purge them, some at a time, subtasks first; how many there were."""
+    """Purge a project's todos in batches, subtasks first; returns how many."""
     count = 0
     while True:
         gone = await database.primary.fetch_all(_PURGE, project_id=project_id, batch=batch)

@@ -1,4 +1,4 @@
-"""The todos' rows: what to run, and what an empty answer or a violated constraint means."""
+"""Runs the statements of todos, and turns no row and violated constraints into errors."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,13 +21,14 @@ from app.features.todos.sql.filters import filters_of
 from app.features.todos.sql.writes import TODOS
 
 Seen = dict[str, UUID | None]
-# The zone of each account, as its last list told: taken for true by the next, which tells it too.
+# The time zone of each account, as its last list returned it. The next list uses it, and returns
+# the true one again.
 _zones: dict[UUID | None, str] = {}
 _MAX_ZONES = 10_000
 
 
 class TodoRepository(Repository):
-    """Todos, as far as `seen` (from `permissions.seen_by`) may see and change them."""
+    """Reads and writes the todos of one principal (`seen`, from `permissions.seen_by`)."""
 
     conflicts = {
         "pk_todos": IdTaken,
@@ -39,14 +40,14 @@ class TodoRepository(Repository):
         self._seen = seen
 
     async def read(self, todo_id: UUID) -> JsonRow:
-        """One todo. Raises `NotFound`."""
+        """Read a todo. Raises `NotFound`."""
         row = await self._one(reads.READ, **self._seen, id=todo_id)
         if row is None:
             raise NotFound
         return json_row(row)
 
     async def page(self, query: TodoQuery, after: Position | None, now: datetime) -> list[Row]:
-        """Rows of `body`, `sort_key` and `id`; one more than asked for tells of a next page."""
+        """Rows of `body`, `sort_key` and `id`, one more than asked for if there is a next page."""
         values: dict[str, Any] = {**self._seen, "limit": query.limit + 1}
         if query.q is not None:
             values |= search.terms(query.q)
@@ -70,13 +71,13 @@ class TodoRepository(Repository):
             told = rows[0].get("timezone") if rows else None
             if told in (zone, None):
                 return rows
-            # It is of another zone: asked for again, and next time at once.
+            # The account is in another zone: query again, and remember it.
             if len(_zones) >= _MAX_ZONES:
                 _zones.clear()
             zone = _zones[user_id] = told
 
     async def insert(self, values: dict[str, Any], *, quota: int, **by: Any) -> JsonRow:
-        """A new todo in the project with its `project_id`; without one, in the Inbox.
+        """Insert a todo into the project `project_id`, or into the Inbox if that is None.
 
         Raises `ProjectNotFound`, `Forbidden`, `ProjectArchived`, `QuotaExceeded`, `IdTaken`,
         `TooDeep`.
@@ -98,23 +99,23 @@ class TodoRepository(Repository):
         return json_row(row)
 
     async def lock(self, todo_id: UUID) -> Row | None:
-        """A todo, as nobody else changes it until the transaction ends; None if it is not seen."""
+        """Read a todo and lock it until the transaction ends; None if it is not visible."""
         return await self._one(writes.LOCK, **self._seen, id=todo_id)
 
     async def lock_parent(self, todo_id: UUID) -> Row | None:
-        """The same, with what its subtasks are placed and counted by."""
+        """Lock a todo, and read its project, depth and subtask counts; None if not visible."""
         return await self._one(writes.LOCK_PARENT, **self._seen, id=todo_id)
 
     async def lock_project_of(self, todo_id: UUID) -> None:
-        """Wait for whoever adds to a tree of todos in its project, or deletes one."""
+        """Take the lock of its project, which all take that add subtasks there or delete todos."""
         await self._all(writes.LOCK_PROJECT, **self._seen, id=todo_id)
 
     async def lock_tree(self, todo_id: UUID) -> list[Row]:
-        """A todo and all below it, if they may be changed; the todo is the last."""
+        """Lock a todo and, if it may be edited, all below it; the todo is the last row."""
         return await self._all(writes.LOCK_TREE, **self._seen, id=todo_id)
 
     async def update(self, changes: Sequence[RowChange], **by: Any) -> JsonRow:
-        """Change todos of one project that are locked: what the first of them then is."""
+        """Change locked todos of one project; returns the first of them as it is then."""
         given = TODOS.changed(changes)
         row = await self._one(writes.UPDATE, given=given, answered=changes[0].id, **by)
         assert row is not None

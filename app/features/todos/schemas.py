@@ -1,4 +1,4 @@
-"""What a client sends and gets of a todo."""
+"""Schemas of todos."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -202,9 +202,9 @@ class TodoQuery(ListQuery):
 
     @property
     def order(self) -> TodoSort:
-        """The sort that holds if there is none."""
+        """The sort, or the default if there is none."""
         return self.sort or ("-created_at" if self.q is None else "relevance")
 
     def binding(self, resource: str) -> str:
-        """See `ListQuery.binding`; a sort by default is one."""
+        """See `ListQuery.binding`; a default sort counts like the same one sent."""
         return super(TodoQuery, self.model_copy(update={"sort": self.order})).binding(resource)

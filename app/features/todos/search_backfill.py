@@ -1,6 +1,6 @@
-"""Gives search words to the todos that have none yet, and so are not found.
+"""Backfills the search words of todos that have none, and so are not found.
 
-They are of before there were words, or the version before has written them while both ran.
+They were written before the columns existed, or by an older version during an upgrade.
 """
 
 from uuid import UUID
@@ -14,7 +14,7 @@ from app.database.unit_of_work import Database
 from app.features.todos.models import Todo
 from app.features.todos.words import as_column
 
-# Few enough that the longest are split within the time that a transaction may be idle.
+# Few enough that even the longest are split before the transaction's idle timeout.
 _BATCH = 100
 
 todos = table_of(Todo)
@@ -24,7 +24,7 @@ _NEXT = Statement(
     .where(todos.c.title_words.is_(None), todos.c.id > bindparam("last", type_=Uuid))
     .order_by(todos.c.id)
     .limit(literal_column(str(_BATCH)))
-    # What somebody else has locked is left to them, or to the next time.
+    # A row that is locked gets its words from that writer, or from the next run.
     .with_for_update(key_share=True, skip_locked=True)
 )
 _split = (
@@ -44,7 +44,7 @@ _FILL = Statement(
 
 
 async def backfill_search_words(database: Database) -> int:
-    """Give them their words, some at a time; how many there were. Can be stopped and repeated."""
+    """Fill the words in batches; returns how many todos. Can be stopped and repeated."""
     count = 0
     last = UUID(int=0)
     while True:

@@ -1,4 +1,4 @@
-"""The rules of todos: how input becomes rows, and who asks for what."""
+"""The rules of todos."""
 
 from uuid import UUID
 
@@ -24,13 +24,16 @@ from app.features.todos.repository import TodoRepository
 from app.features.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
 from app.security.principal import Principal
 
-# Where a new todo is, and so not what it says.
+# Fields of a new todo that say where it goes, not what it contains.
 _OF_PLACE = {"id", "project_id", "parent_id"}
 _TOGGLED = {True: "todo.completed", False: "todo.reopened"}
 
 
 class TodoService:
-    """Todos, on behalf of one principal in one request; who owns `quota` of them, gets no more."""
+    """Reads and changes todos, for one principal in one request.
+
+    A project takes no more todos once its owner has `quota` of them.
+    """
 
     def __init__(
         self,
@@ -47,11 +50,11 @@ class TodoService:
         self._quota = quota
 
     async def read(self, todo_id: UUID) -> JsonRow:
-        """Raises `NotFound`."""
+        """Read a todo. Raises `NotFound`."""
         return await self._repository.read(todo_id)
 
     async def list(self, query: TodoQuery) -> JsonPage:
-        """One page. Raises `CursorInvalid`, `SortNeedsProject`, `SortNeedsSearch`."""
+        """Read a page. Raises `CursorInvalid`, `SortNeedsProject`, `SortNeedsSearch`."""
         if query.sort == "relevance" and query.q is None:
             raise SortNeedsSearch
         if query.sort in ("position", "-position") and len(set(query.project_id)) != 1:
@@ -62,7 +65,10 @@ class TodoService:
         return cursors.page(rows, query, depends_on_time=query.overdue is not None)
 
     async def create(self, data: TodoCreate) -> JsonRow:
-        """Raises what the repository's `insert` does, `ParentNotFound` and `ParentElsewhere`."""
+        """Create a todo.
+
+        Raises `ParentNotFound`, `ParentElsewhere`, and what the repository's `insert` raises.
+        """
         fields = data.model_dump(exclude=_OF_PLACE) | {"due": data.due}
         words = await words_of(fields)
         by = self._context.by(self._principal.user_id)
@@ -91,7 +97,7 @@ class TodoService:
         return todo
 
     async def update(self, todo_id: UUID, data: TodoUpdate, expected: Expected) -> JsonRow:
-        """Raises `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`."""
+        """Change a todo. Raises `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`."""
         words = await words_of(data.given())
         todo = await self._repository.lock(todo_id)
         if todo is None:
@@ -110,7 +116,7 @@ class TodoService:
         return await self._repository.update(changes, **by)
 
     async def delete(self, todo_id: UUID, expected: Expected) -> None:
-        """Delete it and its subtasks. Raises as `update` does."""
+        """Delete a todo and its subtasks. Raises as `update` does."""
         await self._repository.lock_project_of(todo_id)
         tree = await self._repository.lock_tree(todo_id)
         if not tree or tree[-1]["id"] != todo_id:
@@ -126,10 +132,10 @@ class TodoService:
         await self._repository.update(changes, **by)
 
     async def _count(self, parent_id: UUID, subtasks: int, completed: int) -> RowChange:
-        """The change of a parent that has so many more subtasks, and completed ones."""
+        """Lock a parent; returns the change that adds to its subtask counts."""
         parent = await self._repository.lock_parent(parent_id)
         if parent is None:
-            # Its project was deleted meanwhile, and the todo with it.
+            # The project was deleted in the meantime, and the todo with it.
             raise NotFound
         return _counted(parent, subtasks, completed)
 

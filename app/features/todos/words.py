@@ -1,10 +1,10 @@
-"""Text as the words that a search goes by: the same for what is searched and for what is sought.
+"""Splits text into words for the search; todos and search queries are split alike.
 
-A word is a run of letters, marks and digits; a symbol, such as an emoji, is one by itself. Scripts
-that put no space between words give each of their characters together with the next: 行く is in
+A word is a run of letters, marks and digits; a symbol, such as an emoji, is one by itself. In
+scripts without spaces between words, each character makes a word with the next one: 行く is in
 どこかへ行く because 行く and く are among ど+こ, こ+か, か+へ, へ+行, 行+く and く.
-Punctuation and white space are between words. No word holds a quote, a backslash, a colon or white
-space, so that words with blanks between them are PostgreSQL's own notation of a tsvector.
+Punctuation and white space separate words. No word contains a quote, a backslash, a colon or white
+space, so that words joined by spaces are PostgreSQL's notation of a tsvector.
 """
 
 import asyncio
@@ -14,15 +14,16 @@ from collections.abc import Iterator
 
 from app.core.text import character_class, text_key
 
-# A longer word is found by its beginning; PostgreSQL takes 2,046 bytes.
+# A longer word is cut, and found by its beginning; PostgreSQL takes 2,046 bytes.
 MAX_WORD_LENGTH = 255
-# Of one text's words, with a project's mark before each; PostgreSQL takes 1 MiB in a tsvector, into
-# which go two texts.
+# Bytes of one text's words, each with a project's mark before it. A tsvector takes 1 MiB, for the
+# words of title and description together.
 _MAX_BYTES = 900_000
 _MARK_BYTES = 9
 
-# Of a longer text so much is split at once, in 2 ms where each character becomes 18; all of it may
-# take 0.4 s, in which others want to be served. It ends between words if it can.
+# A longer text is split piece by piece, each of which takes up to 2 ms (where each character
+# becomes 18): all of it may take 0.4 s, for which other requests cannot wait. A piece ends between
+# words if possible.
 _PIECE = re.compile(r".{0,255}[\s.,;:!?\u3001\u3002\uff01\uff0c\uff0e\uff1f]|(.{1,256})", re.DOTALL)
 
 # Han, kana, Bopomofo; Thai, Lao, Myanmar, Khmer, and the scripts related to them.
@@ -35,7 +36,7 @@ _SPACELESS = (
     "\u3105-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
-# What is not seen: it joins or tells how to draw what is beside it. Not the zero-width space.
+# Invisible characters that join others or say how to draw them, but not the zero-width space.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u180b-\u180f\u200c-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
     "\U000e0000-\U000e0fff]+"
@@ -47,11 +48,11 @@ def _categories(wanted: str) -> str:
 
 
 _MARKS = _categories("M")
-# Those too that this Python does not know yet.
+# The range is for emojis that are newer than this Python.
 _SYMBOLS = _categories("S") + "\U0001f000-\U0001faff"
 _WORD = re.compile(
     f"[{_SPACELESS}]+"
-    # A letter or a digit, of another script; what follows may have marks.
+    # A letter or a digit of another script first, then also marks.
     f"|[^\\W_{_SPACELESS}]+(?:[{_MARKS}]+[^\\W_{_SPACELESS}]*)*"
     f"|[{_SYMBOLS}]"
 )
@@ -59,14 +60,14 @@ _IS_SPACELESS = re.compile(f"[{_SPACELESS}]")
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, folded, each of them once, in order."""
+    """The words of a text, folded, each once, in order of appearance."""
     return list(dict.fromkeys(_words(text)))
 
 
 async def as_column(text: str) -> str:
-    """The words of a text as a column of `todos` holds them; of too many, the first.
+    """The words of a text as a column of `todos` stores them; what is over the limit is left out.
 
-    Others are served meanwhile.
+    Long texts give way to other requests between pieces.
     """
     left = _MAX_BYTES
     kept: dict[str, None] = {}
@@ -89,12 +90,13 @@ def _pieces(text: str) -> Iterator[str]:
         piece = _PIECE.match(text, start)
         assert piece is not None
         yield piece[0]
-        # The last character again, if it may be one of two that go together.
+        # After a cut within a word the last character starts the next piece too, so that no pair of
+        # characters is lost.
         start = piece.end() - (piece[1] is not None and piece.end() < len(text))
 
 
 def _words(text: str) -> Iterator[str]:
-    # The small İ keeps its dot as a mark, and would not be the i that everybody types.
+    # Folding keeps the dot of İ as a mark, with which it would differ from the i that people type.
     folded = text_key(_INVISIBLE.sub("", text)).replace("i\u0307", "i")
     for run in _WORD.findall(folded):
         if _IS_SPACELESS.match(run):

@@ -1,8 +1,9 @@
-"""What narrows a list of todos: each filter's condition, by its name.
+"""The filters of lists of todos: the condition of each, by its name.
 
-A due has a wall clock (`due_local`) and, if it is zoned, an instant (`due_at`). Where an instant is
-asked for, any other due is taken in the caller's time zone, an all-day one from its first moment.
-PostgreSQL knows no zone: which wall clocks come before an instant there, is a parameter.
+A due has a wall-clock time (`due_local`) and, if it is zoned, an instant (`due_at`). To compare it
+with an instant, a due without a zone is taken in the caller's time zone, an all-day one as its
+midnight. Python computes which wall-clock times are before an instant in that zone and passes them
+as a parameter, since PostgreSQL's zone rules may be others.
 """
 
 from collections.abc import Iterable
@@ -37,7 +38,7 @@ from app.features.todos.sql.sorting import completed_key, due_key, last_complete
 Clause = ColumnElement[Any]
 
 todos = table_of(Todo)
-# By its name, as a foreign key has it: accounts are another feature's.
+# Accounts belong to another feature, so their table is used by name, as in a foreign key.
 _users = table("users", column("id", Uuid), column("timezone", Text))
 callers_zone: Clause = (
     select(_users.c.timezone)
@@ -48,7 +49,7 @@ _DAY = timedelta(days=1)
 
 
 def _local(name: str) -> Clause:
-    # As text, since the driver takes the first moment of the year 1 for minus infinity.
+    # As text, since the driver sends the first moment of the year 1 as minus infinity.
     return cast(bindparam(name, type_=Text), DateTime)
 
 
@@ -57,13 +58,13 @@ def _instant(name: str) -> Clause:
 
 
 def _is_among(name: str) -> Clause:
-    """Whether the wall clock is in one of the ranges, which are read once."""
+    """Whether the wall-clock time is in one of the ranges; the subquery parses these only once."""
     ranges = select(cast(bindparam(name, type_=Text), TSMULTIRANGE)).scalar_subquery()
     return todos.c.due_local.bool_op("<@")(ranges)
 
 
 def _is_before(name: str) -> Clause:
-    """Whether the due's instant is before this one; null without a due."""
+    """Whether the due is before this instant; null without a due."""
     return case(
         (todos.c.due_at.is_(None), _is_among(f"{name}_clocks")),
         else_=todos.c.due_at < _instant(name),
@@ -76,11 +77,11 @@ _has_passed = case(
     else_=_is_before("now"),
 )
 _is_open = todos.c.completed_at.is_(None)
-# No zone's clock is a day away from UTC: with an earliest or latest wall clock an index ends about
-# where the exact test does.
+# No zone is a day away from UTC: bounds one day around the instant let an index do most of the
+# exact test's work.
 _is_overdue = and_(_is_open, due_key < _local("now_latest"), _has_passed)
 
-# Besides these there are `project` and `projects`: whose todos a list is of.
+# The filters `project` and `projects` are not here: `reads.projects_of` has them.
 _FILTERS: dict[str, Clause] = {
     "parent_id": todos.c.parent_id == bindparam("parent_id", type_=Uuid),
     "top_level": todos.c.parent_id.is_(None),
@@ -104,24 +105,24 @@ _FILTERS: dict[str, Clause] = {
     "not_overdue": func.coalesce(_is_overdue, False).is_(False),
     "updated_since": todos.c.updated_at >= _instant("updated_since"),
 }
-# In the order by completion these are ranges of its key, or else its index would be read in vain.
+# For the sort by completion these are ranges of its key, so that its index is read only there.
 _OF_COMPLETION = {
     "completed": completed_key < last_completed,
     "open": completed_key == last_completed,
 }
 
 
-# What is asked in the caller's time zone.
+# Filters that depend on the caller's time zone.
 _IN_ZONE = frozenset({"due_after_instant", "due_before_instant", "overdue", "not_overdue"})
 
 
 def told(filters: frozenset[str]) -> list[Clause]:
-    """What a list tells beside its todos: the zone in which its filters should have been asked."""
+    """Columns of a list besides its todos: the caller's time zone, if a filter depends on it."""
     return [callers_zone.label("timezone")] if filters & _IN_ZONE else []
 
 
 def conditions(filters: frozenset[str], sort: str) -> list[Clause]:
-    """What these filters ask of a todo, as an index of the sort has it."""
+    """The conditions of these filters, in the form that the index of the sort serves."""
     known = _FILTERS
     if sort.removeprefix("-") == "completed_at":
         known = known | _OF_COMPLETION
@@ -149,7 +150,7 @@ def filters_of(query: TodoQuery, now: datetime, zone: str) -> dict[str, dict[str
 
 
 def _moment(name: str, instant: datetime, zone: str) -> dict[str, Any]:
-    """An instant, and the wall clocks of the zone that come before it."""
+    """The parameters for an instant: itself, and the wall-clock times before it in the zone."""
     utc = instant.astimezone(UTC).replace(tzinfo=None)
     return {
         name: instant.isoformat(),
@@ -160,7 +161,7 @@ def _moment(name: str, instant: datetime, zone: str) -> dict[str, Any]:
 
 
 def _clock(now: datetime, zone: str) -> dict[str, Any]:
-    """The same of now, and the days that are over: a day ends at the midnight after it."""
+    """The parameters for now, and the days that are over: a day ends at the next midnight."""
     ends = clocks_before(now + datetime.resolution, zone)
     days = [(start and plus(start, -_DAY), plus(end, -_DAY)) for start, end in ends]
     return {**_moment("now", now, zone), "now_days": _multirange(days)}
@@ -185,7 +186,7 @@ def _places(query: TodoQuery) -> dict[str, dict[str, Any]]:
     return filters
 
 
-# What a parameter means if it is true, and if it is false.
+# The filter for a parameter that is true, and for one that is false.
 _FLAGS = {
     "completed": ("completed", "open"),
     "has_due": ("has_due", "has_no_due"),

@@ -1,4 +1,4 @@
-"""How many todos a user's projects may hold, whoever makes them: `docs/decisions/quotas.md`."""
+"""The quota of todos in a user's projects, whoever creates them: `docs/decisions/quotas.md`."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _counts = table_of(TodoCount)
 
 
 def has_room(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether the project's owner has less than the parameter `quota`."""
+    """Whether the project's owner has fewer todos than the parameter `quota`."""
     held = (
         select(func.coalesce(func.sum(_counts.c.count), 0))
         .where(_counts.c.owner_id == owner_of(project_id))

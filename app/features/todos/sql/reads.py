@@ -1,4 +1,4 @@
-"""What the todos' reads ask of PostgreSQL: each is one query, and permission is part of it."""
+"""The statements that read todos: one query each, with the permission in it."""
 
 from typing import Any
 
@@ -33,19 +33,19 @@ from app.features.todos.sql.writes import TODOS, todos, visible_todo
 
 READ = Statement(answer_of(TODOS.document(visible_todo.cte("seen"), "read")))
 
-# Of so few projects it is cheaper to read a whole page each than to look first.
+# For so few projects it is cheaper to read a whole page of each than to read their heads first.
 _FEW = 4
 
-# As text, since SQLAlchemy does not see that a subquery in a lateral one refers to what is outside.
+# As text: SQLAlchemy does not correlate a subquery within a lateral one to the outer statement.
 _project_id: ColumnElement[Any] = literal_column("project.id", Uuid)
 page_limit: ColumnElement[int] = bindparam("limit", type_=Integer)
 
 
 def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool) -> Statement:
-    """The rows of a page: each row's JSON as `body`, its sort key as text, and its id.
+    """The statement of a page: each row has its JSON (`body`), its sort key as text, and its id.
 
-    `filters` are names that `filters_of` gives. What is told beside, the total or the caller's
-    `timezone`, are columns of each row, and of one without a body if the page is empty.
+    `filters` are names that `filters_of` gives. The total and the caller's `timezone`, if needed,
+    are columns of each row, and of a row without a body if the page is empty.
     """
     order = ORDERS[sort]
     where = conditions(filters, sort)
@@ -77,10 +77,10 @@ def _in_order(rows: FromClause, *, descending: bool) -> list[ColumnElement[Any]]
 
 
 def _fitting(rows: FromClause, *, descending: bool) -> FromClause:
-    """The rows that may fit on a page, and perhaps one or more that do not: `Cursors.page` sees.
+    """The rows whose descriptions may fit on a page of 4 MiB; `Cursors.page` cuts exactly.
 
-    A text's length is known without reading it, and what is left out is neither read nor sent. No
-    single description is as long as a page may be.
+    PostgreSQL knows a text's length without reading it, so what is cut is neither read nor sent. No
+    single description is as long as a page.
     """
     before = func.sum(func.octet_length(rows.c.description)).over(
         order_by=_in_order(rows, descending=descending), rows=(None, -1)
@@ -90,7 +90,7 @@ def _fitting(rows: FromClause, *, descending: bool) -> FromClause:
 
 
 def answer(found: Select[Any], beside: list[ColumnElement[Any]], *, descending: bool) -> Statement:
-    """What `page` gives, from the page's todos with their `sort_key`, and what is told beside."""
+    """Turn a page's todos with their `sort_key`, and the columns `beside`, into the statement."""
     merged = _fitting(found.subquery("merged"), descending=descending)
     fields = select(*representation(merged)).correlate(merged).lateral("fields")
     columns = [
@@ -109,14 +109,14 @@ def answer(found: Select[Any], beside: list[ColumnElement[Any]], *, descending: 
 def _found_in_many(
     project: CTE, order: Order, where: list[ColumnElement[Any]], after: Place | None
 ) -> Select[Any]:
-    """The rows of a page, and few others, of any number of projects.
+    """The rows of a page, and few others, from any number of projects.
 
-    First only the head of each project is read. If all of these are a page, no row of the page
-    stands after the last of that page, and no project is in it that has no head in it. So each of
-    the other projects is read up to there.
+    First only the ids of each project's head are read and merged. If they fill a page, its last row
+    bounds the true page, and a project without a row in it has none in the true page either. Then
+    the other projects are read up to that bound.
     """
     number = func.count()
-    # All heads together are about two pages, or one row of each project if these are more.
+    # All heads together are about two pages, and at least one row of each project.
     depth = func.least(page_limit // number + 2, 2 * page_limit // number + 1)
     size = (
         select(number.label("number"), case((number > _FEW, depth), else_=0).label("depth"))
@@ -154,7 +154,7 @@ def _found_in_many(
 
 
 def projects_of(filters: frozenset[str]) -> Select[Any]:
-    """Whose todos are listed: those of the named projects, or of all that are not archived."""
+    """The projects whose todos are listed: the named ones, or all that are not archived."""
     if "project" in filters:
         return visible_to_principal(only=bindparam("project", type_=Uuid))
     if "projects" in filters:

@@ -1,4 +1,4 @@
-"""A todo's JSON: for each field of `TodoRead`, in its order, what it is in SQL."""
+"""The SQL expression of each field of `TodoRead`, in its order."""
 
 from typing import Any
 

@@ -1,9 +1,9 @@
 """Full-text search: lists of todos in which each word of `q` begins a word of title or description.
 
-`ix_todos_words` holds each todo's words behind a mark of its project. A search goes through it
-project by project, so that it reads nothing of what others have, however common the words are.
-Filters are held against all of these. Of a project in which there are very many matches, the newest
-are read from the index by time instead, so that a common word costs no more than a rare one.
+`ix_todos_words` indexes each todo's words with a mark of its project before each. A search uses it
+project by project, so that it reads nothing of other users, however common the words are. The
+filters are applied to all matches. Where a project has very many, the newest are read from the
+index by time instead, so that a common word costs no more than a rare one.
 """
 
 from itertools import zip_longest
@@ -37,18 +37,18 @@ from app.features.todos.sql.reads import answer, page_limit, projects_of
 from app.features.todos.sql.sorting import ORDERS, todos
 from app.features.todos.words import words
 
-# Where the index finds more matches than this, shared among the projects, they are so many that the
-# newest are soon seen in a list by time; the index has them in no order.
+# Matches, shared among the projects, above which a list by time soon comes to the newest ones; the
+# index of words returns them in no order.
 MAX_FOUND = 2_500
 
-# Stands for the mark of a project in the text of a query; it is in no word.
+# Stands for the mark of a project in the text of a query; no word contains it.
 _MARK = '"'
 _MILLISECONDS = 10**14
 
 _words: ColumnElement[Any] = bindparam("words", type_=ARRAY(Text))
 _tsquery: ColumnElement[Any] = bindparam("tsquery", type_=Text)
-# What the index finds, told from the words themselves: none has a character of LIKE's own. It is
-# hidden from the planner, who takes it for rare, and would put all of a project in order.
+# The condition of the index, on the words themselves, which contain no wildcard of LIKE. `coalesce`
+# hides it from the planner, which would think it rare, and sort all of a project.
 _has_words = func.coalesce(
     literal_column("' '")
     .concat(todos.c.title_words)
@@ -59,9 +59,9 @@ _has_words = func.coalesce(
 
 
 def terms(text: str) -> dict[str, Any]:
-    """The parameters that stand for `q` in a statement of `page`."""
-    # In order, so that what begins another word of the query, and is found with it, stands right
-    # before one of these.
+    """The parameters of `page` for the search text `q`."""
+    # A word that begins another one is found with that, and left out; sorted, it stands right
+    # before it.
     in_order = sorted(words(text))
     wanted = [
         word
@@ -76,7 +76,7 @@ def terms(text: str) -> dict[str, Any]:
 
 
 def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool) -> Statement:
-    """The rows of a page of matches, as `reads.page` has them; the total is of these too."""
+    """The statement of a page of matches, like `reads.page`; the total counts the matches."""
     matches = _matches(filters, sort).cte("matches")
     if sort == "relevance":
         key, descending = _relevance(matches), True
@@ -100,7 +100,7 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool
 
 
 def _matches(filters: frozenset[str], sort: str) -> Select[Any]:
-    """All that have the words and pass the filters; of very many, the newest of each project."""
+    """All todos that match words and filters; of very many, the newest of each project."""
     project = projects_of(filters).cte("project")
     number = select(func.count()).select_from(project).scalar_subquery()
     enough = MAX_FOUND // number + 1
@@ -142,9 +142,9 @@ def _matches(filters: frozenset[str], sort: str) -> Select[Any]:
 
 
 def _by_words(filters: frozenset[str], asked: list[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
-    """Conditions that no index but that of the words serves, or else it might not be read.
+    """Hide the conditions from all indexes but that of the words, so that the planner uses that.
 
-    One that did would end in reading all of a project; but the subtasks of one todo are few.
+    Another index could mean to read all of a project; but the subtasks of one todo are few.
     """
     return asked if "parent_id" in filters else [condition.is_(True) for condition in asked]
 
@@ -154,7 +154,7 @@ def _of_project(project: FromClause) -> ColumnElement[Any]:
 
 
 def _relevance(todo: FromClause) -> ColumnElement[Any]:
-    """Two for each word that is one of the title, one for each that begins one; then the newest."""
+    """Two points for each word in the title, one for each that begins one; then the newest."""
     word = func.unnest(_words).column_valued("word")
     title = literal_column("' '").concat(todo.c.title_words).concat(" ")
     points = case(

@@ -1,8 +1,8 @@
-"""The orders of todos: what each sort's key is, and how a page of one project is read by an index.
+"""The orders of todos: the key of each sort, and how an index gives a page of one project.
 
-Each order is total: its key, then the id. A sort is read as one range of an index or as two, of
-which each is in order by itself: so one index of `due_local`, in which nulls are last, also serves
-the descending order, in which they are last too.
+Each order is total: by its key, then by id. A sort reads one range of an index, or two that are
+each in order: so the index of `due_local`, where nulls are last, also serves the descending order,
+where they are last too.
 """
 
 from collections.abc import Sequence
@@ -37,13 +37,13 @@ Clause = ColumnElement[Any]
 Place = tuple[Clause, Clause]
 
 _FIRST_ID: Clause = literal_column("'00000000-0000-0000-0000-000000000000'::uuid", Uuid)
-# Not a UUIDv7, and so nobody's.
+# Not a UUIDv7, so no todo has it.
 _LAST_ID: Clause = literal_column("'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid", Uuid)
 
 
 @dataclass(frozen=True)
 class _Range:
-    """Rows that are in order by `key` and id; `is_constant` if they all have the same key."""
+    """A range of an index, ordered by `key` and id; `is_constant`: all its keys are the same."""
 
     key: Clause
     condition: Clause
@@ -52,7 +52,7 @@ class _Range:
 
 @dataclass(frozen=True)
 class Order:
-    """A sort: its ranges, and a key before which all others stand."""
+    """A sort: its ranges, and a key that comes after all others."""
 
     ranges: tuple[_Range, ...]
     end: Clause
@@ -60,7 +60,7 @@ class Order:
 
     @property
     def key(self) -> Clause:
-        """The key of any row, for rows that are not read by an index."""
+        """The key of a row of any range, for rows that are not read by ranges."""
         *firsts, last = self.ranges
         return (
             case(*((part.condition, part.key) for part in firsts), else_=last.key)
@@ -69,16 +69,16 @@ class Order:
         )
 
     def ordered(self, key: Clause, row_id: Clause) -> list[Clause]:
-        """What to order by."""
+        """The expressions to order by."""
         return [key.desc(), row_id.desc()] if self.descending else [key, row_id]
 
     def last(self) -> Place:
-        """The place where the page before ended, from the parameters `last_key` and `last_id`."""
+        """Where the previous page ended: the parameters `last_key` and `last_id`."""
         key = cast(bindparam("last_key", type_=Text), self.ranges[0].key.type)
         return key, bindparam("last_id", type_=Uuid)
 
     def or_end(self, key: Clause, row_id: Clause) -> Place:
-        """A place, or if these are null the one after all rows."""
+        """The place of these, or if they are null one after all rows."""
         end_id = _FIRST_ID if self.descending else _LAST_ID
         return func.coalesce(key, self.end), func.coalesce(row_id, end_id)
 
@@ -90,7 +90,7 @@ class Order:
         after: Place | None = None,
         until: Place | None = None,
     ) -> Select[Any]:
-        """The first rows that match, with their `sort_key`, in no order if there are two ranges."""
+        """The first rows that match, with their `sort_key`."""
         parts = [
             select(*columns, part.key.label("sort_key"))
             .where(*where, part.condition)
@@ -107,7 +107,7 @@ class Order:
 
     def _after(self, part: _Range, place: Place) -> Clause:
         if part.is_constant:
-            # Nulls are last: whatever else stands before all of them.
+            # Nulls are last: any other place is before all of them.
             return todos.c.id < case((place[0] == part.key, place[1]), else_=_LAST_ID)
         here, there = tuple_(part.key, todos.c.id), tuple_(*place)
         return here < there if self.descending else here > there
@@ -126,7 +126,7 @@ def _plain(key: Clause, first: Clause, last: Clause) -> tuple[Order, Order]:
 
 
 def _nulls_last(key: Clause, first: Clause, last: Clause) -> tuple[Order, Order]:
-    """The same by a key that has `last` in the place of null."""
+    """Both orders by a key that is `last` where the column is null."""
     with_value = _Range(key, key < last)
     without = _Range(first, key == last, is_constant=True)
     ascending = Order((_Range(key, true()),), last, descending=False)
@@ -144,7 +144,7 @@ def _infinities(kind: DateTime) -> tuple[Clause, Clause]:
 _instants = _infinities(DateTime(timezone=True))
 _locals = _infinities(DateTime(timezone=False))
 _title: Clause = func.left(todos.c.title_key, literal_column(str(SORTED_TITLE)), type_=Text)
-# One more of the last character than a key has.
+# Longer than any key, of the highest character.
 _last_title: Clause = literal_column(f"repeat(chr(1114111), {SORTED_TITLE + 1})", Text)
 
 due_key: Clause = func.coalesce(todos.c.due_local, _locals[1])
@@ -161,7 +161,7 @@ _ORDERS = {
         todos.c.priority, literal_column("-1", SmallInteger), literal_column("5", SmallInteger)
     ),
     "title": _plain(_title, literal_column("''", Text), _last_title),
-    # Of one project only, and so never looked for in many.
+    # Only for one project, so that the bounds, which are for several, are never used.
     "position": _plain(todos.c.position, literal_column("''", Text), literal_column("''", Text)),
 }
 ORDERS = {

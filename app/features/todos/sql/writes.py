@@ -1,7 +1,7 @@
-"""What the todos' writes say to PostgreSQL: their steps are in the service.
+"""The statements that write todos; the service says which of them make up a write.
 
-Rows are locked from the leaves to the root, so that no two writes wait for each other; what adds to
-a tree or removes from it first takes its project's lock (`LOCK_PROJECT`), so that no subtask is
+Rows are locked from the leaves to the root, so that writes cannot deadlock. A write that adds a
+subtask or deletes a todo first takes its project's lock (`LOCK_PROJECT`), so that no subtask is
 added below a todo that is being deleted.
 """
 
@@ -55,7 +55,7 @@ def _create(project: Select[Any]) -> Statement:
 
 
 def _lock_tree() -> Statement:
-    """Lock a todo and all below it; the todo comes last."""
+    """Lock a todo and, if it may be edited, all below it; the todo is the last row."""
     tree = visible_todo.with_only_columns(
         todos.c.id, todos.c.project_id, _project.c.role, _project.c.archived
     ).cte("tree", recursive=True)
@@ -80,11 +80,11 @@ def _lock_tree() -> Statement:
 
 
 def _mark_changed_words(columns: Columns) -> Columns:
-    """Words with a blank behind if they are those of the text before.
+    """Append a space to words that stay the same although their text changes.
 
-    A text that changes while its words stay the same has a writer who does not know of them, as
-    the version before: the table's trigger forgets them. Where it has, they are left to
-    `backfill_search_words`, which splits both texts together.
+    If a text changes and its words do not change at all, the table's trigger takes the writer for
+    an older version, which does not know the columns, and sets them to null. Where they are null,
+    they stay so until `backfill_search_words` splits both texts.
     """
 
     def marked(name: str) -> ColumnElement[Any]:
@@ -106,7 +106,7 @@ LOCK = TODOS.lock(
     "archived",
     "parent_id",
 )
-# Of a parent its text is not asked for.
+# Without the parent's texts, which are not needed.
 LOCK_PARENT = Statement(
     visible_todo.with_only_columns(
         todos.c.id,
@@ -117,10 +117,10 @@ LOCK_PARENT = Statement(
     ).with_for_update(of=todos, key_share=True)
 )
 LOCK_TREE = _lock_tree()
-# All rows are of one project, and so seen by the same users.
+# All rows are of one project, so that the same users see them.
 UPDATE = TODOS.update(_mark_changed_words, answered=bindparam("answered", type_=Uuid))
 LOCK_PROJECT = Statement(
-    # Whoever cannot see it cannot make others wait for it, or learn that they do.
+    # Only for a visible todo: nobody else can make its users wait, or notice that they do.
     visible_todo.with_only_columns(
         func.pg_advisory_xact_lock(func.hashtextextended(cast(todos.c.project_id, Text), 0))
     )
