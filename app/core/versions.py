@@ -27,5 +27,6 @@ class Expected:
 
     def excludes(self, tag: str) -> bool:
         """Whether `If-None-Match` names this entity tag; the comparison is weak (8.8.3.2)."""
-        tags = (tag, f"W/{tag}", "*")
-        return self.if_none_match is not None and not self.if_none_match.isdisjoint(tags)
+        if self.if_none_match is None:
+            return False
+        return not self.if_none_match.isdisjoint((tag, f"W/{tag}", "*"))

@@ -94,7 +94,7 @@ def _errors(*errors: type[OAuthError]) -> dict[int | str, dict[str, Any]]:
 )
 @limited(SIGN_IN)
 async def create_token(auth: Auth, data: Annotated[TokenRequest, Form()]) -> TokenResponse:
-    """Sign in, or go on.
+    """Sign in, or renew tokens.
 
     `grant_type=password` with `username` (the e-mail address) and `password`, or
     `grant_type=refresh_token` with `refresh_token`. Each refresh token is good for one use; a
@@ -108,7 +108,7 @@ async def create_token(auth: Auth, data: Annotated[TokenRequest, Form()]) -> Tok
     operation_id="revoke_token",
     response_class=Response,
     responses={
-        200: {"description": "It is of no use any more, or never was."},
+        200: {"description": "The token is not valid any more, or never was."},
         **_errors(InvalidRequest),
     },
 )
@@ -132,8 +132,8 @@ async def introspect_token(
 ) -> Introspection:
     """Ask what a token is good for.
 
-    Of your own tokens (RFC 7662); any other one is `{"active": false}`. Any access token will do
-    to ask, whatever its scopes.
+    Only your own tokens are described (RFC 7662); any other one is `{"active": false}`. Any access
+    token may ask, whatever its scopes.
     """
     return await inspector.introspect(caller, data.token)
 
@@ -146,8 +146,8 @@ async def introspect_token(
 async def get_server_metadata(request: Request) -> Response:
     """Read what this authorization server can do.
 
-    RFC 8414. The addresses begin with the issuer, if that is a URL, and else with where you sent
-    this request.
+    The metadata of RFC 8414. Its addresses begin with the issuer if that is a URL, and else with
+    the address of this request.
     """
     state = app_state(request)
     issuer, is_url = state.settings.issuer, state.settings.issuer_is_url

@@ -31,9 +31,9 @@ FEATURE = Feature(
 async def list_sessions(
     caller: AccountManager, sessions: ReadSessions, query: Annotated[SessionQuery, Query()]
 ) -> JsonPage:
-    """List what is signed in.
+    """List your sessions.
 
-    One session a sign-in, the newest first, as long as it has a token that is good for anything.
+    One for each sign-in, the newest first, as long as one of its tokens may be valid.
     """
     return await sessions.list(caller, query)
 
@@ -47,7 +47,7 @@ async def list_sessions(
 async def delete_session(caller: AccountManager, sessions: WriteSessions, session_id: UUID) -> None:
     """End a session.
 
-    Its tokens are refused within a second, everywhere. It may be the one that asks.
+    Its tokens are refused within a second, everywhere. It may be your current session.
     """
     await sessions.end_own(caller, session_id)
 
@@ -56,6 +56,6 @@ async def delete_session(caller: AccountManager, sessions: WriteSessions, sessio
 async def delete_other_sessions(caller: AccountManager, sessions: WriteSessions) -> None:
     """End all other sessions.
 
-    Whatever else is signed in is refused within a second, everywhere.
+    Their tokens are refused within a second, everywhere.
     """
     await sessions.end_others(caller)

@@ -25,7 +25,7 @@ class SessionRead(Schema):
     )
     created_at: Instant
     last_used_at: Instant = Field(description="When it signed in or renewed its tokens last.")
-    is_current: bool = Field(description="Whether it is the one that asks.")
+    is_current: bool = Field(description="Whether this request belongs to it.")
 
 
 class SessionPage(Page[SessionRead]):

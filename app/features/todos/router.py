@@ -70,7 +70,7 @@ async def list_todos(todos: ReadTodos, query: Annotated[TodoQuery, Query()]) -> 
 async def create_todo(todos: WriteTodos, data: TodoCreate) -> JsonRow:
     """Create a todo.
 
-    It stands last in its project.
+    It is placed last in its project.
     """
     return await todos.create(data)
 
@@ -84,7 +84,7 @@ async def create_todo(todos: WriteTodos, data: TodoCreate) -> JsonRow:
 async def get_todo(todos: ReadTodos, todo_id: UUID) -> JsonRow:
     """Read a todo.
 
-    One that was deleted is gone.
+    A deleted one is not found.
     """
     return await todos.read(todo_id)
 

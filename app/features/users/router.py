@@ -115,6 +115,6 @@ async def delete_current_user(
     their todos, and purged from the database within hours. A project of yours that others see goes
     to the one of them who has been a member for longest, an editor before a viewer. You leave the
     projects of others; what you wrote there stays, by an account without a name. There is no way
-    back. Sent again under its `Idempotency-Key` it is a 401: nothing is kept to answer from.
+    back. Sent again under the same `Idempotency-Key`, it is a 401: no answer is kept.
     """
     await account.delete(caller, data, expected)

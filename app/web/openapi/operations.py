@@ -35,18 +35,17 @@ def complete_operation(operation: Json, route: Route, schemas: dict[str, Json]) 
     operation["summary"] = summary.removesuffix(".")
     scopes = route.access_policy.scopes
     operation["security"] = [] if scopes is None else [{"OAuth2": sorted(scopes)}]
-    for parameter in operation.get("parameters", []):
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
         _complete_parameter(parameter)
-    headers = request_headers(route)
-    if headers:
-        operation["parameters"] = operation.get("parameters", []) + headers
+    parameters += request_headers(route)
     if "requestBody" in operation:
         _complete_body(operation["requestBody"]["content"], route, schemas)
     responses = operation["responses"]
     if "application/json" in responses.get("422", {}).get("content", {}):
         del responses["422"]  # FastAPI's form of it
     if route.is_read:
-        responses["304"] = {"description": "It is as you know it."}
+        responses["304"] = {"description": "Not modified: you have the current version."}
     deep_dict_update(responses, problems(*_problems_of(route)))
     operation["responses"] = dict(sorted(responses.items()))
     for status, response in responses.items():
