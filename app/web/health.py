@@ -23,8 +23,8 @@ from app.web.routing import Feature, Route
 
 # Seconds that the database gets to answer; less than a health check usually waits.
 _PATIENCE = 2
-# Requests go on without Redis after 0.04 s of silence (redis/client.py), which is too short to be
-# reported: seconds that it gets to come back, and between two looks.
+# Seconds that Redis gets to answer, and between two tries. Requests go on without it after 0.04 s
+# of silence (redis/client.py), but so short a pause is not worth a report.
 _CACHE_PATIENCE = 0.5
 _CACHE_PAUSE = 0.05
 _REVISION = Statement(select(column("version_num")).select_from(table("alembic_version")))

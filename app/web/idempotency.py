@@ -131,7 +131,7 @@ class Idempotency:
                 keys.c.headers,
                 keys.c.body,
                 may_edit(keys.c.project_ids).label("may_edit"),
-                # These two invalidate what they may read from the cache, as the first request did.
+                # The unit of work invalidates these users' cached pages, as the first request did.
                 cast(null(), Uuid).label("project_id"),
                 affected_users(keys.c.project_ids).label(AFFECTED_USERS),
             ).where(*mine)

@@ -80,6 +80,7 @@ class TestClient:
             ([f"{FORGED}, unknown"], PROXY),
             ([f"{FORGED}, "], PROXY),
             ([f"{FORGED}, unix:"], PROXY),
+            ([f"{FORGED}, {CLIENT}:http"], PROXY),
             ([f"{FORGED}, 203.0.113"], PROXY),
             ([f"{FORGED}, 203.0.113.7.1"], PROXY),
             ([f"{FORGED}, 0xcb007107"], PROXY),
