@@ -1,17 +1,12 @@
 """The OpenAPI document: what SDK generators and Swagger UI rely on."""
 
-import json
 import re
 from collections.abc import Iterator
 from importlib.metadata import version
 
 import pytest
-from fastapi import FastAPI
-from httpx import AsyncClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from typer.testing import CliRunner
 
-from app.cli.main import cli
 from app.core.errors import AppError
 from tests.problems_page import oauth_errors, problems
 from tests.web.answers import schema_errors
@@ -70,21 +65,6 @@ each_schema = pytest.mark.parametrize("name", list(SCHEMAS))
 def test_document_is_valid_openapi_3_1() -> None:
     assert DOCUMENT["openapi"] == "3.1.0"
     assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
-
-
-async def test_app_serves_the_document_that_the_command_prints(client: AsyncClient) -> None:
-    served = (await client.get("/openapi.json")).json()
-    assert served == DOCUMENT
-    assert json.loads(CliRunner().invoke(cli, ["openapi"]).stdout) == DOCUMENT
-
-
-async def test_document_is_made_and_encoded_once(
-    app: FastAPI, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = await client.get("/openapi.json")
-    monkeypatch.setattr(app, "openapi", None)
-    again = await client.get("/openapi.json")
-    assert (again.status_code, again.content) == (200, first.content)
 
 
 def test_document_says_what_it_is_of() -> None:
