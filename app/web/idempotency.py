@@ -7,7 +7,7 @@ with a connection of its own, but is told that the first request is in progress.
 
 import re
 from collections.abc import Callable, Mapping
-from hashlib import sha256
+from hashlib import blake2b
 from typing import Any
 
 import asyncpg
@@ -161,15 +161,22 @@ class Idempotency:
 
 
 def _identity(request: Request, body: bytes) -> bytes:
-    """What two requests have in common if they are the same."""
+    """What two requests have in common if they are the same.
+
+    It stays as it is: a request may be sent again after an upgrade.
+    """
     scope, headers = request.scope, request.headers
-    parts = (
-        scope["method"],
-        scope["path"],
+    parts: list[bytes] = [
+        scope["method"].encode(),
+        scope["path"].encode(),
         scope["query_string"],
-        headers.getlist("if-match"),
-        headers.getlist("if-none-match"),
-        headers.get("content-type"),
-        sha256(body).digest(),
-    )
-    return repr(parts).encode()
+        ",".join(headers.getlist("if-match")).encode("latin-1"),
+        headers.get("content-type", "").encode("latin-1"),
+        body,
+    ]
+    if none_match := headers.getlist("if-none-match"):
+        parts.append(",".join(none_match).encode("latin-1"))
+    digest = blake2b(digest_size=32)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()
