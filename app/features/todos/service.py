@@ -1,5 +1,6 @@
 """The rules of todos: how input becomes rows, and who asks for what."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from app.core.clock import new_id
@@ -22,6 +23,7 @@ from app.features.todos.errors import (
 )
 from app.features.todos.repository import TodoRepository
 from app.features.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
+from app.features.todos.subtasks import completed, counted, opens
 from app.security.principal import Principal
 
 # Where a new todo is, and so not what it says.
@@ -87,26 +89,37 @@ class TodoService:
             raise ParentElsewhere
         values |= {"project_id": parent["project_id"], "depth": parent["depth"] + 1}
         todo = await self._repository.insert(values, quota=self._quota, **by)
-        await self._repository.update([_counted(parent, 1, int(data.completed))], **by)
+        above = await self._above(parent, 1, int(data.completed))
+        await self._repository.update([*above], **by)
         return todo
 
     async def update(self, todo_id: UUID, data: TodoUpdate, expected: Expected) -> JsonRow:
         """Raises `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`."""
-        words = await words_of(data.given())
-        todo = await self._repository.lock(todo_id)
-        if todo is None:
-            raise NotFound
-        require_editable(todo)
+        given = data.given()
+        words = await words_of(given)
+        below: list[Row] = []
+        if given.get("completed"):
+            *below, todo = await self._repository.lock_open_tree(todo_id)
+        else:
+            found = await self._repository.lock(todo_id)
+            if found is None:
+                raise NotFound
+            require_editable(found)
+            todo = found
         expected.check(todo["version"])
         fields = differences(todo, data)
         if not fields:
             return json_row(todo)
         by = self._context.by(self._principal.user_id)
         event = _TOGGLED[fields["completed"]] if "completed" in fields else "todo.updated"
-        changes = [RowChange(todo_id, event, columns_of(fields, words, by["now"]))]
+        values = columns_of(fields, words, by["now"])
+        changes = [RowChange(todo_id, event, values)]
+        if fields.get("completed"):
+            values["completed_subtask_count"] = todo["subtask_count"]
+            changes += [completed(row, by["now"]) for row in below]
         if "completed" in fields and todo["parent_id"] is not None:
             step = 1 if fields["completed"] else -1
-            changes.append(await self._count(todo["parent_id"], 0, step))
+            changes += await self._all_above(todo["parent_id"], 0, step)
         return await self._repository.update(changes, **by)
 
     async def delete(self, todo_id: UUID, expected: Expected) -> None:
@@ -122,24 +135,22 @@ class TodoService:
         changes = [RowChange(row["id"], "todo.trashed", {"deleted_at": by["now"]}) for row in tree]
         if todo["parent_id"] is not None:
             was_completed = todo["completed_at"] is not None
-            changes.append(await self._count(todo["parent_id"], -1, -int(was_completed)))
+            changes += await self._all_above(todo["parent_id"], -1, -int(was_completed))
         await self._repository.update(changes, **by)
 
-    async def _count(self, parent_id: UUID, subtasks: int, completed: int) -> RowChange:
-        """The change of a parent that has so many more subtasks, and completed ones."""
+    async def _all_above(
+        self, parent_id: UUID, subtasks: int, completed: int
+    ) -> Iterable[RowChange]:
+        """What becomes of a parent that has so many more subtasks, and completed ones."""
         parent = await self._repository.lock_parent(parent_id)
         if parent is None:
             # Its project was deleted meanwhile, and the todo with it.
             raise NotFound
-        return _counted(parent, subtasks, completed)
+        return await self._above(parent, subtasks, completed)
 
-
-def _counted(parent: Row, subtasks: int, completed: int) -> RowChange:
-    return RowChange(
-        parent["id"],
-        "todo.updated",
-        {
-            "subtask_count": parent["subtask_count"] + subtasks,
-            "completed_subtask_count": parent["completed_subtask_count"] + completed,
-        },
-    )
+    async def _above(self, parent: Row, subtasks: int, completed: int) -> Iterable[RowChange]:
+        """The same of one that is locked, and of those above it that are open again."""
+        ancestors = [parent]
+        if opens(parent, subtasks, completed):
+            ancestors += await self._repository.lock_above(parent["id"])
+        return counted(ancestors, subtasks, completed)
