@@ -1,5 +1,6 @@
 """Runs the statements of todos, and turns no row and violated constraints into errors."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from app.database.unit_of_work import Connection
 from app.features.projects.errors import ProjectNotFound
 from app.features.projects.permissions import require_editable
 from app.features.todos.errors import TooDeep
+from app.features.todos.models import MAX_DEPTH
 from app.features.todos.schemas import TodoQuery
 from app.features.todos.sql import reads, search, writes
 from app.features.todos.sql.filters import filters_of
@@ -106,6 +108,10 @@ class TodoRepository(Repository):
         """Lock a todo, and read its project, depth and subtask counts; None if not visible."""
         return await self._one(writes.LOCK_PARENT, **self._seen, id=todo_id)
 
+    async def lock_above(self, todo_id: UUID) -> list[Row]:
+        """The same of all above a todo that is locked, the nearest first."""
+        return await self._all(writes.LOCK_ABOVE, id=todo_id)
+
     async def lock_project_of(self, todo_id: UUID) -> None:
         """Take the lock of its project, which all take that add subtasks there or delete todos."""
         await self._all(writes.LOCK_PROJECT, **self._seen, id=todo_id)
@@ -114,9 +120,33 @@ class TodoRepository(Repository):
         """Lock a todo and, if it may be edited, all below it; the todo is the last row."""
         return await self._all(writes.LOCK_TREE, **self._seen, id=todo_id)
 
+    async def lock_open_tree(self, todo_id: UUID) -> list[Row]:
+        """A todo as `lock` has it, and all open ones below it; the todo is the last.
+
+        Raises `NotFound`, `Forbidden`, `ProjectArchived`.
+        """
+        rows: list[Row] = []
+        # Where it waited for somebody who added to it, a subtask may be missing. What is locked by
+        # now gets no more, so that each time one level less is open to others.
+        for _ in range(MAX_DEPTH):
+            rows = await self._all(writes.LOCK_OPEN_TREE, **self._seen, id=todo_id)
+            if not rows:
+                raise NotFound
+            require_editable(rows[-1])
+            found = Counter(row["parent_id"] for row in rows)
+            if all(found[row["id"]] == _open_subtasks(row) for row in rows):
+                break
+        return rows
+
     async def update(self, changes: Sequence[RowChange], **by: Any) -> JsonRow:
         """Change locked todos of one project; returns the first of them as it is then."""
         given = TODOS.changed(changes)
         row = await self._one(writes.UPDATE, given=given, answered=changes[0].id, **by)
         assert row is not None
         return json_row(row)
+
+
+def _open_subtasks(row: Row) -> int:
+    """How many open subtasks a locked todo has; none if it is completed."""
+    open_subtasks: int = row["subtask_count"] - row["completed_subtask_count"]
+    return 0 if row["completed_at"] is not None else open_subtasks

@@ -70,7 +70,8 @@ async def list_todos(todos: ReadTodos, query: Annotated[TodoQuery, Query()]) -> 
 async def create_todo(todos: WriteTodos, data: TodoCreate) -> JsonRow:
     """Create a todo.
 
-    It is placed last in its project.
+    It is placed last in its project. An open one below a completed todo reopens that todo and all
+    above it.
     """
     return await todos.create(data)
 
@@ -100,7 +101,9 @@ async def update_todo(
 ) -> JsonRow:
     """Change a todo.
 
-    A merge patch (RFC 7396): only the fields that you send change, and `null` clears.
+    A merge patch (RFC 7396): only the fields that you send change, and `null` clears. Completing it
+    completes its open subtasks, all levels of them; reopening it reopens all above it, and none
+    below.
     """
     return await todos.update(todo_id, data, expected)
 

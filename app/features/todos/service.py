@@ -1,5 +1,6 @@
 """The rules of todos."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from app.core.clock import new_id
@@ -22,6 +23,7 @@ from app.features.todos.errors import (
 )
 from app.features.todos.repository import TodoRepository
 from app.features.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
+from app.features.todos.subtasks import completed, counted, opens
 from app.security.principal import Principal
 
 # Fields of a new todo that say where it goes, not what it contains.
@@ -93,26 +95,37 @@ class TodoService:
             raise ParentElsewhere
         values |= {"project_id": parent["project_id"], "depth": parent["depth"] + 1}
         todo = await self._repository.insert(values, quota=self._quota, **by)
-        await self._repository.update([_counted(parent, 1, int(data.completed))], **by)
+        above = await self._above(parent, 1, int(data.completed))
+        await self._repository.update([*above], **by)
         return todo
 
     async def update(self, todo_id: UUID, data: TodoUpdate, expected: Expected) -> JsonRow:
         """Change a todo. Raises `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`."""
-        words = await words_of(data.given())
-        todo = await self._repository.lock(todo_id)
-        if todo is None:
-            raise NotFound
-        require_editable(todo)
+        given = data.given()
+        words = await words_of(given)
+        below: list[Row] = []
+        if given.get("completed"):
+            *below, todo = await self._repository.lock_open_tree(todo_id)
+        else:
+            found = await self._repository.lock(todo_id)
+            if found is None:
+                raise NotFound
+            require_editable(found)
+            todo = found
         expected.check(todo["version"])
         fields = differences(todo, data)
         if not fields:
             return json_row(todo)
         by = self._context.by(self._principal.user_id)
         event = _TOGGLED[fields["completed"]] if "completed" in fields else "todo.updated"
-        changes = [RowChange(todo_id, event, columns_of(fields, words, by["now"]))]
+        values = columns_of(fields, words, by["now"])
+        changes = [RowChange(todo_id, event, values)]
+        if fields.get("completed"):
+            values["completed_subtask_count"] = todo["subtask_count"]
+            changes += [completed(row, by["now"]) for row in below]
         if "completed" in fields and todo["parent_id"] is not None:
             step = 1 if fields["completed"] else -1
-            changes.append(await self._count(todo["parent_id"], 0, step))
+            changes += await self._all_above(todo["parent_id"], 0, step)
         return await self._repository.update(changes, **by)
 
     async def delete(self, todo_id: UUID, expected: Expected) -> None:
@@ -128,24 +141,22 @@ class TodoService:
         changes = [RowChange(row["id"], "todo.trashed", {"deleted_at": by["now"]}) for row in tree]
         if todo["parent_id"] is not None:
             was_completed = todo["completed_at"] is not None
-            changes.append(await self._count(todo["parent_id"], -1, -int(was_completed)))
+            changes += await self._all_above(todo["parent_id"], -1, -int(was_completed))
         await self._repository.update(changes, **by)
 
-    async def _count(self, parent_id: UUID, subtasks: int, completed: int) -> RowChange:
-        """Lock a parent; returns the change that adds to its subtask counts."""
+    async def _all_above(
+        self, parent_id: UUID, subtasks: int, completed: int
+    ) -> Iterable[RowChange]:
+        """Lock a parent; returns the changes that add to its subtask counts, and what follows."""
         parent = await self._repository.lock_parent(parent_id)
         if parent is None:
             # The project was deleted in the meantime, and the todo with it.
             raise NotFound
-        return _counted(parent, subtasks, completed)
+        return await self._above(parent, subtasks, completed)
 
-
-def _counted(parent: Row, subtasks: int, completed: int) -> RowChange:
-    return RowChange(
-        parent["id"],
-        "todo.updated",
-        {
-            "subtask_count": parent["subtask_count"] + subtasks,
-            "completed_subtask_count": parent["completed_subtask_count"] + completed,
-        },
-    )
+    async def _above(self, parent: Row, subtasks: int, completed: int) -> Iterable[RowChange]:
+        """The same for a parent that is locked already. What opens again above it is locked too."""
+        ancestors = [parent]
+        if opens(parent, subtasks, completed):
+            ancestors += await self._repository.lock_above(parent["id"])
+        return counted(ancestors, subtasks, completed)

@@ -31,7 +31,10 @@ async def read(person: Person, todo: Json) -> Json:
 
 
 async def assert_consistent(database: asyncpg.Connection, person: Person) -> None:
-    """Counts count, nothing lives below what was deleted, and each version left its change."""
+    """Counts count, and nothing open or alive is below what is completed or deleted.
+
+    Each version has left its change.
+    """
     orphans = await database.fetch(
         "SELECT child.id FROM todos child JOIN todos parent ON parent.id = child.parent_id "
         "WHERE child.created_by = $1 AND child.deleted_at IS NULL "
@@ -39,6 +42,13 @@ async def assert_consistent(database: asyncpg.Connection, person: Person) -> Non
         person.id,
     )
     assert orphans == []
+    opened = await database.fetch(
+        "SELECT child.id FROM todos child JOIN todos parent ON parent.id = child.parent_id "
+        "WHERE child.created_by = $1 AND child.deleted_at IS NULL AND child.completed_at IS NULL "
+        "AND parent.completed_at IS NOT NULL",
+        person.id,
+    )
+    assert opened == []
     wrong = await database.fetch(
         "SELECT parent.* FROM todos parent LEFT JOIN LATERAL ("
         "  SELECT count(*) AS subtasks, count(completed_at) AS completed FROM todos child "

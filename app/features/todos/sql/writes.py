@@ -35,6 +35,15 @@ TODOS = Resource(
 
 _id: ColumnElement[Any] = bindparam("id", type_=Uuid)
 _project = visible_to_principal().subquery("project")
+# What subtasks are placed and counted by.
+_COUNTED = (
+    todos.c.id,
+    todos.c.project_id,
+    todos.c.depth,
+    todos.c.completed_at,
+    todos.c.subtask_count,
+    todos.c.completed_subtask_count,
+)
 visible_todo = (
     select(todos, _project.c.role, _project.c.archived)
     .join(_project, _project.c.id == todos.c.project_id)
@@ -54,27 +63,42 @@ def _create(project: Select[Any]) -> Statement:
     )
 
 
-def _lock_tree() -> Statement:
-    """Lock a todo and, if it may be edited, all below it; the todo is the last row."""
+def _tree(*columns: Any, only_open: bool = False) -> Select[Any]:
+    """Lock a todo and, if it may be edited, those below it; the todo is the last row."""
     tree = visible_todo.with_only_columns(
         todos.c.id, todos.c.project_id, _project.c.role, _project.c.archived
     ).cte("tree", recursive=True)
-    below = select(todos.c.id, todos.c.project_id, tree.c.role, tree.c.archived).join(
-        tree, (todos.c.project_id == tree.c.project_id) & (todos.c.parent_id == tree.c.id)
+    below = (
+        select(todos.c.id, todos.c.project_id, tree.c.role, tree.c.archived)
+        .join(tree, (todos.c.project_id == tree.c.project_id) & (todos.c.parent_id == tree.c.id))
+        .where(may_edit(tree))
     )
-    tree = tree.union_all(below.where(may_edit(tree)))
-    return Statement(
-        select(
-            todos.c.id,
-            todos.c.version,
-            todos.c.parent_id,
-            todos.c.completed_at,
-            tree.c.role,
-            tree.c.archived,
-        )
+    if only_open:
+        below = below.where(todos.c.completed_at.is_(None), todos.c.deleted_at.is_(None))
+    tree = tree.union_all(below)
+    return (
+        select(*columns, tree.c.role, tree.c.archived)
         .join(tree, tree.c.id == todos.c.id)
         .where(todos.c.deleted_at.is_(None))
         .order_by(todos.c.depth.desc(), todos.c.id)
+        .with_for_update(of=todos, key_share=True)
+    )
+
+
+def _lock_above() -> Statement:
+    """Lock the todos above one that this transaction has locked, the nearest first."""
+    first = select(todos.c.project_id, todos.c.parent_id).where(todos.c.id == _id)
+    above = first.cte("above", recursive=True)
+    above = above.union_all(
+        select(todos.c.project_id, todos.c.parent_id).join(
+            above, (todos.c.project_id == above.c.project_id) & (todos.c.id == above.c.parent_id)
+        )
+    )
+    return Statement(
+        select(*_COUNTED)
+        .join(above, (todos.c.project_id == above.c.project_id) & (todos.c.id == above.c.parent_id))
+        .where(todos.c.deleted_at.is_(None))
+        .order_by(todos.c.depth.desc())
         .with_for_update(of=todos, key_share=True)
     )
 
@@ -106,17 +130,22 @@ LOCK = TODOS.lock(
     "archived",
     "parent_id",
 )
+# With all open ones below it.
+LOCK_OPEN_TREE = TODOS.lock(
+    _tree(todos, only_open=True),
+    "role",
+    "archived",
+    "parent_id",
+    "subtask_count",
+    "completed_subtask_count",
+    "completed_at",
+)
 # Without the parent's texts, which are not needed.
 LOCK_PARENT = Statement(
-    visible_todo.with_only_columns(
-        todos.c.id,
-        todos.c.project_id,
-        todos.c.depth,
-        todos.c.subtask_count,
-        todos.c.completed_subtask_count,
-    ).with_for_update(of=todos, key_share=True)
+    visible_todo.with_only_columns(*_COUNTED).with_for_update(of=todos, key_share=True)
 )
-LOCK_TREE = _lock_tree()
+LOCK_ABOVE = _lock_above()
+LOCK_TREE = Statement(_tree(todos.c.id, todos.c.version, todos.c.parent_id, todos.c.completed_at))
 # All rows are of one project, so that the same users see them.
 UPDATE = TODOS.update(_mark_changed_words, answered=bindparam("answered", type_=Uuid))
 LOCK_PROJECT = Statement(
