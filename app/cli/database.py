@@ -24,9 +24,9 @@ def stores(settings: Settings, *, alone: bool = False) -> AbstractContextManager
     """
     if not settings.is_embedded:
         return nullcontext(settings)
-    from app.embedded.stores import embedded, shared
+    from app.embedded.stores import embedded
 
-    return embedded(settings) if alone else shared(settings)
+    return embedded(settings, shared=not alone)
 
 
 def run_with_database(

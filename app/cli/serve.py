@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 from app.core.settings import Settings, SettingsError, StartError
-from app.embedded.stores import check_connections
 from app.observability import logs
 from app.observability.metrics import FOLDER, Metrics
 from app.observability.worker_metrics import of_all_workers
@@ -26,7 +25,6 @@ def run(settings: Settings, prepared: Prepared, *, reload: bool = False) -> None
     if reload and settings.workers > 1:
         raise SettingsError("TICKBOX_WORKERS is for serving without --reload")
     check_certificate(settings)
-    check_connections(settings)
     if settings.workers == 1 and not reload:
         _alone(settings, prepared)
     else:

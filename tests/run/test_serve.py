@@ -28,7 +28,7 @@ def secrets() -> dict[str, str]:
 def execute(data_dir: Path, sql: str) -> str | None:
     async def ask() -> str | None:
         connection = await asyncpg.connect(
-            host=str(data_dir / "postgres"), user="postgres", database="tickbox"
+            host=str((data_dir / "sockets").resolve()), user="postgres", database="tickbox"
         )
         try:
             value: str | None = await connection.fetchval(sql)

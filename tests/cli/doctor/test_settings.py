@@ -101,7 +101,7 @@ class TestEmbedded:
     async def test_servers_that_do_not_start(self, tmp_path: Path) -> None:
         (tmp_path / "postgres" / "data").mkdir(parents=True)
         findings = await examined(TICKBOX_DATA_DIR=str(tmp_path))
-        assert "PostgreSQL does not start" in only(findings["PostgreSQL"], "failed")
+        assert "The embedded postgres does not start" in only(findings["PostgreSQL"], "failed")
         assert states(findings)["Redis"] == {"skipped"}
 
     async def test_a_platforms_own_names_are_not_ours(self, tmp_path: Path) -> None:
