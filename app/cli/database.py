@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 def stores(settings: Settings, *, alone: bool = False) -> AbstractContextManager[Settings]:
     """The stores that are given, or embedded ones for the length of the block.
 
-    Where a Tickbox runs on the data folder, its stores will do, unless this is to be `alone`.
+    Those of a Tickbox that runs on the data folder will do, unless they are to be used `alone`.
     """
     if not settings.is_embedded:
         return nullcontext(settings)
@@ -61,18 +61,20 @@ def run_with_database(
 
 
 def upgrade(settings: Settings) -> None:
-    """Bring the schema to head, and what it holds up to it: the version before may still write."""
-    from app.database import migrations
+    """Bring the schema to head and backfill its data, some of which the old version still writes.
 
-    run_with_database(settings, lambda database: database.check())
-    try:
-        # What goes around a pooler meets none.
-        mode = "none" if settings.database_direct_url else settings.database_pool_mode
-        migrations.upgrade(settings.migration_url, pool_mode=mode)
-    except migrations.MigrationError as error:
-        raise CommandError(str(error)) from error
+    Raises `CommandError`, `SettingsError`.
+    """
+    from app.database import migrations
     from app.features.todos.due_rules import recompute
     from app.features.todos.search_backfill import backfill_search_words
 
+    run_with_database(settings, lambda database: database.check())
+    # A direct URL has no pooler between.
+    mode = "none" if settings.database_direct_url else settings.database_pool_mode
+    try:
+        migrations.upgrade(settings.migration_url, pool_mode=mode)
+    except migrations.MigrationError as error:
+        raise CommandError(str(error)) from error
     run_with_database(settings, backfill_search_words)
     run_with_database(settings, recompute)

@@ -11,17 +11,12 @@ from pydantic import SecretStr, ValidationError
 
 from app.cli.database import run_with_database, stores
 from app.cli.errors import CommandError, explanations
-from app.cli.output import Unprinted
-from app.cli.signals import ended_by_signals
 from app.core.settings import Settings
 
 if TYPE_CHECKING:
     from app.core.schemas import JsonRow
     from app.database.unit_of_work import Database
     from app.features.users.schemas import UserCreate
-
-# More than any password has, to know that there is more.
-_MAX_BYTES = 64 * 1024
 
 user = typer.Typer(help="Accounts.", no_args_is_help=True)
 
@@ -53,65 +48,40 @@ def create(
     from app.features.users.schemas import UserCreate
     from app.observability import logs
 
+    settings = Settings()
+    logs.configure(settings.log_level)
     options = {
         "email": email,
         "display_name": display_name,
         "timezone": timezone,
         "locale": locale,
         "week_start": week_start,
-        "password": "",
+        "password": "",  # it is asked for only if the rest will do
     }
-    with ended_by_signals(code=1):
-        settings = Settings()
-        logs.configure(settings.log_level)
-        try:
-            # The password is asked for only if the rest will do.
-            account = UserCreate.model_validate(
-                {name: value for name, value in options.items() if value is not None}
-            )
-        except ValidationError as error:
-            raise CommandError(
-                *explanations(error, lambda name: f"--{name.replace('_', '-')}")
-            ) from None
-        account = account.model_copy(update={"password": _password(is_piped=password_stdin)})
-        with stores(settings) as complete:
-            stored = run_with_database(
-                complete, lambda database: _sign_up(database, complete, account)
-            )
-            try:
-                typer.echo(stored.id)
-            except Unprinted as error:
-                raise CommandError(
-                    f"the account was created, with the id {stored.id}, which cannot be written to "
-                    f"standard output: {error.strerror}"
-                ) from None
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        account = UserCreate.model_validate(given)
+    except ValidationError as error:
+        problems = explanations(error, lambda name: f"--{name.replace('_', '-')}")
+        raise CommandError(*problems) from None
+    account = account.model_copy(update={"password": _password(is_piped=password_stdin)})
+    with stores(settings) as complete:
+        stored = run_with_database(complete, lambda base: _sign_up(base, complete, account))
+    typer.echo(stored.id)
 
 
 def _password(*, is_piped: bool) -> str:
     """The password as it was typed, or without the line break that most programs end it with."""
-    is_terminal = sys.stdin is not None and sys.stdin.isatty()  # None, if it is closed
-    if not is_piped and not is_terminal:
+    if is_piped:
+        # What is not in UTF-8 becomes lone surrogates, which no password may have.
+        text = sys.stdin.buffer.read().decode(errors="surrogateescape")
+        return text.removesuffix("\n").removesuffix("\r")
+    if not sys.stdin.isatty():
         raise CommandError(
             "there is no terminal to ask for the password on: pipe it in, with --password-stdin"
         )
-    if is_piped and is_terminal:
-        raise CommandError(
-            "--password-stdin would show what is typed: leave it out to be asked for the password"
-        )
-    if sys.stdin is None:
-        raise CommandError("standard input is closed: pipe the password in")
-    try:
-        if is_piped:
-            text = sys.stdin.buffer.read(_MAX_BYTES).decode()
-            return text.removesuffix("\n").removesuffix("\r")
-        again = "Password, once more"
-        typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=again, err=True)
-    except UnicodeDecodeError:
-        raise CommandError("the password is not in UTF-8") from None
-    except OSError as error:
-        raise CommandError(
-            f"the password cannot be read from standard input: {error.strerror}"
-        ) from None
+    again = "Password, once more"
+    typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=again, err=True)
     return typed
 
 
@@ -129,7 +99,7 @@ async def _sign_up(database: "Database", settings: Settings, data: "UserCreate")
     context = Context(new_id_text(), utc_now)
     hasher = PasswordHasher(threads=1)
     try:
-        # Nothing that anybody read before is outdated by it.
+        # There is nothing to invalidate: nobody has read this account.
         async with database.unit_of_work() as session:
             service = UserService(
                 UserRepository(session),
