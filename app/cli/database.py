@@ -1,4 +1,4 @@
-"""How commands get at the stores, and run something on PostgreSQL outside of serving."""
+"""How commands get at the settings and the stores, and run something on PostgreSQL."""
 
 # ruff: noqa: PLC0415
 # What a command needs is imported when it runs, so that a wrong setting is said at once.
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from app.database.unit_of_work import Database
 
 _T = TypeVar("_T")
+
+
+def configured(**options: Any) -> Settings:
+    """The settings, of which these win over the environment; logs go by them from here on."""
+    from app.observability import logs
+
+    settings = Settings.model_validate(options)
+    logs.configure(settings.log_level)
+    return settings
 
 
 def stores(settings: Settings, *, alone: bool = False) -> AbstractContextManager[Settings]:

@@ -41,8 +41,6 @@ def explanations(error: ValidationError, name: Callable[[str], str] = variable) 
     """What is wrong with the settings, without their values: they may be secrets."""
     for problem in error.errors(include_url=False, include_input=False):
         message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "string_pattern_mismatch":
-            message = "is not of the form that is asked for"
         yield named(name(str(problem["loc"][0])), message) if problem["loc"] else message
 
 

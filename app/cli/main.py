@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr
 
-from app.cli.database import run_with_database, stores, upgrade
+from app.cli.database import configured, run_with_database, stores, upgrade
 from app.cli.errors import errors_as_sentences, variable
 from app.cli.users import user
 from app.core.settings import Settings
@@ -56,15 +56,6 @@ def _option(name: str) -> Any:
     return typer.Option(help=f"{description} [{variable(name)}]", show_default=False)
 
 
-def _configured(**options: Any) -> Settings:
-    """The settings, once what is logged from here on goes by them."""
-    from app.observability import logs
-
-    settings = Settings.model_validate(options)
-    logs.configure(settings.log_level)
-    return settings
-
-
 @cli.command()
 def serve(
     host: Annotated[str | None, _option("host")] = None,
@@ -90,7 +81,7 @@ def serve(
         "proxies": ",".join(proxy) if proxy else None,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    settings = _configured(**given)
+    settings = configured(**given)
     from app.cli.serve import run
 
     run(settings, reload=reload)
@@ -99,7 +90,7 @@ def serve(
 @cli.command()
 def migrate() -> None:
     """Bring the database's schema to the newest revision, and what it holds up to it."""
-    with stores(_configured()) as settings:
+    with stores(configured()) as settings:
         upgrade(settings)
 
 
@@ -111,7 +102,7 @@ def purge() -> None:
     sessions 30 days after their last use, what nobody sees since an account was deleted: they are
     deleted. Dues in zones whose rules have changed are computed anew.
     """
-    with stores(_configured()) as settings:
+    with stores(configured()) as settings:
         from app import sweeps
         from app.core.clock import utc_now
 

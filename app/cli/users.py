@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import SecretStr, ValidationError
 
-from app.cli.database import run_with_database, stores
+from app.cli.database import configured, run_with_database, stores
 from app.cli.errors import CommandError, explanations
 from app.core.settings import Settings
 
@@ -29,41 +29,23 @@ def _user() -> None:
 @user.command()
 def create(
     email: Annotated[str, typer.Option(help="Address to sign in with.")],
-    display_name: Annotated[str | None, typer.Option(help="Name that others see.")] = None,
-    timezone: Annotated[
-        str | None, typer.Option(help="Such as Europe/Berlin. UTC, if left out.")
-    ] = None,
-    locale: Annotated[str | None, typer.Option(help="Such as pt-BR. en, if left out.")] = None,
-    week_start: Annotated[
-        str | None, typer.Option(help="First day of the week. monday, if left out.")
-    ] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
 ) -> None:
     """Create an account with its Inbox, and print its id.
 
-    Asks for the password on the terminal, twice. The rules are those of signing up.
+    Asks for the password on the terminal, twice. The rules are those of signing up; what else
+    there is to an account its owner sets.
     """
     from app.features.users.schemas import UserCreate
-    from app.observability import logs
 
-    settings = Settings()
-    logs.configure(settings.log_level)
-    options = {
-        "email": email,
-        "display_name": display_name,
-        "timezone": timezone,
-        "locale": locale,
-        "week_start": week_start,
-        "password": "",  # it is asked for only if the rest will do
-    }
-    given = {name: value for name, value in options.items() if value is not None}
+    settings = configured()
     try:
-        account = UserCreate.model_validate(given)
+        # The password is asked for only if the address will do.
+        account = UserCreate(email=email, password="")
     except ValidationError as error:
-        problems = explanations(error, lambda name: f"--{name.replace('_', '-')}")
-        raise CommandError(*problems) from None
+        raise CommandError(*explanations(error, lambda name: f"--{name}")) from None
     account = account.model_copy(update={"password": _password(is_piped=password_stdin)})
     with stores(settings) as complete:
         stored = run_with_database(complete, lambda base: _sign_up(base, complete, account))

@@ -16,7 +16,6 @@ from typing import IO, Any
 
 from app.core.settings import StartError
 
-START_SECONDS = 300  # replaying the write-ahead log after a power cut takes its time
 STOP_SECONDS = 30
 POLL_SECONDS = 0.01
 
@@ -30,7 +29,6 @@ exec 3<&0
 kill -KILL $! 2>/dev/null
 wait
 """
-
 
 Command = list[str | Path]
 
@@ -84,9 +82,9 @@ def start(
         **options,
     )
     stack.callback(_stop, process)
-    deadline = time.monotonic() + START_SECONDS
+    # For as long as it takes to replay the write-ahead log after a power cut.
     while ready not in log.read_text(errors="replace"):
-        if process.poll() is not None or time.monotonic() > deadline:
+        if process.poll() is not None:
             raise StartError(
                 f"The embedded {home.name} does not start: {_reason(log)}; {log} says more."
             )

@@ -21,13 +21,13 @@ _SPARE_CONNECTIONS = 3  # one migrates, one guards it, and one is for whoever lo
 # Seconds between clocks; tokens from further ahead than the second are refused.
 _CLOCK_WARNING, _CLOCK_FAILURE = 2, 30
 _NOW = Statement(select(func.clock_timestamp()))
-_HAS_SCHEMA = Statement(select(func.to_regclass("alembic_version").is_not(None)))
 _REVISIONS = Statement(text("SELECT version_num FROM alembic_version"))
 _FACTS = Statement(
     text(
         """
         SELECT current_setting('server_version_num')::int / 10000 AS version,
             current_setting('transaction_read_only') = 'on' AS is_read_only,
+            to_regclass('alembic_version') IS NOT NULL AS has_schema,
             coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
             LEAST(
                 current_setting('max_connections')::int
@@ -59,7 +59,8 @@ async def check_postgres(
         fine = Finding("PostgreSQL", "ok", f"version {facts['version']} at {host}")
         for finding in [*_judged(settings, facts)] or [fine]:
             report(finding)
-        report(await _migrations(database.primary))
+        rows = await database.primary.fetch_all(_REVISIONS) if facts["has_schema"] else []
+        report(_migrations([row["version_num"] for row in rows]))
         report(await _clock(database.primary, now))
         name = "database_url"
         await database.close()
@@ -108,10 +109,7 @@ def _judged(settings: Settings, facts: Record) -> Iterator[Finding]:
         yield Finding("PostgreSQL", "warning", text)
 
 
-async def _migrations(connection: ReadConnection) -> Finding:
-    revisions = []
-    if await connection.fetch_value(_HAS_SCHEMA):
-        revisions = [row[0] for row in await connection.fetch_all(_REVISIONS)]
+def _migrations(revisions: list[str]) -> Finding:
     if not revisions:
         reason = "there is no schema yet: `tickbox migrate` makes it, and `tickbox serve` too"
         return Finding("migrations", "warning", reason)
