@@ -103,7 +103,7 @@ def _prepare(
         start_postgres(folder / "postgres", sockets, stack, durable=durable)
         start_valkey(folder / "valkey", sockets, stack)
         link.symlink_to(sockets)
-        stack.callback(link.unlink)
+        stack.callback(link.unlink, missing_ok=True)
     values["database_url"] = POSTGRES_URL.format(link.resolve())
     values["redis_url"] = VALKEY_URL.format(link.resolve())
     return values
@@ -146,7 +146,7 @@ def start_valkey(home: Path, sockets: Path, stack: ExitStack) -> None:
 def _account(home: Path, sockets: Path, programs: Path) -> dict[str, Any]:
     """Whom root runs PostgreSQL as, since it refuses root: its folder's owner, at first `nobody`.
 
-    That account may pass through the folders on the way to data and programs, not list them.
+    That account may pass through the folders on the way to them, not list those.
     Gives the arguments of `Popen`.
     """
     if home.stat().st_uid == 0:
@@ -154,7 +154,7 @@ def _account(home: Path, sockets: Path, programs: Path) -> dict[str, Any]:
         os.chown(home, nobody.pw_uid, nobody.pw_gid)
     owner = home.stat()
     os.chown(sockets, owner.st_uid, owner.st_gid)
-    for path in (*home.parents, *programs.parents):
+    for path in (*home.parents, *sockets.parents, *programs.parents):
         mode = path.stat().st_mode
         if not mode & 0o001:
             path.chmod(mode | 0o001)
