@@ -6,7 +6,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -48,23 +48,19 @@ def pgbouncer(
     assert BINARY is not None, MISSING
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tickbox-pooler-")))
+        home = folder / "pgbouncer"
+        home.mkdir()
         port = _free_port()
-        config = folder / "pgbouncer.ini"
+        config = home / "pgbouncer.ini"
         config.write_text(
             _CONFIG.format(target=_target(url), port=port, servers=servers, mode=mode, more=more)
         )
         account = _whoever_may_connect(url)
         if account is not None:
-            os.chown(folder, *account)
-            os.chown(config, *account)
-        log = processes.open_log(folder / "log", stack)
-
-        def answers() -> bool:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                return True
-            return False
-
-        processes.start("PgBouncer", [BINARY, config], folder, log, stack, answers, account=account)
+            for path in (folder, home, config):
+                os.chown(path, *account)
+        options = {"user": account[0], "group": account[1], "extra_groups": []} if account else {}
+        processes.start([BINARY, config], home, stack, ready="process up", **options)
         yield (
             make_url(url)
             .set(drivername="postgresql", host="127.0.0.1", port=port, query={})

@@ -1,4 +1,4 @@
-"""How commands get at the stores, and run something on PostgreSQL outside of serving."""
+"""How commands get at the settings and the stores, and run something on PostgreSQL."""
 
 # ruff: noqa: PLC0415
 # What a command needs is imported when it runs, so that a wrong setting is said at once.
@@ -17,16 +17,25 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
+def configured(**options: Any) -> Settings:
+    """The settings, of which these win over the environment; logs go by them from here on."""
+    from app.observability import logs
+
+    settings = Settings.model_validate(options)
+    logs.configure(settings.log_level)
+    return settings
+
+
 def stores(settings: Settings, *, alone: bool = False) -> AbstractContextManager[Settings]:
     """The stores that are given, or embedded ones for the length of the block.
 
-    Where a Tickbox runs on the data folder, its stores will do, unless this is to be `alone`.
+    Those of a Tickbox that runs on the data folder will do, unless they are to be used `alone`.
     """
     if not settings.is_embedded:
         return nullcontext(settings)
-    from app.embedded.stores import embedded, shared
+    from app.embedded.stores import embedded
 
-    return embedded(settings) if alone else shared(settings)
+    return embedded(settings, shared=not alone)
 
 
 def run_with_database(
@@ -61,18 +70,20 @@ def run_with_database(
 
 
 def upgrade(settings: Settings) -> None:
-    """Bring the schema to head, and what it holds up to it: the version before may still write."""
-    from app.database import migrations
+    """Bring the schema to head and backfill its data, some of which the old version still writes.
 
-    run_with_database(settings, lambda database: database.check())
-    try:
-        # What goes around a pooler meets none.
-        mode = "none" if settings.database_direct_url else settings.database_pool_mode
-        migrations.upgrade(settings.migration_url, pool_mode=mode)
-    except migrations.MigrationError as error:
-        raise CommandError(str(error)) from error
+    Raises `CommandError`, `SettingsError`.
+    """
+    from app.database import migrations
     from app.features.todos.due_rules import recompute
     from app.features.todos.search_backfill import backfill_search_words
 
+    run_with_database(settings, lambda database: database.check())
+    # A direct URL has no pooler between.
+    mode = "none" if settings.database_direct_url else settings.database_pool_mode
+    try:
+        migrations.upgrade(settings.migration_url, pool_mode=mode)
+    except migrations.MigrationError as error:
+        raise CommandError(str(error)) from error
     run_with_database(settings, backfill_search_words)
     run_with_database(settings, recompute)

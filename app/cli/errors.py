@@ -1,18 +1,12 @@
-"""What stops a command: one sentence each on stderr, and exit code 1."""
+"""What stops a command: a sentence each on stderr, and exit code 1."""
 
-import errno
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import typer
 from pydantic import ValidationError
 
-from app.cli.output import Unprinted
 from app.core.settings import SettingsError, StartError
-
-_VARIABLE = re.compile("TICKBOX_[A-Z_]+")
 
 
 class CommandError(Exception):
@@ -25,30 +19,21 @@ def variable(setting: str) -> str:
 
 
 @contextmanager
-def errors_as_sentences(options: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
-    """End the process for what stops a command; a traceback would show what it was given.
-
-    Variables for which there are `options` are called by those.
-    """
+def errors_as_sentences() -> Iterator[None]:
+    """End the process for what stops a command; a traceback would show what it was given."""
     problems: Iterable[str]
     try:
         yield
     except ValidationError as error:
-        problems = list(explanations(error))
+        problems = explanations(error)
     except (CommandError, SettingsError, StartError) as error:
         problems = error.args
-    except Unprinted as error:
-        if error.errno == errno.EPIPE:
-            # Who read has seen enough: typer ends without a word, as others do.
-            raise
-        problems = [f"what it prints cannot be written to standard output: {error.strerror}"]
+    except OSError as error:
+        problems = [f"cannot use {error.filename or 'standard output'}: {error.strerror}"]
     else:
         return
-    with suppress(OSError):  # there may be no stderr either
-        for problem in problems:
-            named = _VARIABLE.sub(lambda found: options.get(found[0], found[0]), problem)
-            sentence = named[:1].upper() + named[1:].removesuffix(".")
-            typer.echo(f"tickbox: {sentence}.", err=True)
+    for problem in problems:
+        typer.echo(f"tickbox: {problem[:1].upper()}{problem[1:].removesuffix('.')}.", err=True)
     raise SystemExit(1)
 
 
@@ -56,8 +41,6 @@ def explanations(error: ValidationError, name: Callable[[str], str] = variable) 
     """What is wrong with the settings, without their values: they may be secrets."""
     for problem in error.errors(include_url=False, include_input=False):
         message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "string_pattern_mismatch":
-            message = "is not of the form that is asked for"
         yield named(name(str(problem["loc"][0])), message) if problem["loc"] else message
 
 

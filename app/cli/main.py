@@ -5,18 +5,14 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
 
-from app.cli.database import run_with_database, stores, upgrade
-from app.cli.errors import CommandError, errors_as_sentences, variable
-from app.cli.output import do_without_output, open_output
-from app.cli.signals import ended_by_signals
+from app.cli.database import configured, run_with_database, stores, upgrade
+from app.cli.errors import errors_as_sentences, variable
 from app.cli.users import user
 from app.core.settings import Settings
 
@@ -30,7 +26,6 @@ cli.add_typer(user, name="user")
 
 def main() -> None:
     """Run the command line."""
-    open_output()
     with errors_as_sentences():
         cli()
 
@@ -61,15 +56,6 @@ def _option(name: str) -> Any:
     return typer.Option(help=f"{description} [{variable(name)}]", show_default=False)
 
 
-def _configured(**options: Any) -> Settings:
-    """The settings, once what is logged from here on goes by them."""
-    from app.observability import logs
-
-    settings = Settings.model_validate(options)
-    logs.configure(settings.log_level)
-    return settings
-
-
 @cli.command()
 def serve(
     host: Annotated[str | None, _option("host")] = None,
@@ -86,42 +72,25 @@ def serve(
 
     An option wins over the setting that it names.
     """
-    options: dict[str, tuple[str, Any]] = {
-        "host": ("--host", host),
-        "port": ("--port", port),
-        "workers": ("--workers", workers),
-        "tls_cert": ("--tls-cert", tls_cert),
-        "tls_key": ("--tls-key", tls_key),
-        "proxies": ("--proxy", ",".join(proxy) if proxy else None),
+    options = {
+        "host": host,
+        "port": port,
+        "workers": workers,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "proxies": ",".join(proxy) if proxy else None,
     }
-    given = {name: value for name, (_, value) in options.items() if value is not None}
-    # What is wrong is called by where it was said; what was said nowhere, as the others were.
-    called = {
-        variable(name): option
-        for name, (option, _) in options.items()
-        if name in given or (given and not os.environ.get(variable(name)))
-    }
-    with errors_as_sentences(called), ended_by_signals(code=0):
-        settings = _configured(**given)
-        from app.cli.serve import run
+    given = {name: value for name, value in options.items() if value is not None}
+    settings = configured(**given)
+    from app.cli.serve import run
 
-        # It prints where it is; nobody may want to know.
-        do_without_output()
-        run(settings, _prepared, reload=reload)
-
-
-@contextmanager
-def _prepared(settings: Settings) -> Iterator[Settings]:
-    """The stores, the embedded ones for this alone, with the schema at head."""
-    with stores(settings, alone=True) as complete:
-        upgrade(complete)
-        yield complete
+    run(settings, reload=reload)
 
 
 @cli.command()
 def migrate() -> None:
     """Bring the database's schema to the newest revision, and what it holds up to it."""
-    with ended_by_signals(code=1), stores(_configured()) as settings:
+    with stores(configured()) as settings:
         upgrade(settings)
 
 
@@ -133,7 +102,7 @@ def purge() -> None:
     sessions 30 days after their last use, what nobody sees since an account was deleted: they are
     deleted. Dues in zones whose rules have changed are computed anew.
     """
-    with ended_by_signals(code=1), stores(_configured()) as settings:
+    with stores(configured()) as settings:
         from app import sweeps
         from app.core.clock import utc_now
 
@@ -167,8 +136,7 @@ def doctor(
     from app.observability import logs
 
     logs.configure("error")
-    with ended_by_signals(code=1):
-        findings = examine(os.environ)
+    findings = examine(os.environ)
     if as_json:
         typer.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
     else:
@@ -199,11 +167,8 @@ def openapi(
     encoded = f"{document}\n".encode()
     if output is None:
         typer.echo(encoded, nl=False)
-        return
-    try:
+    else:
         output.write_bytes(encoded)
-    except OSError as error:
-        raise CommandError(f"{output} cannot be written: {error.strerror}") from None
 
 
 @cli.command()

@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import SecretStr, ValidationError
 
-from app.cli.database import run_with_database, stores
+from app.cli.database import configured, run_with_database, stores
 from app.cli.errors import CommandError, explanations
-from app.cli.output import Unprinted
-from app.cli.signals import ended_by_signals
 from app.core.settings import Settings
 
 if TYPE_CHECKING:
     from app.core.schemas import JsonRow
     from app.database.unit_of_work import Database
     from app.features.users.schemas import UserCreate
-
-# More than any password has, to know that there is more.
-_MAX_BYTES = 64 * 1024
 
 user = typer.Typer(help="Accounts.", no_args_is_help=True)
 
@@ -34,84 +29,41 @@ def _user() -> None:
 @user.command()
 def create(
     email: Annotated[str, typer.Option(help="Address to sign in with.")],
-    display_name: Annotated[str | None, typer.Option(help="Name that others see.")] = None,
-    timezone: Annotated[
-        str | None, typer.Option(help="Such as Europe/Berlin. UTC, if left out.")
-    ] = None,
-    locale: Annotated[str | None, typer.Option(help="Such as pt-BR. en, if left out.")] = None,
-    week_start: Annotated[
-        str | None, typer.Option(help="First day of the week. monday, if left out.")
-    ] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
 ) -> None:
     """Create an account with its Inbox, and print its id.
 
-    Asks for the password on the terminal, twice. The rules are those of signing up.
+    Asks for the password on the terminal, twice. The rules are those of signing up; what else
+    there is to an account its owner sets.
     """
     from app.features.users.schemas import UserCreate
-    from app.observability import logs
 
-    options = {
-        "email": email,
-        "display_name": display_name,
-        "timezone": timezone,
-        "locale": locale,
-        "week_start": week_start,
-        "password": "",
-    }
-    with ended_by_signals(code=1):
-        settings = Settings()
-        logs.configure(settings.log_level)
-        try:
-            # The password is asked for only if the rest will do.
-            account = UserCreate.model_validate(
-                {name: value for name, value in options.items() if value is not None}
-            )
-        except ValidationError as error:
-            raise CommandError(
-                *explanations(error, lambda name: f"--{name.replace('_', '-')}")
-            ) from None
-        account = account.model_copy(update={"password": _password(is_piped=password_stdin)})
-        with stores(settings) as complete:
-            stored = run_with_database(
-                complete, lambda database: _sign_up(database, complete, account)
-            )
-            try:
-                typer.echo(stored.id)
-            except Unprinted as error:
-                raise CommandError(
-                    f"the account was created, with the id {stored.id}, which cannot be written to "
-                    f"standard output: {error.strerror}"
-                ) from None
+    settings = configured()
+    try:
+        # The password is asked for only if the address will do.
+        account = UserCreate(email=email, password="")
+    except ValidationError as error:
+        raise CommandError(*explanations(error, lambda name: f"--{name}")) from None
+    account = account.model_copy(update={"password": _password(is_piped=password_stdin)})
+    with stores(settings) as complete:
+        stored = run_with_database(complete, lambda base: _sign_up(base, complete, account))
+    typer.echo(stored.id)
 
 
 def _password(*, is_piped: bool) -> str:
     """The password as it was typed, or without the line break that most programs end it with."""
-    is_terminal = sys.stdin is not None and sys.stdin.isatty()  # None, if it is closed
-    if not is_piped and not is_terminal:
+    if is_piped:
+        # What is not in UTF-8 becomes lone surrogates, which no password may have.
+        text = sys.stdin.buffer.read().decode(errors="surrogateescape")
+        return text.removesuffix("\n").removesuffix("\r")
+    if not sys.stdin.isatty():
         raise CommandError(
             "there is no terminal to ask for the password on: pipe it in, with --password-stdin"
         )
-    if is_piped and is_terminal:
-        raise CommandError(
-            "--password-stdin would show what is typed: leave it out to be asked for the password"
-        )
-    if sys.stdin is None:
-        raise CommandError("standard input is closed: pipe the password in")
-    try:
-        if is_piped:
-            text = sys.stdin.buffer.read(_MAX_BYTES).decode()
-            return text.removesuffix("\n").removesuffix("\r")
-        again = "Password, once more"
-        typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=again, err=True)
-    except UnicodeDecodeError:
-        raise CommandError("the password is not in UTF-8") from None
-    except OSError as error:
-        raise CommandError(
-            f"the password cannot be read from standard input: {error.strerror}"
-        ) from None
+    again = "Password, once more"
+    typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=again, err=True)
     return typed
 
 
@@ -129,7 +81,7 @@ async def _sign_up(database: "Database", settings: Settings, data: "UserCreate")
     context = Context(new_id_text(), utc_now)
     hasher = PasswordHasher(threads=1)
     try:
-        # Nothing that anybody read before is outdated by it.
+        # There is nothing to invalidate: nobody has read this account.
         async with database.unit_of_work() as session:
             service = UserService(
                 UserRepository(session),

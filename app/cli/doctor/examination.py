@@ -2,9 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from datetime import datetime
-from difflib import get_close_matches
 
 from pydantic import ValidationError
 
@@ -18,25 +17,25 @@ from app.core.settings import Settings, SettingsError, StartError
 from app.security.access_tokens import key_ids
 
 CHECKS = ("settings", "keys", "PostgreSQL", "migrations", "clock", "Redis")
-# More than what is silent gets by itself.
-_SECONDS = 30
+_SECONDS = 30  # more than the checks take by themselves
 _PREFIX = "TICKBOX_"
 
 
 def examine(environment: Mapping[str, str], now: Callable[[], datetime] = utc_now) -> list[Finding]:
     """What is found, at least one thing for each of `CHECKS`; `now` is this machine's clock."""
-    found = []
+    found: list[Finding] = []
     try:
         settings = Settings()
-        found += _settings(settings, environment)
+        warnings = [Finding("settings", "warning", t) for t in _warnings(settings, environment)]
+        found += warnings or [Finding("settings", "ok", "each is valid, and they go together")]
         # Not Path's: it raises where this user may not look.
         if settings.is_embedded and not os.path.isdir(settings.data_dir / "postgres/data"):  # noqa: PTH112
             found.append(Finding("PostgreSQL", "ok", "none yet: the first start makes all"))
         else:
             with stores(settings) as complete:
                 found.append(_keys(complete))
-                found += asyncio.run(_collected("PostgreSQL", check_postgres(complete, now)))
-                found += asyncio.run(_collected("Redis", check_redis(complete)))
+                _run("PostgreSQL", check_postgres(complete, now, found.append), found)
+                _run("Redis", check_redis(complete, found.append), found)
     except ValidationError as error:
         found = [Finding("settings", "failed", sentence) for sentence in explanations(error)]
     except StartError as error:
@@ -45,38 +44,29 @@ def examine(environment: Mapping[str, str], now: Callable[[], datetime] = utc_no
     return found + [Finding(check, "skipped", "nobody can tell yet") for check in others]
 
 
-async def _collected(check: str, findings: AsyncIterator[Finding]) -> list[Finding]:
-    found = []
+def _run(name: str, check: Coroutine[None, None, None], found: list[Finding]) -> None:
+    """Run a check to its end; that it breaks down is a finding too."""
     try:
-        async with asyncio.timeout(_SECONDS):
-            async for finding in findings:
-                found.append(finding)  # noqa: PERF401 - what is found before it breaks off counts
+        asyncio.run(asyncio.wait_for(check, _SECONDS))
     except Exception as error:  # noqa: BLE001 - the other checks are of use all the same
         text = f"it cannot be looked at ({type(error).__name__}): its log may say why"
-        found.append(Finding(check, "failed", text))
-    return found
+        found.append(Finding(name, "failed", text))
 
 
-def _settings(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
+def _warnings(settings: Settings, environment: Mapping[str, str]) -> Iterator[str]:
     """What `tickbox serve` cannot know to be wrong."""
-    texts = []
     for name in sorted(environment):
-        upper = name.upper()
-        field = upper.removeprefix(_PREFIX).lower()
-        if upper in {"DATABASE_URL", "REDIS_URL"} and settings.is_embedded:
+        field = name.upper().removeprefix(_PREFIX).lower()
+        if name in {"DATABASE_URL", "REDIS_URL"} and settings.is_embedded:
             folder = settings.data_dir.resolve()
-            texts.append(f"{name} is not read: set {variable(field)}, or data stays in {folder}")
-        if upper.startswith(_PREFIX) and field not in Settings.model_fields:
-            meant = get_close_matches(field, Settings.model_fields, n=1)
-            advice = f"{variable(meant[0])} may be meant" if meant else "see `tickbox settings`"
-            texts.append(f"{name[:64]!r} is no setting, and is not read: {advice}")
+            yield f"{name} is not read: set {variable(field)}, or data stays in {folder}"
+        if name.upper().startswith(_PREFIX) and field not in Settings.model_fields:
+            yield f"{name[:64]!r} is no setting, and is not read: see `tickbox settings`"
     if not settings.is_embedded and not settings.issuer_is_url:
-        texts.append(
+        yield (
             "the metadata at /.well-known/oauth-authorization-server name whatever Host a request "
-            f"names: set {variable('issuer')} to the service's URL"
+            "names: set TICKBOX_ISSUER to the service's URL"
         )
-    found = [Finding("settings", "warning", text) for text in texts]
-    return found or [Finding("settings", "ok", "each is valid, and they go together")]
 
 
 def _keys(settings: Settings) -> Finding:

@@ -1,6 +1,6 @@
 """PostgreSQL: whether it lets Tickbox in, is fit for it, has its schema, and knows the time."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from asyncpg import Record
@@ -15,43 +15,36 @@ from app.core.settings import SECURITY_CONNECTIONS, Settings, SettingsError
 from app.database import connection_errors, migrations
 from app.database.statement import Statement
 from app.database.unit_of_work import Database, ReadConnection
-from app.models import Base
 
 OLDEST = 15
 _SPARE_CONNECTIONS = 3  # one migrates, one guards it, and one is for whoever looks
 # Seconds between clocks; tokens from further ahead than the second are refused.
 _CLOCK_WARNING, _CLOCK_FAILURE = 2, 30
-_HERE = {"its socket", "localhost", "127.0.0.1", "::1"}
 _NOW = Statement(select(func.clock_timestamp()))
-_HAS_SCHEMA = Statement(select(func.to_regclass("alembic_version").is_not(None)))
 _REVISIONS = Statement(text("SELECT version_num FROM alembic_version"))
-_FACTS = text(
-    """
-    SELECT current_setting('server_version_num')::int / 10000 AS version,
-        current_setting('transaction_read_only') = 'on' AS is_read_only,
-        coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
-        EXISTS (SELECT FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl) AS is_encrypted,
-        LEAST(
-            current_setting('max_connections')::int
-                - current_setting('superuser_reserved_connections')::int,
-            NULLIF(d.datconnlimit, -1),
-            NULLIF(r.rolconnlimit, -1)
-        ) AS connections,
-        (
-            SELECT count(*) FROM pg_class c
-            WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY(:tables)
-            AND NOT (
-                has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
-                AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
-            )
-        ) AS closed_tables
-    FROM pg_database d, pg_roles r
-    WHERE d.datname = current_database() AND r.rolname = current_user
-    """
+_FACTS = Statement(
+    text(
+        """
+        SELECT current_setting('server_version_num')::int / 10000 AS version,
+            current_setting('transaction_read_only') = 'on' AS is_read_only,
+            to_regclass('alembic_version') IS NOT NULL AS has_schema,
+            coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,
+            LEAST(
+                current_setting('max_connections')::int
+                    - current_setting('superuser_reserved_connections')::int,
+                NULLIF(d.datconnlimit, -1),
+                NULLIF(r.rolconnlimit, -1)
+            ) AS connections
+        FROM pg_database d, pg_roles r
+        WHERE d.datname = current_database() AND r.rolname = current_user
+        """
+    )
 )
 
 
-async def check_postgres(settings: Settings, now: Callable[[], datetime]) -> AsyncIterator[Finding]:
+async def check_postgres(
+    settings: Settings, now: Callable[[], datetime], report: Callable[[Finding], None]
+) -> None:
     """As migrations reach it, and then as requests do, with what is between, and the replica."""
     name = "database_direct_url" if settings.database_direct_url else "database_url"
     host = _host(settings.migration_url)
@@ -61,16 +54,14 @@ async def check_postgres(settings: Settings, now: Callable[[], datetime]) -> Asy
     database = Database(settings.model_copy(update=direct))
     try:
         await database.check()
-        facts = await database.primary.fetch_one(Statement(_FACTS), tables=[*Base.metadata.tables])
+        facts = await database.primary.fetch_one(_FACTS)
         assert facts is not None
-        found = [Finding("PostgreSQL", "failed", problem) for problem in _problems(facts)]
-        warnings = _warnings(settings, facts, host)
-        found += [Finding("PostgreSQL", "warning", warning) for warning in warnings]
-        version = f"version {facts['version']} at {host}"
-        for finding in found or [Finding("PostgreSQL", "ok", version)]:
-            yield finding
-        yield await _migrations(database.primary)
-        yield await _clock(database.primary, now)
+        fine = Finding("PostgreSQL", "ok", f"version {facts['version']} at {host}")
+        for finding in [*_judged(settings, facts)] or [fine]:
+            report(finding)
+        rows = await database.primary.fetch_all(_REVISIONS) if facts["has_schema"] else []
+        report(_migrations([row["version_num"] for row in rows]))
+        report(await _clock(database.primary, now))
         name = "database_url"
         await database.close()
         database = Database(settings)
@@ -79,12 +70,12 @@ async def check_postgres(settings: Settings, now: Callable[[], datetime]) -> Asy
         name = "database_read_url"
         await database.reading(None).fetch_value(_NOW)
     except SettingsError as error:
-        yield Finding("PostgreSQL", "failed", str(error))
+        report(Finding("PostgreSQL", "failed", str(error)))
     except (AppError, *connection_errors.FAILURES) as error:
         used = getattr(settings, name).get_secret_value()
         reason = connection_errors.describe_connection_error(error.__cause__ or error, used)
         text = f"at {_host(used)}: {reason}; mend that, or {variable(name)}"
-        yield Finding("PostgreSQL", "failed", text)
+        report(Finding("PostgreSQL", "failed", text))
     finally:
         await database.close()
 
@@ -94,56 +85,41 @@ def _host(url: str) -> str:
     return "its socket" if hosts[0].startswith("/") else ", ".join(hosts)
 
 
-def _problems(facts: Record) -> Iterator[str]:
+def _judged(settings: Settings, facts: Record) -> Iterator[Finding]:
     if facts["version"] < OLDEST:
-        yield f"this is PostgreSQL {facts['version']}: upgrade it to {OLDEST} or later"
+        text = f"this is PostgreSQL {facts['version']}: upgrade it to {OLDEST} or later"
+        yield Finding("PostgreSQL", "failed", text)
     if facts["is_read_only"]:
-        yield (
-            "it takes no writes: name the primary, if this is a standby, or turn "
-            "`default_transaction_read_only` off"
-        )
-        return
+        text = "it takes no writes: name the primary, or turn `default_transaction_read_only` off"
+        yield Finding("PostgreSQL", "failed", text)
     if not facts["may_create"]:
-        yield (
+        text = (
             "this user may not make tables: as the schema's owner, `GRANT USAGE, CREATE ON SCHEMA "
             "public TO` it, or run `tickbox migrate` as a user who may"
         )
-    if facts["closed_tables"]:
-        yield (
-            f"this user may not read and write {facts['closed_tables']} of the tables: as their "
-            "owner, `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO` it"
-        )
-
-
-def _warnings(settings: Settings, facts: Record, host: str) -> Iterator[str]:
-    of_each = settings.database_pool_size + SECURITY_CONNECTIONS
-    needed = settings.workers * of_each + _SPARE_CONNECTIONS
+        yield Finding("PostgreSQL", "failed", text)
+    needed = settings.workers * (settings.database_pool_size + SECURITY_CONNECTIONS)
+    needed += _SPARE_CONNECTIONS
     # With a pooler of transactions they are the pooler's, which are its own to count.
     if needed > facts["connections"] and settings.database_pool_mode != "transaction":
-        yield (
+        text = (
             f"{needed} connections are needed at most, and this user gets {facts['connections']}: "
             "lower TICKBOX_DATABASE_POOL_SIZE or TICKBOX_WORKERS, or raise max_connections"
         )
-    if not facts["is_encrypted"] and host not in _HERE:
-        advice = "add `?sslmode=verify-full` to the URL"
-        yield f"passwords and data go to {host} in the clear: {advice}"
+        yield Finding("PostgreSQL", "warning", text)
 
 
-async def _migrations(connection: ReadConnection) -> Finding:
-    revisions = []
-    if await connection.fetch_value(_HAS_SCHEMA):
-        revisions = [row[0] for row in await connection.fetch_all(_REVISIONS)]
-    steps = migrations.behind(revisions[0]) if len(revisions) == 1 else None
+def _migrations(revisions: list[str]) -> Finding:
     if not revisions:
         reason = "there is no schema yet: `tickbox migrate` makes it, and `tickbox serve` too"
         return Finding("migrations", "warning", reason)
-    if steps is None:
-        reason = "the schema is of a newer Tickbox, or of something else: install that version"
-        return Finding("migrations", "failed", reason)
-    if steps:
+    steps = migrations.behind(revisions[0]) if len(revisions) == 1 else None
+    if steps == 0:
+        return Finding("migrations", "ok", f"at head, {revisions[0]}")
+    reason = "the schema is of a newer Tickbox, or of something else: install that version"
+    if steps is not None:
         reason = f"the schema is behind, by {steps} of its steps: run `tickbox migrate`"
-        return Finding("migrations", "failed", reason)
-    return Finding("migrations", "ok", f"at head, {revisions[0]}")
+    return Finding("migrations", "failed", reason)
 
 
 async def _clock(connection: ReadConnection, now: Callable[[], datetime]) -> Finding:

@@ -1,14 +1,11 @@
 """Redis: whether it answers, takes what it is told, and knows what to drop when it is full."""
 
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from redis import exceptions
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from app.cli.doctor.finding import Finding
 from app.core import urls
@@ -19,11 +16,8 @@ _SECONDS = 3
 _KEY = "tickbox:doctor"
 _POLICY = "volatile-ttl"
 _MEND = "mend that, or TICKBOX_REDIS_URL"
-_CLUSTER = "this is a cluster, which Tickbox cannot use: give it a single Redis"
 # The more special ones come first.
 _REASONS: dict[type[Exception], str] = {
-    exceptions.ClusterDownError: _CLUSTER,
-    exceptions.AskError: _CLUSTER,
     exceptions.OutOfMemoryError: f"it is full: raise `maxmemory`, or have it drop by {_POLICY}",
     exceptions.ReadOnlyError: "it takes no writes: name its primary in TICKBOX_REDIS_URL",
     exceptions.NoPermissionError: "its user may not do all that Tickbox does: "
@@ -34,7 +28,7 @@ _REASONS: dict[type[Exception], str] = {
 }
 
 
-async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
+async def check_redis(settings: Settings, report: Callable[[Finding], None]) -> None:
     """Tickbox goes on without it, but then each read costs a query."""
     assert settings.redis_url is not None
     redis = Redis.from_url(
@@ -42,39 +36,32 @@ async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
         protocol=2,
         socket_timeout=_SECONDS,
         socket_connect_timeout=_SECONDS,
-        retry=Retry(NoBackoff(), 0),
+        retry=None,
         decode_responses=True,
     )
-    facts: dict[str, Any] = {}
     try:
         async with redis:
-            # What the cache and the limits need it to do.
-            await redis.set(_KEY, "", ex=10)
-            await redis.eval("return redis.call('DEL', KEYS[1])", 1, _KEY)
-            with suppress(exceptions.NoPermissionError):
-                facts = await redis.info("everything")
+            facts = await redis.info("everything")
+            problems = [*_judged(facts)]
+            if not facts["cluster_enabled"]:
+                # What the cache and the limits need it to do.
+                await redis.set(_KEY, "", ex=10)
+                await redis.eval("return redis.call('DEL', KEYS[1])", 1, _KEY)
     except exceptions.RedisError as error:
-        yield Finding("Redis", "failed", _reason(error))
-        return
-    found = list(_judged(facts))
-    for finding in found:
-        yield finding
-    if not found:
-        text = "version {redis_version}, {used_memory_human} of {maxmemory_human} in use"
-        yield Finding("Redis", "ok", text.format_map(facts))
+        problems = [Finding("Redis", "failed", _reason(error))]
+    text = "version {redis_version}, {used_memory_human} of {maxmemory_human} in use"
+    for finding in problems or [Finding("Redis", "ok", text.format_map(facts))]:
+        report(finding)
 
 
 def _judged(facts: dict[str, Any]) -> Iterator[Finding]:
-    if not facts:
-        text = "its user may not ask for its version and its memory: `ACL SETUSER … +info`"
-        yield Finding("Redis", "warning", text)
-        return
     version, policy = facts["redis_version"], facts["maxmemory_policy"]
     if tuple(map(int, version.split(".")[:2])) < OLDEST:
         text = f"this is version {version}: upgrade it to {OLDEST[0]}.{OLDEST[1]} or later"
         yield Finding("Redis", "failed", text)
-    if facts.get("cluster_enabled"):
-        yield Finding("Redis", "failed", _CLUSTER)
+    if facts["cluster_enabled"]:
+        text = "this is a cluster, which Tickbox cannot use: give it a single Redis"
+        yield Finding("Redis", "failed", text)
     if not facts["maxmemory"]:
         text = "it may take all of the machine's memory: set its `maxmemory`, such as to 128mb"
         yield Finding("Redis", "warning", text)

@@ -28,10 +28,11 @@ def own(settings: Settings, worker_id: str) -> Iterator[Settings]:
 @pytest.fixture
 def valkey(settings: Settings) -> Iterator[Settings]:
     """Settings with a Redis of its own."""
-    binary = stores.installed()[1]
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tickbox-test-"))
-        url = stores.start_valkey(binary, _home(folder, "valkey"), stack)
+        home = _home(folder, "valkey")
+        stores.start_valkey(home, home, stack)
+        url = stores.VALKEY_URL.format(home)
         yield settings.model_copy(update={"redis_url": SecretStr(url)})
 
 
@@ -60,7 +61,8 @@ class Cluster(ExitStack):
     def start(self) -> Settings:
         """Start it (again), and give settings that name it."""
         self.close()
-        url = stores.start_postgres(stores.installed()[0], self.home, self, durable=False)
+        stores.start_postgres(self.home, self.home, self, durable=False)
+        url = stores.POSTGRES_URL.format(self.home)
         return self._settings.model_copy(update={"database_url": SecretStr(url)})
 
     def write(self, name: str, text: str) -> None:

@@ -93,7 +93,7 @@ async def test_the_password_is_wrong(valkey: Settings, redis: Redis) -> None:
     ("rights", "state", "said"),
     [
         (["+@all", "-@dangerous", "+info"], "ok", "version "),
-        (["+@all", "-@dangerous"], "warning", "its user may not ask for its version"),
+        (["+@all", "-@dangerous"], "failed", "its user may not do all"),
         (["+@read", "+info"], "failed", "its user may not do all"),
         (["+info"], "failed", "its user may not do all"),
     ],

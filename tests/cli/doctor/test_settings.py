@@ -58,8 +58,8 @@ async def test_typing_errors(settings: Settings) -> None:
     texts = [finding.text for finding in findings["settings"]]
     assert {finding.state for finding in findings["settings"]} == {"warning"}
     assert [text.partition(" is no setting, and is not read: ")[::2] for text in texts] == [
-        ("'TICKBOX_DATABSE_POOL_SIZE'", "TICKBOX_DATABASE_POOL_SIZE may be meant"),
-        ("'TICKBOX_LOGLEVEL'", "TICKBOX_LOG_LEVEL may be meant"),
+        ("'TICKBOX_DATABSE_POOL_SIZE'", "see `tickbox settings`"),
+        ("'TICKBOX_LOGLEVEL'", "see `tickbox settings`"),
         ("'TICKBOX_XYZZY'", "see `tickbox settings`"),
     ]
 
@@ -101,7 +101,7 @@ class TestEmbedded:
     async def test_servers_that_do_not_start(self, tmp_path: Path) -> None:
         (tmp_path / "postgres" / "data").mkdir(parents=True)
         findings = await examined(TICKBOX_DATA_DIR=str(tmp_path))
-        assert "PostgreSQL does not start" in only(findings["PostgreSQL"], "failed")
+        assert "The embedded postgres does not start" in only(findings["PostgreSQL"], "failed")
         assert states(findings)["Redis"] == {"skipped"}
 
     async def test_a_platforms_own_names_are_not_ours(self, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ async def test_a_check_that_breaks_off_leaves_the_others(
     def break_off(*_: object) -> None:
         raise ValueError(CANARY)
 
-    monkeypatch.setattr("app.cli.doctor.postgres._problems", break_off)
+    monkeypatch.setattr("app.cli.doctor.postgres._judged", break_off)
     findings = await examined(settings)
     text = only(findings["PostgreSQL"], "failed")
     assert text.startswith("it cannot be looked at (ValueError)")
