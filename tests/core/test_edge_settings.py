@@ -33,8 +33,6 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
         ("cors_origins", "https://*.example"),
         ("cors_origins", "https://app.example/"),
         ("cors_origins", "https://app.example/index.html"),
-        ("cors_origins", "https://app.example:443"),
-        ("cors_origins", "http://app.example:80"),
         ("cors_origins", "https://APP.example"),
         ("cors_origins", "HTTPS://app.example"),
         ("cors_origins", "https://bücher.example"),
@@ -43,12 +41,6 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
         ("cors_origins", '["https://app.example"]'),
         ("cors_origins", "https://"),
         ("cors_origins", "//app.example"),
-        ("cors_headers", "*"),
-        ("cors_headers", "traceparent tracestate"),
-        ("cors_headers", "traceparent: 1"),
-        ("cors_headers", '["traceparent"]'),
-        ("cors_headers", "tracé"),
-        ("cors_headers", "a\r\nb"),
     ],
 )
 def test_nonsense_is_refused_with_what_to_write(
