@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 from app.core import urls
-from app.core.addresses import Network, network_of
+from app.core.addresses import Network, address_of
 
 SECRET_KEY_LENGTH = 32
 # As browsers send it (RFC 6454): in lower case, and nothing after the port.
@@ -39,15 +40,15 @@ def _split(listed: Any) -> Any:
     return listed
 
 
-def _proxy(text: Any) -> Network:
+def _proxy(text: str) -> Network:
     try:
-        network = network_of(text)
+        network = ip_network(address_of(text) or text)
     except ValueError:
         raise ValueError(
-            f"holds {str(text)!r}: give addresses and networks, such as 10.0.0.7 and 10.0.0.0/8"
+            f"holds {text!r}: give addresses and networks, such as 10.0.0.7 and 10.0.0.0/8"
         ) from None
     if network.prefixlen == 0:
-        raise ValueError(f"holds {str(text)!r}: if all are believed, anybody is whoever they say")
+        raise ValueError(f"holds {text!r}: if all are believed, anybody is whoever they say")
     return network
 
 

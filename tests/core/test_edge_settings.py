@@ -25,7 +25,6 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
         ("proxies", "10.0.0.7 10.0.0.8"),
         ("proxies", "0.0.0.0/0"),
         ("proxies", "10.0.0.7, ::/0"),
-        ("proxies", "::ffff:0:0/96"),
         ("cors_origins", "*"),
         ("cors_origins", "https://app.example, *"),
         ("cors_origins", "null"),
@@ -63,7 +62,6 @@ class TestLists:
             ("10.0.0.7", ["10.0.0.7/32"]),
             (" 10.0.0.0/8 ,fd00::/8,", ["10.0.0.0/8", "fd00::/8"]),
             ("::ffff:10.0.0.7", ["10.0.0.7/32"]),
-            ("::ffff:10.0.0.0/104", ["10.0.0.0/8"]),
             ("2001:DB8:0::1", ["2001:db8::1/128"]),
         ],
     )
