@@ -1,7 +1,8 @@
 """The errors that clients meet, as problem details (RFC 9457).
 
     AppError
-    ├── BadRequest 400            MalformedJson, MalformedRequest
+    ├── MalformedJson 400
+    ├── MalformedRequest 400
     ├── Unauthorized 401          InvalidToken
     ├── Forbidden 403             InsufficientScope
     ├── NotFound 404              RouteNotFound
@@ -60,6 +61,7 @@ class AppError(Exception):
     code: ClassVar[str] = ""
     title: ClassVar[str] = ""
     media_type: ClassVar[str] = "application/problem+json"
+    default_headers: ClassVar[Mapping[str, str]] = {}
     # Whether the transaction is committed although the request failed.
     keeps_transaction: ClassVar[bool] = False
 
@@ -73,7 +75,7 @@ class AppError(Exception):
     ) -> None:
         self.detail = detail or self.title
         self.params = dict(params or {})
-        self.headers = dict(headers or {})
+        self.headers = {**self.default_headers, **(headers or {})}
         self.errors = errors
         super().__init__(self.detail)
 
@@ -99,16 +101,14 @@ class AppError(Exception):
             yield from subclass.registry()
 
 
-class BadRequest(AppError):
+class MalformedJson(AppError):
     status = 400
-
-
-class MalformedJson(BadRequest):
     code = "malformed_json"
     title = "The body is not valid JSON"
 
 
-class MalformedRequest(BadRequest):
+class MalformedRequest(AppError):
+    status = 400
     code = "malformed_request"
     title = "The request is malformed"
 
@@ -118,13 +118,11 @@ class Unauthorized(AppError):
 
 
 class InvalidToken(Unauthorized):
-    """RFC 6750, section 3.1: expired, revoked, malformed, or not ours."""
+    """The token is expired, revoked, malformed, or not ours (RFC 6750, section 3.1)."""
 
     code = "invalid_token"
     title = "The access token is not valid"
-
-    def __init__(self, detail: str | None = None) -> None:
-        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    default_headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
 
 class Forbidden(AppError):
@@ -169,10 +167,8 @@ class RequestTimeout(AppError):
     status = 408
     code = "request_timeout"
     title = "The request did not arrive in time"
-
-    def __init__(self) -> None:
-        # The rest of the request is not read.
-        super().__init__(headers={"Connection": "close"})
+    # The rest of the request is not read.
+    default_headers = {"Connection": "close"}
 
 
 class Conflict(AppError):
@@ -263,9 +259,7 @@ class InternalError(AppError):
 
 class Unavailable(AppError):
     status = 503
-
-    def __init__(self, detail: str | None = None, *, retry_after: int = 1) -> None:
-        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+    default_headers = {"Retry-After": "1"}
 
 
 class DatabaseUnavailable(Unavailable):

@@ -13,7 +13,8 @@ _PARSED_BY_ASYNCPG = (
     *("host", "port", "user", "password", "dbname", "target_session_attrs"),
     *("sslmode", "sslnegotiation", "sslrootcert", "sslcert", "sslkey"),
 )
-_PARSED_HERE = ("application_name", "options", "connect_timeout", "channel_binding")
+_SERVER_SETTINGS = ("application_name", "options")
+_PARSED_HERE = (*_SERVER_SETTINGS, "connect_timeout", "channel_binding")
 # libpq's and Prisma's; asyncpg would send them to the server as settings.
 _IGNORED = (
     *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
@@ -41,16 +42,12 @@ def postgres(url: str) -> PostgresAddress:
     named = unquote(parts.netloc.rpartition("@")[2]) or given.get("host", "")
     if not named or not (parts.path.strip("/") or given.get("dbname")):
         raise ValueError("names no host, or no database")
-    query = urlencode(
-        {name: given[name] for name in _PARSED_BY_ASYNCPG if name in given}, quote_via=quote
+    query = {name: value for name, value in given.items() if name in _PARSED_BY_ASYNCPG}
+    dsn = parts._replace(
+        scheme="postgresql", path=parts.path.rstrip("/"), query=urlencode(query, quote_via=quote)
     )
-    dsn = parts._replace(scheme="postgresql", path=parts.path.rstrip("/"), query=query)
-    arguments: dict[str, Any] = {
-        "dsn": dsn.geturl(),
-        "server_settings": {
-            name: given[name] for name in ("application_name", "options") if name in given
-        },
-    }
+    settings = {name: value for name, value in given.items() if name in _SERVER_SETTINGS}
+    arguments: dict[str, Any] = {"dsn": dsn.geturl(), "server_settings": settings}
     try:
         # asyncpg splits at the first "@".
         if parts.netloc.count("@") > 1:
