@@ -180,17 +180,18 @@ class Settings(BaseSettings):
             raise ValueError("TICKBOX_DATABASE_DIRECT_URL is set, and TICKBOX_DATABASE_URL is not")
         if self.metrics_port == self.port:
             raise ValueError("TICKBOX_METRICS_PORT is TICKBOX_PORT: set it to another port")
-        required = {} if self.is_embedded else dict.fromkeys(("secret_key", "signing_keys"), "URL")
+        required = [] if self.is_embedded else ["secret_key", "signing_keys"]
         if self.database_pool_mode == "transaction":
-            required["database_direct_url"] = "POOL_MODE=transaction"
-        for name, reason in required.items():
+            required.append("database_direct_url")
+        for name in required:
             if getattr(self, name) is None:
                 raise ValueError(
-                    f"TICKBOX_{name.upper()} is missing, and with TICKBOX_DATABASE_{reason} it is "
-                    "required"
+                    f"TICKBOX_{name.upper()} is missing: with TICKBOX_DATABASE_URL, or a "
+                    "TICKBOX_DATABASE_POOL_MODE of transaction, it is required"
                 )
         return self
 
 
+# Each on one line, for tables.
 for _field in Settings.model_fields.values():
     _field.description = " ".join((_field.description or "").split())
