@@ -37,7 +37,7 @@ def hosts(url: str) -> list[str]:
 
 def postgres(url: str) -> PostgresAddress:
     """Read a PostgreSQL's URL. Raises `ValueError`, whose text follows the setting's name."""
-    parts = _split(url, "postgresql", "postgres", "postgresql+asyncpg")
+    parts = _split(url, "postgresql", "postgres")
     given = _parameters(parts.query)
     named = unquote(parts.netloc.rpartition("@")[2]) or given.get("host", "")
     if not named or not (parts.path.strip("/") or given.get("dbname")):
@@ -100,8 +100,8 @@ def _split(url: str, *schemes: str) -> SplitResult:
         parts = urlsplit(url)
     except ValueError:
         parts = SplitResult("", "", "", "", "")
-    # Python drops tabs and line breaks without a word.
-    if parts.scheme not in schemes or url.split() != [url]:
+    # SQLAlchemy's URLs name a driver after a "+". Python drops tabs and line breaks without a word.
+    if parts.scheme.partition("+")[0] not in schemes or url.split() != [url]:
         raise ValueError(
             f"is no URL that begins with {schemes[0]}://, or has a character to escape"
         )

@@ -83,7 +83,7 @@ class TestPostgres:
         assert read["database"] == database
         assert urls.hosts(url) == [host for host, _ in places]
 
-    @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+    @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
     def test_has_any_of_its_schemes(self, scheme: str) -> None:
         read = arguments(f"{scheme}://ada:x%40y@db.example:5433/tickbox")
         assert read["addresses"] == [("db.example", 5433)]
@@ -96,12 +96,18 @@ class TestPostgres:
         "url",
         [
             "postgresql+asyncpg://postgres@/tickbox?host=/run/postgres&port=5433",
+            "postgresql:///tickbox?host=/run/postgres&port=5433",
             "postgresql://postgres@%2Frun%2Fpostgres/tickbox?port=5433",
         ],
     )
     def test_may_name_the_folder_of_a_socket(self, url: str) -> None:
         assert arguments(url)["addresses"] == ["/run/postgres/.s.PGSQL.5433"]
         assert urls.hosts(url) == ["/run/postgres"]
+
+    def test_may_name_a_folder_with_colons(self) -> None:
+        url = "postgresql://ada:x@/tickbox?host=/cloudsql/project:region:instance"
+        assert arguments(url)["addresses"] == ["/cloudsql/project:region:instance/.s.PGSQL.5432"]
+        assert urls.hosts(url) == ["/cloudsql/project:region:instance"]
 
     def test_may_have_ports_of_its_own(self) -> None:
         ports = {"a,b/db?port=1,2": [1, 2], "a:7,b/db": [7, 5432], "a,b/db?port=1": [1, 1]}
