@@ -1,7 +1,8 @@
-"""What can go wrong, as nouns. Services and repositories raise them; `handlers` renders them.
+"""The errors that clients meet, as problem details (RFC 9457).
 
     AppError
-    ├── BadRequest 400            MalformedJson, MalformedRequest
+    ├── MalformedJson 400
+    ├── MalformedRequest 400
     ├── Unauthorized 401          InvalidToken
     ├── Forbidden 403             InsufficientScope
     ├── NotFound 404              RouteNotFound
@@ -15,7 +16,7 @@
     ├── InternalError 500
     └── Unavailable 503           DatabaseUnavailable, DatabaseBusy
 
-A class that clients may meet has a `code`, which never changes; `docs/problems.md` lists all.
+A class that is raised has a `code`, which never changes; `docs/problems.md` lists all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,22 +24,22 @@ from dataclasses import asdict, dataclass
 from itertools import takewhile
 from typing import Any, ClassVar, Literal
 
-# A longer one is no name of ours, and is not sent back.
+# No field has a longer name, and what was sent is not repeated.
 _MAX_NAME_LENGTH = 64
 
 
 def pointer(names: Iterable[str]) -> str:
-    """A JSON Pointer (RFC 6901); it ends before a name that is something large that was sent."""
+    """A JSON Pointer (RFC 6901); it ends before a name that is too long to be a field's."""
     known = takewhile(lambda name: len(name) <= _MAX_NAME_LENGTH, names)
     return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in known)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing that is wrong with the input.
+    """One thing that is wrong with the input; it never contains the value.
 
-    `pointer` is a JSON Pointer (RFC 6901) into the body, or `/name` of a parameter; `location`
-    says which of them (OpenAPI's `in`). The value itself is never repeated.
+    `pointer` is a JSON Pointer (RFC 6901) into the body, or `/name` of a parameter; `location` is
+    OpenAPI's `in`.
     """
 
     pointer: str
@@ -54,12 +55,14 @@ class FieldError:
 
 
 class AppError(Exception):
-    """A problem (RFC 9457): class attributes say what kind, the instance says what in detail."""
+    """A problem (RFC 9457): class attributes are the same for all problems of a type."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = ""
     title: ClassVar[str] = ""
-    # The transaction is kept although the request failed: for what must outlive a refusal.
+    media_type: ClassVar[str] = "application/problem+json"
+    default_headers: ClassVar[Mapping[str, str]] = {}
+    # Whether the transaction is committed although the request failed.
     keeps_transaction: ClassVar[bool] = False
 
     def __init__(
@@ -72,11 +75,9 @@ class AppError(Exception):
     ) -> None:
         self.detail = detail or self.title
         self.params = dict(params or {})
-        self.headers = dict(headers or {})
+        self.headers = {**self.default_headers, **(headers or {})}
         self.errors = errors
         super().__init__(self.detail)
-
-    media_type: ClassVar[str] = "application/problem+json"
 
     def as_json(self, request_id: str) -> dict[str, Any]:
         """The answer's body."""
@@ -93,41 +94,35 @@ class AppError(Exception):
 
     @classmethod
     def registry(cls) -> Iterator[type["AppError"]]:
-        """Every problem that a client may meet: all subclasses with a code of their own."""
+        """All subclasses that have a code of their own."""
         for subclass in cls.__subclasses__():
             if "code" in vars(subclass):
                 yield subclass
             yield from subclass.registry()
 
 
-class BadRequest(AppError):
+class MalformedJson(AppError):
     status = 400
-    title = "The request cannot be understood"
-
-
-class MalformedJson(BadRequest):
     code = "malformed_json"
     title = "The body is not valid JSON"
 
 
-class MalformedRequest(BadRequest):
+class MalformedRequest(AppError):
+    status = 400
     code = "malformed_request"
     title = "The request is malformed"
 
 
 class Unauthorized(AppError):
     status = 401
-    title = "Authentication is required"
 
 
 class InvalidToken(Unauthorized):
-    """RFC 6750, section 3.1: expired, revoked, malformed, or not ours."""
+    """The token is expired, revoked, malformed, or not ours (RFC 6750, section 3.1)."""
 
     code = "invalid_token"
     title = "The access token is not valid"
-
-    def __init__(self, detail: str | None = None) -> None:
-        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    default_headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
 
 class Forbidden(AppError):
@@ -172,15 +167,12 @@ class RequestTimeout(AppError):
     status = 408
     code = "request_timeout"
     title = "The request did not arrive in time"
-
-    def __init__(self) -> None:
-        # What is still on its way is not read.
-        super().__init__(headers={"Connection": "close"})
+    # The rest of the request is not read.
+    default_headers = {"Connection": "close"}
 
 
 class Conflict(AppError):
     status = 409
-    title = "The request conflicts with what is there"
 
 
 class IdTaken(Conflict):
@@ -189,7 +181,7 @@ class IdTaken(Conflict):
 
 
 class QuotaExceeded(Conflict):
-    """Deleting for good makes room; what is in the trash counts."""
+    """What is in the trash counts."""
 
     code = "quota_exceeded"
     title = "There are as many as there may be"
@@ -200,13 +192,12 @@ class QuotaExceeded(Conflict):
 
 class PreconditionFailed(AppError):
     status = 412
-    title = "A precondition failed"
 
 
 class VersionConflict(PreconditionFailed):
-    """`If-Match` or `If-None-Match` (RFC 9110, section 13.1) is false, or has nothing to go by.
+    """`If-Match` or `If-None-Match` (RFC 9110, section 13.1) is false.
 
-    `current` is what it was compared with: a row's version, or the `ETag` of anything else.
+    `current` is what it was compared with: a row's version, an `ETag`, or nothing.
     """
 
     code = "version_conflict"
@@ -215,14 +206,13 @@ class VersionConflict(PreconditionFailed):
     def __init__(self, current: int | str | None = None) -> None:
         if current is None:
             super().__init__("There is no version here to compare with.")
-        elif isinstance(current, str):
-            super().__init__(f"The current ETag is {current}.", headers={"ETag": current})
-        else:
-            super().__init__(
-                f"The current version is {current}.",
-                params={"version": current},
-                headers={"ETag": f'"{current}"'},
-            )
+            return
+        is_version = isinstance(current, int)
+        super().__init__(
+            f"The current {'version' if is_version else 'ETag'} is {current}.",
+            params={"version": current} if is_version else None,
+            headers={"ETag": f'"{current}"' if is_version else str(current)},
+        )
 
 
 class ContentTooLarge(AppError):
@@ -253,16 +243,13 @@ class CursorInvalid(ValidationFailed):
     title = "The cursor is not valid for this query"
 
     def __init__(self) -> None:
-        super().__init__(
-            errors=(
-                FieldError(
-                    "/cursor",
-                    self.code,
-                    "It was changed, or belongs to another query; start again without one.",
-                    "query",
-                ),
-            )
+        error = FieldError(
+            "/cursor",
+            self.code,
+            "It was changed, or belongs to another query; start again without one.",
+            "query",
         )
+        super().__init__(errors=(error,))
 
 
 class InternalError(AppError):
@@ -272,10 +259,7 @@ class InternalError(AppError):
 
 class Unavailable(AppError):
     status = 503
-    title = "Tickbox cannot answer right now"
-
-    def __init__(self, detail: str | None = None, *, retry_after: int = 1) -> None:
-        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+    default_headers = {"Retry-After": "1"}
 
 
 class DatabaseUnavailable(Unavailable):

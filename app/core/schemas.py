@@ -1,4 +1,4 @@
-"""What all schemas share: inputs that forbid what they do not know, outputs, pages."""
+"""What all schemas share: base classes, types of fields, lists and their pages."""
 
 import re
 from dataclasses import dataclass
@@ -18,23 +18,18 @@ from pydantic import (
     Strict,
     WithJsonSchema,
 )
-from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError
 
-# Begins the tags of discriminated unions, which Pydantic puts into an error's location although
-# they are no part of the input; `handlers` leaves them out of pointers.
+# Prefix of the tags of discriminated unions, which Pydantic puts into an error's location; they are
+# no part of the JSON Pointer.
 UNION_TAG = "\x1f"
-
-# The version is the pattern's business: Pydantic's `uuid7` is no format that tools know.
-_UUID7 = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
 
 
 class _Closed(BaseModel):
-    """An object without other fields; of what is answered, the document does not promise that.
+    """An object without other fields.
 
-    What is answered may have more fields one day, and a client that goes by the document reads it
-    all the same.
+    Of answers the OpenAPI document does not say so: they may have more fields one day.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,17 +45,17 @@ class _Closed(BaseModel):
 
 
 class Schema(_Closed):
-    """A representation that leaves the service: every field is present, none has a default."""
+    """A representation in an answer: every field is present, none has a default."""
 
 
 class Input(_Closed):
-    """What a client sends: a field that is not known is refused, not ignored."""
+    """What a client sends; an unknown field is an error."""
 
 
 class Patch(Input):
     """A merge patch (RFC 7396): a field left out stays as it is, `null` clears.
 
-    The defaults of its fields are never used, and not shown: `given()` has what was sent.
+    The defaults of its fields are not used, and not in the OpenAPI document.
     """
 
     def given(self) -> dict[str, Any]:
@@ -77,26 +72,18 @@ class Patch(Input):
         return shown
 
 
-_INTEGER = re.compile(r"-?[0-9]{1,100}", re.ASCII)
-_FLAGS = {"true": True, "false": False}
-
-
 def _query_integer(value: object) -> object:
-    """Digits; Pydantic would take `5.0`, `1_0` and ` 5` too."""
-    if isinstance(value, str):
-        return int(value) if _INTEGER.fullmatch(value) else None
+    if isinstance(value, str) and re.fullmatch("-?[0-9]{1,100}", value):
+        return int(value)
     return value
 
 
-def _query_flag(value: object) -> object:
-    """`true` or `false`; Pydantic would take `yes`, `on` and `1` too."""
-    return _FLAGS.get(value) if isinstance(value, str) else value
+_FLAGS: dict[object, bool] = {"true": True, "false": False}
 
-
-# In a body: `true` or `false`, not what could be read as one.
+# Strict: not everything that Pydantic could read as one, such as `yes`, `5.0` and ` 5`.
 Flag = Annotated[bool, Strict()]
-QueryInteger = Annotated[int, BeforeValidator(_query_integer)]
-QueryFlag = Annotated[bool, BeforeValidator(_query_flag)]
+QueryFlag = Annotated[bool, Strict(), BeforeValidator(lambda value: _FLAGS.get(value, value))]
+QueryInteger = Annotated[int, Strict(), BeforeValidator(_query_integer)]
 
 
 class ListQuery(Input):
@@ -110,44 +97,34 @@ class ListQuery(Input):
         "`next_cursor` that is `null` ends a list.",
     )
     cursor: str | None = Field(
-        None,
-        description="`next_cursor` of the page before, as it was given.",
+        None, description="`next_cursor` of the page before, as it was given."
     )
-
     include_total: QueryFlag = Field(
         False, description="Whether the page also says how many items there are on all pages."
     )
 
     def binding(self, resource: str) -> str:
-        """What was asked for, but for where and how much: a cursor is bound to it."""
+        """What a cursor is bound to: all but the place and the size of the page."""
         return resource + self.model_dump_json(exclude={"cursor", "limit", "include_total"})
 
 
 @dataclass(frozen=True, slots=True)
 class JsonRow:
-    """A row as it is now, with the JSON that PostgreSQL made of it."""
+    """A row with its JSON, which PostgreSQL made."""
 
     id: UUID
     version: int
     body: str
 
 
-def without_default(schema: JsonDict) -> None:
-    """The schema of a field that is absent instead: for `json_schema_extra`."""
-    del schema["default"]
-
-
 def absent_or(**options: Any) -> Any:
     """A field of an answer that is left out where it is None."""
-    return Field(
-        None,
-        exclude_if=lambda value: value is None,
-        json_schema_extra=without_default,
-        **options,
-    )
+    # The OpenAPI document shows no default that a function makes.
+    return Field(default_factory=lambda: None, exclude_if=lambda value: value is None, **options)
 
 
-# An id that a client chooses for what it makes.
+_UUID7 = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
+# An id that a client chooses. Pydantic's format of it, `uuid7`, is unknown to tools.
 NewId = Annotated[UUID7, WithJsonSchema({"type": "string", "format": "uuid", "pattern": _UUID7})]
 
 Item = TypeVar("Item", bound=Schema)
@@ -169,7 +146,7 @@ class Page(Schema, Generic[Item]):
 class JsonPage:
     """A page whose items are JSON already.
 
-    `depends_on_time`: it may be another page later although nothing was written.
+    `depends_on_time`: the same query may give another page later, although nothing was written.
     """
 
     items: list[str]
@@ -180,10 +157,7 @@ class JsonPage:
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """A row or a page as it is answered and cached.
-
-    `body` is its JSON; `etag` and `link` are the values of these headers, `link` may be empty.
-    """
+    """A row or a page as it is answered and cached: its JSON, and the values of two headers."""
 
     etag: bytes
     body: bytes
@@ -199,14 +173,9 @@ Instant = Annotated[
     datetime,
     PlainSerializer(format_instant, return_type=str, when_used="json"),
     WithJsonSchema(
-        {
-            "type": "string",
-            "format": "date-time",
-            "examples": ["2026-11-22T09:00:00.123Z"],
-        }
+        {"type": "string", "format": "date-time", "examples": ["2026-11-22T09:00:00.123Z"]}
     ),
 ]
-
 
 _UUID_OR_NONE = "^(none|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$"
 _is_id_or_none = re.compile(_UUID_OR_NONE).fullmatch
@@ -218,11 +187,11 @@ def _id_or_none(value: object) -> UUID | Literal["none"]:
     return "none" if value == "none" else UUID(value)
 
 
-# A filter by a reference that may be absent.
+# A filter by a reference that may be null.
 IdOrNone = Annotated[
     UUID | Literal["none"],
     PlainValidator(_id_or_none),
-    # Pydantic's own would write the UUID twice, and warn of it the second time.
+    # Pydantic's own writes the UUID twice, with a warning.
     PlainSerializer(str, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": _UUID_OR_NONE, "examples": ["none"]}),
 ]

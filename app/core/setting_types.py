@@ -1,25 +1,19 @@
-"""What settings may hold: types that check what they are given, and say what is wrong with it.
-
-No error repeats a URL or a secret.
-"""
+"""Types of settings that check their value; no error repeats a URL or a secret."""
 
 import re
+from collections.abc import Callable
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 from app.core import urls
-from app.core.addresses import Network, network_of
+from app.core.addresses import Network, address_of
 
 SECRET_KEY_LENGTH = 32
-# As RFC 9110, section 5.1, has them, but for what no header is called; `*` would not be a name.
-_HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
-# As browsers write it (RFC 6454): nothing after the port, the port only if it is not the scheme's.
-_ORIGIN = re.compile(
-    r"(?!http://.*:80$|https://.*:443$)"
-    r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?"
-)
+# As browsers send it (RFC 6454): in lower case, and nothing after the port.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._:\[\]-]+")
 
 
 def _is_strong(secret: SecretStr) -> SecretStr:
@@ -32,41 +26,30 @@ def _is_strong(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def _is_postgres(url: SecretStr) -> SecretStr:
-    urls.postgres(url.get_secret_value())
-    return url
+def _readable_by(read: Callable[[str], object]) -> AfterValidator:
+    def check(url: SecretStr) -> SecretStr:
+        read(url.get_secret_value())
+        return url
 
-
-def _is_redis(url: SecretStr) -> SecretStr:
-    # Files end in a line break.
-    text = url.get_secret_value().strip()
-    urls.redis(text)
-    return SecretStr(text)
+    return AfterValidator(check)
 
 
 def _split(listed: Any) -> Any:
-    """Variables list things with commas between them."""
     if isinstance(listed, str):
         return [item.strip() for item in listed.split(",") if item.strip()]
     return listed
 
 
-def _proxy(text: Any) -> Network:
+def _proxy(text: str) -> Network:
     try:
-        network = network_of(text)
+        network = ip_network(address_of(text) or text)
     except ValueError:
         raise ValueError(
-            f"holds {str(text)!r}: give addresses and networks, such as 10.0.0.7 and 10.0.0.0/8"
+            f"holds {text!r}: give addresses and networks, such as 10.0.0.7 and 10.0.0.0/8"
         ) from None
     if network.prefixlen == 0:
-        raise ValueError(f"holds {str(text)!r}: if all are believed, anybody is whoever they say")
+        raise ValueError(f"holds {text!r}: if all are believed, anybody is whoever they say")
     return network
-
-
-def _header_name(text: str) -> str:
-    if not _HEADER_NAME.fullmatch(text):
-        raise ValueError(f"holds {text!r}: give names of headers, such as traceparent and X-Trace")
-    return text
 
 
 def _origin(text: str) -> str:
@@ -78,20 +61,14 @@ def _origin(text: str) -> str:
     return text
 
 
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Proxies = Annotated[
     tuple[Annotated[Network, BeforeValidator(_proxy)], ...], NoDecode, BeforeValidator(_split)
 ]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)
 ]
-HeaderNames = Annotated[
-    tuple[Annotated[str, AfterValidator(_header_name)], ...], NoDecode, BeforeValidator(_split)
-]
-LogLevel = Annotated[
-    Literal["debug", "info", "warning", "error"],
-    # Other programs write it in capitals.
-    BeforeValidator(lambda level: level.lower() if isinstance(level, str) else level),
-]
-PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
-RedisUrl = Annotated[SecretStr, AfterValidator(_is_redis)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(str.lower)]
+PostgresUrl = Annotated[SecretStr, _readable_by(urls.postgres)]
+RedisUrl = Annotated[SecretStr, _readable_by(urls.redis)]
 StrongSecret = Annotated[SecretStr, AfterValidator(_is_strong)]

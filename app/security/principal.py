@@ -1,8 +1,4 @@
-"""Who asks, and what judges the token that says so.
-
-How a token is judged is the `auth` feature's affair; it is put in place by `create_app`, so that
-the platform and the other features need not know it.
-"""
+"""The principal of a request, and what authenticates it."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,7 +19,7 @@ class Principal:
 
 
 class Authenticator(Protocol):
-    """Judges access tokens."""
+    """Authenticates access tokens; the `auth` feature implements it."""
 
     async def authenticate(self, token: str) -> Principal:
         """Whose token this is. Raises `Unauthorized`."""

@@ -25,7 +25,6 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
         ("proxies", "10.0.0.7 10.0.0.8"),
         ("proxies", "0.0.0.0/0"),
         ("proxies", "10.0.0.7, ::/0"),
-        ("proxies", "::ffff:0:0/96"),
         ("cors_origins", "*"),
         ("cors_origins", "https://app.example, *"),
         ("cors_origins", "null"),
@@ -33,8 +32,6 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
         ("cors_origins", "https://*.example"),
         ("cors_origins", "https://app.example/"),
         ("cors_origins", "https://app.example/index.html"),
-        ("cors_origins", "https://app.example:443"),
-        ("cors_origins", "http://app.example:80"),
         ("cors_origins", "https://APP.example"),
         ("cors_origins", "HTTPS://app.example"),
         ("cors_origins", "https://bücher.example"),
@@ -43,12 +40,6 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
         ("cors_origins", '["https://app.example"]'),
         ("cors_origins", "https://"),
         ("cors_origins", "//app.example"),
-        ("cors_headers", "*"),
-        ("cors_headers", "traceparent tracestate"),
-        ("cors_headers", "traceparent: 1"),
-        ("cors_headers", '["traceparent"]'),
-        ("cors_headers", "tracé"),
-        ("cors_headers", "a\r\nb"),
     ],
 )
 def test_nonsense_is_refused_with_what_to_write(
@@ -71,7 +62,6 @@ class TestLists:
             ("10.0.0.7", ["10.0.0.7/32"]),
             (" 10.0.0.0/8 ,fd00::/8,", ["10.0.0.0/8", "fd00::/8"]),
             ("::ffff:10.0.0.7", ["10.0.0.7/32"]),
-            ("::ffff:10.0.0.0/104", ["10.0.0.0/8"]),
             ("2001:DB8:0::1", ["2001:db8::1/128"]),
         ],
     )

@@ -29,34 +29,31 @@ class TestUrl:
         keys = {"secret_key": "0123456789abcdef0123456789abcdef", "signing_keys": "any"}
         settings = Settings.model_validate(values | keys)
         assert settings.redis_url is not None
-        assert settings.redis_url.get_secret_value() == "redis://h:6380/1"
+        options, _ = urls.redis(settings.redis_url.get_secret_value())
+        assert options == {"host": "h", "port": 6380, "db": 1}
 
     @pytest.mark.parametrize(
         ("url", "why"),
         [
             ("geheim-4711", "is no URL"),
             ("http://:geheim@h", "is no URL"),
-            ("redis://:geheim@h:port", "port or a parameter"),
+            ("redis://:geheim@h:port", "that is wrong"),
             ("redis://:geheim@[h", "is no URL"),
             ("redis://", "names no host"),
             ("redis:///0", "names no host"),
             ("redis://:geheim@:6379/0", "names no host"),
             ("unix://", "names no host or socket"),
             ("unix://geheim", "names no host or socket"),
-            ("redis://:geheim@h,h2:6379", "or more than one"),
-            ("redis://:geheim@h%2Ch2", "or more than one"),
             ("redis://:geheim@h h", "is no URL"),
-            ("redis://:geheim@h%20h", "names no host"),
             ("redis://:ge\nheim@h", "is no URL"),
-            ("redis://h/geheim", "database that is no number"),
-            ("redis://h?db=geheim", "a parameter that is none"),
-            ("unix:///s?db=geheim", "a parameter that is none"),
-            ("redis://h?geheim-4711=1", "a parameter that is none"),
-            ("redis://h?ssl_cert_reqs=none", "none for its scheme"),
-            ("rediss://h?ssl_cert_reqs=geheim", "a parameter that is none"),
-            ("rediss://h?ssl_ca_certs=/geheim", "cannot be read"),
-            ("rediss://h?ssl_certfile=/geheim", "cannot be read"),
-            ("rediss://h?ssl_keyfile=/geheim", "a parameter that is none"),
+            ("redis://h?db=geheim", "that is wrong"),
+            ("unix:///s?db=geheim", "that is wrong"),
+            ("redis://h?geheim-4711=1", "that is wrong"),
+            ("redis://h?ssl_cert_reqs=none", "that is wrong"),
+            ("rediss://h?ssl_cert_reqs=geheim", "that is wrong"),
+            ("rediss://h?ssl_ca_certs=/geheim", "that is wrong"),
+            ("rediss://h?ssl_certfile=/geheim", "that is wrong"),
+            ("rediss://h?ssl_keyfile=/geheim", "that is wrong"),
         ],
     )
     def test_is_refused_with_a_reason(self, url: str, why: str) -> None:

@@ -264,35 +264,6 @@ class TestPooler:
         assert settings.migration_url == direct
         assert self.settings().migration_url == SERVERS["TICKBOX_DATABASE_URL"]
 
-    @pytest.mark.parametrize(
-        ("name", "mode"),
-        [
-            ("database_url", "none"),
-            ("database_url", "session"),
-            ("database_read_url", "session"),
-            ("database_direct_url", "transaction"),
-        ],
-    )
-    def test_that_a_url_tells_of_is_not_taken_for_the_database(self, name: str, mode: str) -> None:
-        with pytest.raises(ValidationError, match="pgbouncer=true in a URL") as error:
-            self.settings(**{name: self.POOLED, "database_pool_mode": mode})
-        assert "geheim" not in str(error.value.errors(include_url=False, include_input=False))
-
-    @pytest.mark.parametrize("name", ["database_url", "database_read_url"])
-    def test_that_keeps_no_session_takes_no_options_of_one(self, name: str) -> None:
-        url = (
-            "postgresql://ada:geheim-4711@pooler.example/tickbox?options=-c%20search_path%3Dgeheim"
-        )
-        changes = {"database_direct_url": url, name: url}
-        with pytest.raises(ValidationError, match="options of a URL is of a session") as error:
-            self.settings(**changes, database_pool_mode="transaction")
-        assert "geheim" not in str(error.value.errors(include_url=False, include_input=False))
-        del changes[name]
-        self.settings(**changes, database_pool_mode="transaction")
-        self.settings(**{name: url})
-        changes[name] = url.replace("-c%20search_path", "endpoint")
-        self.settings(**changes, database_pool_mode="transaction")
-
     def test_is_of_no_use_to_the_embedded_database(self) -> None:
         with pytest.raises(ValidationError, match="TICKBOX_DATABASE_URL is not"):
             Settings.model_validate({"database_direct_url": "postgresql://db.example/tickbox"})

@@ -83,13 +83,13 @@ class TestIssue:
         assert TOKENS.read(issue()).user_id == USER_ID
 
 
-class TestRemembered:
+class TestCache:
     def test_verifies_once(self, verifications: list[bytes]) -> None:
         tokens, token = access_tokens(), issue()
         assert [tokens.read(token) for _ in range(10)] == [TOKENS.read(token)] * 10
         assert len(verifications) == 2
 
-    def test_another_spelling_is_not_what_is_remembered(self) -> None:
+    def test_another_spelling_is_not_what_is_cached(self) -> None:
         tokens = access_tokens()
         tokens.read(TOKEN)
         for spelling in (TOKEN + "==", TOKEN + "\n", TOKEN.swapcase()):
@@ -105,7 +105,7 @@ class TestRemembered:
     def test_forgets_what_was_read_longest_ago(
         self, monkeypatch: pytest.MonkeyPatch, verifications: list[bytes]
     ) -> None:
-        monkeypatch.setattr(security, "_MAX_TOKENS_REMEMBERED", 2)
+        monkeypatch.setattr(security, "_MAX_TOKENS_CACHED", 2)
         tokens = access_tokens()
         first, second, third = (issue() for _ in range(3))
         for token in (first, second, first, third):

@@ -15,7 +15,7 @@ from app.security.password_hashing import PasswordHasher, PasswordHashingBusy
 
 PASSWORD = "correct horse battery staple"
 COST = {"memory_cost": 19456, "time_cost": 2, "parallelism": 1}
-CANNOT_BE_HASHED = ["nul\0nul", "\0", "lone \ud800", "\udfff", "x" * 4097]
+CANNOT_BE_HASHED = ["lone \ud800", "\udfff", "x" * 4097]
 # As an older Tickbox might have stored them.
 OTHER_COSTS = [
     COST | {"memory_cost": 8192},
@@ -108,14 +108,15 @@ class TestHash:
     async def test_refuses_what_argon2_cannot_take(
         self, hasher: PasswordHasher, password: str
     ) -> None:
-        with pytest.raises(ValueError, match="NUL") as error:
+        with pytest.raises(ValueError, match=r"surrogates|maximum") as error:
             await hasher.hash(password)
         assert password not in str(error.value)
 
 
 class TestVerify:
-    @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+    @given(st.text(st.characters(exclude_categories=["Cs"])))
     @example("")
+    @example("nul\0nul")
     @example("x")
     @example("y" * 4096)
     @example("\U0001f642" * 4096)
@@ -132,7 +133,7 @@ class TestVerify:
             assert not await hasher.verify(password, None)
 
     @pytest.mark.parametrize("known", [True, False])
-    @pytest.mark.parametrize("password", ["wrong", "", "x" * 4096, *CANNOT_BE_HASHED])
+    @pytest.mark.parametrize("password", ["wrong", "", "\0", "x" * 4096, *CANNOT_BE_HASHED])
     async def test_every_no_costs_the_same(
         self, hasher: PasswordHasher, computed: list[str], password: str, known: bool
     ) -> None:
@@ -193,8 +194,8 @@ class TestPool:
             task.cancel()
         await asyncio.wait(given_up)
         assert all(task.cancelled() for task in given_up)
-        # The thread is still at the first one; the 64 that waited are gone.
-        tasks = await blocked.start(64)
+        # The thread is still at the first one, and none of the others wait.
+        tasks = await blocked.start(65)
         with pytest.raises(PasswordHashingBusy):
             await blocked.hasher.hash(PASSWORD)
         blocked.released.set()

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from app.core.text import character_class, text_key
+from app.core.text import text_key
 
 # A longer word is cut, and found by its beginning; PostgreSQL takes 2,046 bytes.
 MAX_WORD_LENGTH = 255
@@ -43,13 +43,24 @@ _INVISIBLE = re.compile(
 )
 
 
-def _categories(wanted: str) -> str:
-    return character_class(lambda character: unicodedata.category(character)[0] in wanted)
+def _category(wanted: str) -> str:
+    """The characters of a general category, to stand in a regular expression's brackets.
+
+    Han of the third plane are left out.
+    """
+    codes = (c for c in range(0x20000) if unicodedata.category(chr(c))[0] == wanted)
+    ranges: list[list[int]] = []
+    for code in codes:
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
 
 
-_MARKS = _categories("M")
+_MARKS = _category("M")
 # The range is for emojis that are newer than this Python.
-_SYMBOLS = _categories("S") + "\U0001f000-\U0001faff"
+_SYMBOLS = _category("S") + "\U0001f000-\U0001faff"
 _WORD = re.compile(
     f"[{_SPACELESS}]+"
     # A letter or a digit of another script first, then also marks.

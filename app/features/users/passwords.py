@@ -57,7 +57,7 @@ def accept(
             "password_invalid_characters",
             "Use no control characters, such as tabs and line breaks, and no lone surrogates.",
         )
-    if stream_safe(normalised) != normalised:
+    if stream_safe(password) != password:
         raise ValidationFailed.at(
             pointer, "too_many_marks", "must not have more than 30 combining marks after each other"
         )

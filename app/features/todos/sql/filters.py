@@ -29,11 +29,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, TSMULTIRANGE
 from sqlalchemy.sql import ColumnElement
 
-from app.core.timezones import clocks_before, plus
 from app.database.base import table_of
 from app.features.todos.models import PRIORITIES, Todo
 from app.features.todos.schemas import TodoQuery
 from app.features.todos.sql.sorting import completed_key, due_key, last_completed, last_due
+from app.features.todos.wall_clocks import clocks_before, plus
 
 Clause = ColumnElement[Any]
 
