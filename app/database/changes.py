@@ -64,35 +64,20 @@ def record(resource: str, rows: Select[tuple[object, ...]], name: str = "change"
     representation as JSON, `before` NULL for what is new. The statement's parameters `actor_id`,
     `request_id` and `now` say who, by which request, and when.
     """
-    source = rows.subquery("changed_rows")
-    return (
-        insert(changes)
-        .from_select(
-            [
-                "resource_type",
-                "resource_id",
-                "project_id",
-                "actor_id",
-                "request_id",
-                "event",
-                "changed",
-                "row_after",
-                "created_at",
-            ],
-            select(
-                literal(resource),
-                source.c.id,
-                source.c.project_id,
-                bindparam("actor_id", type_=Uuid),
-                bindparam("request_id", type_=Text),
-                source.c.event,
-                _difference(cast(source.c.before, JSONB), cast(source.c.after, JSONB)),
-                cast(source.c.after, JSONB),
-                bindparam("now", type_=DateTime(timezone=True)),
-            ),
-        )
-        .cte(name)
-    )
+    source = rows.subquery("changed_rows").c
+    before, after = cast(source.before, JSONB), cast(source.after, JSONB)
+    columns: dict[str, ColumnElement[Any]] = {
+        "resource_type": literal(resource),
+        "resource_id": source.id,
+        "project_id": source.project_id,
+        "actor_id": bindparam("actor_id", type_=Uuid),
+        "request_id": bindparam("request_id", type_=Text),
+        "event": source.event,
+        "changed": _difference(before, after),
+        "row_after": after,
+        "created_at": bindparam("now", type_=DateTime(timezone=True)),
+    }
+    return insert(changes).from_select([*columns], select(*columns.values())).cte(name)
 
 
 def _difference(before: ColumnElement[Any], after: ColumnElement[Any]) -> ColumnElement[Any]:

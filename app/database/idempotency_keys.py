@@ -48,36 +48,28 @@ keys = Table(
 )
 
 
-def _columns(*names: str) -> dict[str, ColumnElement[Any]]:
+def _given(*names: str) -> dict[str, ColumnElement[Any]]:
     return {name: bindparam(name, type_=keys.c[name].type) for name in names}
 
 
-mine = (
-    keys.c.user_id == bindparam("user_id", type_=Uuid),
-    keys.c.key == bindparam("key", type_=Text),
-)
+_mine = _given("user_id", "key")
+mine = [keys.c[name] == value for name, value in _mine.items()]
 _expired_at: ColumnElement[Any] = bindparam("expired_at", type_=DateTime(timezone=True))
 _lock = func.pg_try_advisory_xact_lock(
-    func.hashtextextended(
-        func.concat(bindparam("user_id", type_=Uuid), bindparam("key", type_=Text)),
-        literal_column("1"),
-    )
+    func.hashtextextended(func.concat(*_mine.values()), literal_column("1"))
 )
+_new = _mine | _given("fingerprint", "created_at")
 _claimed = insert(keys).from_select(
-    ["user_id", "key", "fingerprint", "created_at"],
-    select(*_columns("user_id", "key", "fingerprint", "created_at").values()).where(_lock),
-    include_defaults=False,
+    [*_new], select(*_new.values()).where(_lock), include_defaults=False
 )
 CLAIM = Statement(
     _claimed.on_conflict_do_update(
-        index_elements=["user_id", "key"],
+        index_elements=[*_mine],
+        # Of an answer, that is nothing.
         set_={
-            "fingerprint": _claimed.excluded.fingerprint,
-            "created_at": _claimed.excluded.created_at,
-            "status": None,
-            "headers": None,
-            "body": None,
-            "project_ids": None,
+            column.name: _claimed.excluded[column.name]
+            for column in keys.c
+            if not column.primary_key
         },
         where=or_(keys.c.created_at < _expired_at, keys.c.status.is_(None)),
     ).returning(keys.c.user_id)
@@ -85,14 +77,12 @@ CLAIM = Statement(
 KEEP = Statement(
     update(keys)
     .where(*mine)
-    .values(**_columns("status", "headers", "body", "project_ids"))
+    .values(**_given("status", "headers", "body", "project_ids"))
     .returning(keys.c.user_id)
 )
 # Also the key of the request that asks for it, which then has no answer to keep.
 FORGET = Statement(
-    delete(keys)
-    .where(keys.c.user_id == bindparam("user_id", type_=Uuid))
-    .returning(cast(keys.c.user_id, Text))
+    delete(keys).where(keys.c.user_id == _mine["user_id"]).returning(cast(keys.c.user_id, Text))
 )
 _oldest = select(keys.c.user_id, keys.c.key).where(keys.c.created_at < _expired_at)
 _SWEEP = Statement(

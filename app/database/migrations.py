@@ -11,7 +11,7 @@ from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 
 from app.core import urls
-from app.database import connection_errors, pgbouncer
+from app.database import connection_errors
 
 _ROOT = Path(__file__).parents[2]
 
@@ -57,26 +57,15 @@ def upgrade(database_url: str, revision: str = "head", *, pool_mode: str = "none
     A pooler between may have a `pool_mode` of `session`, and of nothing else. Raises
     `MigrationError`. Not to be called in an event loop.
     """
-    _run(command.upgrade, database_url, revision, pool_mode)
-
-
-def downgrade(database_url: str, revision: str, *, pool_mode: str = "none") -> None:
-    """Take the schema back to a revision. Raises `MigrationError`."""
-    _run(command.downgrade, database_url, revision, pool_mode)
-
-
-def _run(action: object, database_url: str, revision: str, pool_mode: str) -> None:
-    assert callable(action)
-    host = ", ".join(urls.hosts(database_url))
     try:
-        action(config(database_url, pool_mode), revision)
+        command.upgrade(config(database_url, pool_mode), revision)
     except CommandError as error:
         raise MigrationError(f"the database's schema is not of this Tickbox: {error}") from error
     except connection_errors.FAILURES as error:
         why = connection_errors.describe_connection_error(
             error, database_url, forbidden="change its schema"
         )
-        if pgbouncer.refuses(error):
+        if connection_errors.refuses_settings(error):
             why = (
                 "a pooler is between, and migrations need the database itself: set "
                 "TICKBOX_DATABASE_DIRECT_URL, or TICKBOX_DATABASE_POOL_MODE to session if that is "
@@ -87,4 +76,5 @@ def _run(action: object, database_url: str, revision: str, pool_mode: str) -> No
             cannot = "trusted"
         elif isinstance(error, OSError):
             cannot = "reached"
+        host = ", ".join(urls.hosts(database_url))
         raise MigrationError(f"the database at {host} cannot be {cannot}: {why}") from error

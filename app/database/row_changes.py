@@ -6,7 +6,7 @@ users who see them. What to write is one parameter, JSON: so a resource has one 
 is changed, in one row or in many. Why it is so: `docs/decisions/writes.md`.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -19,7 +19,6 @@ from sqlalchemy import (
     Column,
     DateTime,
     FromClause,
-    Index,
     PrimaryKeyConstraint,
     Select,
     Table,
@@ -52,6 +51,7 @@ _now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
 only_principal: ColumnElement[Any] = array([bindparam("principal_id", type_=Uuid)])
 
 Columns = dict[str, ColumnElement[Any]]
+_KEYS = (PrimaryKeyConstraint, UniqueConstraint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +140,15 @@ class Resource:
         adjust: Callable[[Columns], Columns] | None = None,
         *,
         answered: ColumnElement[Any] | None = None,
+        moves: bool = False,
     ) -> Statement:
         """Change the rows of the parameter `given`, which this transaction has locked.
 
         `adjust` corrects what is set by what was there. Only the row with the id `answered` is in
-        the answer, where the same users see all of them.
+        the answer, where the same users see all of them. One that `moves` rows may set `movable`
+        columns too, and tells the users who saw a row where it was.
         """
+        settable = self.movable if moves else self.settable
         wanted = (
             func.jsonb_to_recordset(_given)
             .table_valued(Column("id", Uuid), Column("event", Text), Column("values", JSONB))
@@ -157,10 +160,10 @@ class Resource:
         # All of them. It makes PostgreSQL take the rows for few, and find each by its key.
         old = old.where(func.split_part(wanted.c.event, ".", 1, type_=Text) == literal(self.name))
         before = self.document(self._as_seen(old.cte("old")), "before", "change_event", "given")
-        row = self._given_row(before.c.given, self.settable)
-        new_values = (row.c[name].label(f"new_{name}") for name in self.settable)
+        row = self._given_row(before.c.given, settable)
+        new_values = (row.c[name].label(f"new_{name}") for name in settable)
         target = select(before, *new_values).join_from(before, row, true()).cte("target")
-        columns: Columns = {name: target.c[f"new_{name}"] for name in self.settable}
+        columns: Columns = {name: target.c[f"new_{name}"] for name in settable}
         if adjust is not None:
             columns = adjust(columns)
         new = (
@@ -185,7 +188,12 @@ class Resource:
             .cte("new")
         )
         after = self.document(self._as_seen(new), "after", "change_event", "body_before")
-        answer = written(after, self.affected_users(after))
+        affected_users = self.affected_users(after)
+        if moves:
+            affected_users = func.array_cat(affected_users, self.affected_users(before))
+        answer = written(after, affected_users)
+        if moves:
+            answer = answer.where(before.c.id == after.c.id)
         if answered is not None:
             answer = answer.where(after.c.id == answered)
         return self._recorded(answer, after, after.c.change_event, after.c.body_before)
@@ -195,7 +203,7 @@ class Resource:
         row = {"version": 1, "created_at": now, "updated_at": now, **values}
         return _encode(row, row, self._columns)
 
-    def changed(self, changes: Sequence[RowChange]) -> str:
+    def changed(self, changes: Sequence[RowChange], *, moves: bool = False) -> str:
         """The parameter `given` of `update`, which would pass over what is refused here."""
         for one in changes:
             if not one.event.startswith(f"{self.name}."):
@@ -204,7 +212,7 @@ class Resource:
             raise ValueError("a row is changed once")
         rows = [{"id": one.id, "event": one.event, "values": one.values} for one in changes]
         names = {name for one in changes for name in one.values}
-        return _encode(rows, names, self.settable)
+        return _encode(rows, names, self.movable if moves else self.settable)
 
     @cached_property
     def _columns(self) -> dict[str, Column[Any]]:
@@ -212,15 +220,26 @@ class Resource:
         return {column.name: column for column in self.table.c if column.computed is None}
 
     @cached_property
+    def movable(self) -> dict[str, Column[Any]]:
+        """Of these, what `update(moves=True)` may set."""
+        left = self.fixed | {"id", "version", "updated_at"}
+        return {name: column for name, column in self._columns.items() if name not in left}
+
+    @cached_property
     def settable(self) -> dict[str, Column[Any]]:
-        """Of these, what `update` may set.
+        """Of these, what any `update` may set.
 
         Not what a foreign key may refer to: an UPDATE that names one of these columns locks its row
         against all who refer to it, whether it changes or not.
         """
-        keys = {column.name for index in _keys(self.table) for column in index.columns}
-        left = keys | self.fixed | {"version", "updated_at"}
-        return {name: column for name, column in self._columns.items() if name not in left}
+        unique = [each for each in self.table.constraints if isinstance(each, _KEYS)]
+        indexes = [
+            index
+            for index in self.table.indexes
+            if index.unique and index.dialect_options["postgresql"]["where"] is None
+        ]
+        keys = {column.name for key in (*unique, *indexes) for column in key.columns}
+        return {name: column for name, column in self.movable.items() if name not in keys}
 
     def _given_row(
         self, given: ColumnElement[Any], columns: Mapping[str, Column[Any]]
@@ -266,27 +285,10 @@ def bumped_timestamp(row: Any) -> ColumnElement[Any]:
     return func.greatest(_now, row.c.updated_at)
 
 
-def _keys(table: Table) -> Iterator[PrimaryKeyConstraint | UniqueConstraint | Index]:
-    """The constraints and indexes that make a key to which others could refer."""
-    yield table.primary_key
-    for constraint in table.constraints:
-        if isinstance(constraint, UniqueConstraint):
-            yield constraint
-    for index in table.indexes:
-        if index.unique and index.dialect_options["postgresql"]["where"] is None:
-            yield index
-
-
 def _encode(rows: Any, names: Iterable[str], columns: Container[str]) -> str:
     """JSON; PostgreSQL would leave out without a word what is no column."""
     unknown = [name for name in names if name not in columns]
     if unknown:
         raise ValueError(f"no columns to write: {', '.join(unknown)}")
-    return orjson.dumps(rows, default=_plain_id).decode()
-
-
-def _plain_id(value: object) -> str:
-    """An id of the driver's, which are of a type of its own."""
-    if isinstance(value, UUID):
-        return str(value)
-    raise TypeError(f"no JSON: {type(value).__name__}")
+    # Ids of the driver's are of a type of its own.
+    return orjson.dumps(rows, default=UUID.__str__).decode()
