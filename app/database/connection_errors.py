@@ -1,4 +1,4 @@
-"""Why a PostgreSQL cannot be used: in a few words, which are never its own."""
+"""Why PostgreSQL cannot be used, in our own words: the server's may repeat what is secret."""
 
 import errno
 import os
@@ -13,10 +13,10 @@ from app.core import urls
 
 
 class SettingsDropped(RuntimeError):
-    """What a session began with did not arrive: a pooler between dropped it."""
+    """The session does not have the settings it began with: a pooler dropped them."""
 
 
-# As they come from the driver, and from SQLAlchemy, by which migrations run.
+# What the driver raises, and SQLAlchemy, which runs migrations.
 FAILURES = (
     OSError,
     SQLAlchemyError,
@@ -25,7 +25,7 @@ FAILURES = (
     asyncpg.InternalClientError,
     SettingsDropped,
 )
-# What is more special comes first.
+# Subclasses come before their bases.
 _REFUSALS: dict[type[Exception], str] = {
     asyncpg.InvalidCatalogNameError: "it has no database of that name",
     asyncpg.InvalidPasswordError: "the user or the password is wrong",
@@ -53,21 +53,21 @@ _UNREACHABLE = {
 def describe_connection_error(
     error: BaseException, url: str, *, forbidden: str = "use its tables"
 ) -> str:
-    """Why the PostgreSQL of this URL cannot be used; `forbidden` is what was about to be done.
+    """Why the PostgreSQL of this URL cannot be used; `forbidden` is what a user may lack rights to.
 
-    What has no words here goes by the name of its class.
+    An error that is not listed here is described by the name of its class.
     """
     cause = _original(error)
     if isinstance(cause, OSError):
         return _unreachable(cause, url)
-    # What is no answer to a statement, but to the wish to connect.
+    # FATAL answers an attempt to connect, ERROR a statement.
     is_fatal = getattr(cause, "severity_en", None) == "FATAL"
     if isinstance(cause, asyncpg.InsufficientPrivilegeError):
         return f"the user may not {'connect to it' if is_fatal else forbidden}"
     if is_fatal and type(cause) is asyncpg.ObjectNotInPrerequisiteStateError:
         return "it takes no connections to this database"
     if isinstance(cause, asyncpg.ProtocolViolationError):
-        # PgBouncer says all of it by one code; in its log it names who and what.
+        # PgBouncer uses one code for everything.
         return "a pooler is between, and refuses: its log says why"
     for kind, reason in _REFUSALS.items():
         if isinstance(cause, kind):
@@ -76,7 +76,7 @@ def describe_connection_error(
 
 
 def refuses_settings(error: BaseException | None) -> bool:
-    """Whether it is that a pooler does not take what a session begins with."""
+    """Whether the error is that a pooler does not accept, or drops, a session's settings."""
     cause = _original(error)
     return isinstance(cause, SettingsDropped) or (
         isinstance(cause, asyncpg.ProtocolViolationError) and "startup parameter" in str(cause)
@@ -84,7 +84,7 @@ def refuses_settings(error: BaseException | None) -> bool:
 
 
 def _original(error: BaseException | None) -> BaseException | None:
-    """The driver's own error, which SQLAlchemy wraps twice."""
+    """The driver's error, which SQLAlchemy wraps twice."""
     for wrapper in (DBAPIError, EmulatedDBAPIException):
         if isinstance(error, wrapper) and error.orig is not None:
             error = error.orig
@@ -99,10 +99,10 @@ def _unreachable(error: OSError, url: str) -> str:
     if isinstance(error, TimeoutError):
         return "it does not answer in time"
     if "SSL" in str(error) or "connection_lost" in str(error):
-        # The driver's word for any answer but yes; by default it takes a no, and goes on without.
+        # What asyncpg says if the server refuses TLS, or answers no PostgreSQL at all.
         wants_tls = isinstance(urls.postgres(url).arguments.get("ssl"), ssl.SSLContext)
         return "it speaks no TLS" if wants_tls else "what listens there is no PostgreSQL"
-    # A name may have several addresses, and asyncio then has one text for all of them.
+    # Of a name with several addresses, asyncio joins the errors into one text.
     numbers = {error.errno or 0, *map(int, re.findall(r"Errno (\d+)", str(error)))} - {0}
     if len(numbers) == 1:
         [number] = numbers

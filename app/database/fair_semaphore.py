@@ -1,24 +1,24 @@
-"""A semaphore that is shared out among holders."""
+"""A semaphore with a limit for each holder."""
 
 import asyncio
 from weakref import WeakValueDictionary
 
 
 class FairSemaphore:
-    """So many at once, and of these a share at most for each holder.
+    """Lets `size` tasks in at once, and at most `share` of each holder.
 
-    Whoever has its share waits for itself. So a holder with a thousand tasks is before another one
-    with a share of them at most.
+    A task waits for its holder's share first, and only then among all. So however many tasks a
+    holder has, at most `share` of them are ahead of another holder's.
     """
 
     def __init__(self, size: int, share: int) -> None:
         self._all = asyncio.Semaphore(size)
         self._share = share
-        # Each lives as long as somebody waits for it or has acquired it.
+        # A holder's semaphore goes away with the last task that waits for it or has acquired it.
         self._shares: WeakValueDictionary[object, asyncio.Semaphore] = WeakValueDictionary()
 
     async def acquire(self, holder: object) -> asyncio.Semaphore:
-        """Wait for this holder's turn; what it gives is to be released."""
+        """Wait until this holder may go on; gives what to pass to `release`."""
         share = self._shares.get(holder)
         if share is None:
             share = self._shares[holder] = asyncio.Semaphore(self._share)
@@ -31,6 +31,6 @@ class FairSemaphore:
         return share
 
     def release(self, share: asyncio.Semaphore) -> None:
-        """End what `acquire` began."""
+        """Let the next task in."""
         share.release()
         self._all.release()

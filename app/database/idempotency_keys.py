@@ -1,4 +1,4 @@
-"""The table of idempotency keys: what is asked of it, and how it stays small."""
+"""The table of idempotency keys, its statements, and the sweep of those past their retention."""
 
 from datetime import timedelta
 from typing import Any
@@ -39,7 +39,7 @@ keys = Table(
     Column("key", Text, primary_key=True),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
-    # The answer; empty only while the transaction runs.
+    # The answer; NULL while the transaction runs.
     Column("status", SmallInteger, nullable=True),
     Column("headers", ARRAY(Text), nullable=True),
     Column("body", LargeBinary, nullable=True),
@@ -65,7 +65,7 @@ _claimed = insert(keys).from_select(
 CLAIM = Statement(
     _claimed.on_conflict_do_update(
         index_elements=[*_mine],
-        # Of an answer, that is nothing.
+        # What is not claimed is the answer, which becomes NULL.
         set_={
             column.name: _claimed.excluded[column.name]
             for column in keys.c
@@ -80,7 +80,7 @@ KEEP = Statement(
     .values(**_given("status", "headers", "body", "project_ids"))
     .returning(keys.c.user_id)
 )
-# Also the key of the request that asks for it, which then has no answer to keep.
+# Deletes the key of the current request too, whose answer is then not kept.
 FORGET = Statement(
     delete(keys).where(keys.c.user_id == _mine["user_id"]).returning(cast(keys.c.user_id, Text))
 )
@@ -95,7 +95,7 @@ _SWEEP = Statement(
 
 
 async def sweep(database: Database, now: Now, batch: int = 10_000) -> int:
-    """Delete the keys that are older than the retention, some at a time; how many there were."""
+    """Delete keys that are older than the retention, a batch at a time; gives their number."""
     swept = 0
     while True:
         gone = await database.primary.fetch_all(_SWEEP, expired_at=now() - RETENTION, batch=batch)

@@ -1,4 +1,4 @@
-"""The schema's revisions: where it should be, and how it gets there."""
+"""Runs Alembic: the revision that this code needs, and the upgrade to it."""
 
 import ssl
 from functools import cache
@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 class MigrationError(RuntimeError):
-    """The schema cannot be brought to head; the text is one sentence for whoever starts it."""
+    """The schema cannot be upgraded; the message is one sentence for the operator."""
 
 
 def config(database_url: str = "", pool_mode: str = "none") -> Config:
@@ -31,7 +31,7 @@ def config(database_url: str = "", pool_mode: str = "none") -> Config:
 
 @cache
 def _scripts() -> ScriptDirectory:
-    """The migrations, which are read from the disk once: it takes 20 ms."""
+    """The migrations, read once: it takes 20 ms."""
     return ScriptDirectory.from_config(config())
 
 
@@ -44,7 +44,7 @@ def head() -> str:
 
 
 def behind(revision: str) -> int | None:
-    """How many steps a schema at this revision is from head; None if this code knows none such."""
+    """How many steps a revision is behind head; None if this code does not know it."""
     try:
         return len(list(_scripts().iterate_revisions("head", revision)))
     except (CommandError, RevisionError):
@@ -52,9 +52,9 @@ def behind(revision: str) -> int | None:
 
 
 def upgrade(database_url: str, revision: str = "head", *, pool_mode: str = "none") -> None:
-    """Bring the schema to a revision; several at once wait for each other.
+    """Upgrade the schema to a revision; several processes wait for each other.
 
-    A pooler between may have a `pool_mode` of `session`, and of nothing else. Raises
+    A `pool_mode` is "none", or "session" behind such a pooler; "transaction" does not work. Raises
     `MigrationError`. Not to be called in an event loop.
     """
     try:

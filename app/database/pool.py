@@ -1,4 +1,4 @@
-"""The pool: asyncpg's connections, opened as they are needed, kept, and shared out by holder."""
+"""The connection pool: connections of asyncpg's, with a limit for each holder."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
@@ -38,13 +38,14 @@ _PLAN_CACHE_MODE = Statement(select(func.current_setting("plan_cache_mode")))
 async def connect(
     url: str, name: str, session: Mapping[str, str], *, pool_mode: str, **options: Any
 ) -> Any:
-    """Open a connection under an application's name, with these settings of the session.
+    """Open a connection with an application name and session settings.
 
-    A pooler refuses to begin with them: then they are SET once it is open, or left to each
-    transaction. What the URL says wins, also over `options`, which are asyncpg's.
+    The settings are startup parameters. A pooler refuses those: in `pool_mode` "session" they are
+    SET once the connection is open, and in "transaction" they are left to each transaction. What
+    the URL says wins over them, and over `options`, which are asyncpg's.
     """
     given = urls.postgres(url).arguments
-    # PgBouncer takes these from a client in every mode.
+    # PgBouncer accepts these two in every mode.
     settings = {"application_name": name, "timezone": "UTC"}
     if pool_mode == "none":
         settings |= session
@@ -64,9 +65,10 @@ def _commands(verb: str, settings: Mapping[str, str]) -> str:
 
 
 class PooledConnection:
-    """A connection of the pool, and the frequent `Shapes` that are prepared on it.
+    """A connection of the pool, and the `Shapes` that are prepared on it.
 
-    One whose statement was cancelled or whose server failed is closed: nobody knows its state.
+    It is closed as soon as a statement is cancelled or the server fails, since its state is unknown
+    then.
     """
 
     __slots__ = ("_keeps_session", "_prepared", "driver_connection", "holds_accounts", "share")
@@ -75,14 +77,14 @@ class PooledConnection:
         self.driver_connection = driver_connection
         self._keeps_session = keeps_session
         self._prepared: dict[Statement, PreparedStatement] = {}
-        # Whether what holds an account is prepared.
+        # Whether the statement that locks an account is prepared.
         self.holds_accounts = False
-        # What the pool gets back with it.
+        # What to release with it.
         self.share: asyncio.Semaphore
 
     @property
     def is_closed(self) -> bool:
-        """Whether it is of no use any more."""
+        """Whether it was closed, by this side or by the server."""
         closed: bool = self.driver_connection.is_closed()
         return closed
 
@@ -96,14 +98,14 @@ class PooledConnection:
         return await self._run(self._fetch_shape(statement, arguments))
 
     async def execute(self, command: str, *, seconds: float | None = None) -> str:
-        """Run a command that gives no rows, and may take `seconds`. Raises as `fetch` does.
+        """Run a command without parameters, in `seconds` at most. Raises as `fetch` does.
 
-        Gives the status of its last statement, such as `SELECT 1`.
+        Returns the status of its last statement, such as `SELECT 1`.
         """
         return await self._run(self.driver_connection.execute(command, timeout=seconds))
 
     async def _run(self, work: Awaitable[_T]) -> _T:
-        """The driver's failures are ours; a violated constraint is left to the repository."""
+        """Translate the driver's errors; a violated constraint is left to the repository."""
         try:
             return await work
         except asyncio.CancelledError:
@@ -112,7 +114,7 @@ class PooledConnection:
         except _BUSY as error:
             raise DatabaseBusy from error
         except asyncpg.DataError as error:
-            # Input is checked before it comes here; this is the net below, and says no more.
+            # Input is validated before; this is for what validation missed.
             raise ValidationFailed from error
         except _UNAVAILABLE as error:
             self.driver_connection.terminate()
@@ -121,7 +123,10 @@ class PooledConnection:
     async def _fetch_shape(
         self, statement: Statement, arguments: list[Any]
     ) -> list[asyncpg.Record]:
-        """One that is not frequent leaves nothing prepared; the driver closes what is dropped."""
+        """Run one of many `Shapes`: a frequent one stays prepared, any other is unnamed.
+
+        The driver closes a prepared statement when the last reference to it goes.
+        """
         if not statement.is_frequent:
             self._prepared.pop(statement, None)
             prepared = await self.driver_connection.prepare(statement.sql, name="")
@@ -142,11 +147,11 @@ class PooledConnection:
 
 
 class Pool:
-    """At most `size` connections in AUTOCOMMIT; no holder has more than a `share` of them at once.
+    """At most `size` connections in AUTOCOMMIT, of which no holder has more than a `share` at once.
 
-    `waiting` tasks wait for one of those `in_use`. `keeps_session` is whether a connection means
-    the same server from one transaction to the next: PgBouncer in transaction mode gives one for
-    each.
+    They are opened as they are needed, and kept. `in_use` and `waiting` count connections and
+    tasks. `keeps_session` is False where a connection may get another server with each transaction,
+    as by PgBouncer in transaction mode.
     """
 
     def __init__(self, url: str, settings: Settings, *, size: int, share: int) -> None:
@@ -157,19 +162,19 @@ class Pool:
         self._url = url
         self._settings = settings
         self._turns = FairSemaphore(size, share)
-        # The one that was used last is warm, here and in PostgreSQL: it is the next.
+        # The last one in is the first out: its caches are warm.
         self._idle: list[PooledConnection] = []
         milliseconds = str(int(settings.statement_timeout * 1000))
         self._session = {
             "jit": "off",
-            # One plan a statement, made once a connection, however unlike the parameters are:
-            # statements are written for the index that serves them.
+            # A statement is planned once a connection, whatever its parameters: each is written for
+            # the index that serves it.
             "plan_cache_mode": "force_generic_plan",
             "statement_timeout": milliseconds,
             "idle_in_transaction_session_timeout": milliseconds,
         }
-        # What goes with BEGIN where a pooler gives a server for a transaction only, and how long it
-        # may take to have one to give.
+        # What goes with BEGIN where a pooler gives a server for a transaction only, and how many
+        # seconds it may take to give one.
         self.begin_settings = ""
         self.begin_seconds: float | None = None
         if not self.keeps_session:
@@ -177,9 +182,9 @@ class Pool:
             self.begin_seconds = settings.database_pool_timeout
 
     async def acquire(self, holder: object = None) -> PooledConnection:
-        """A connection for this holder, to be released; one that broke while idle is replaced.
+        """A connection for this holder, which must be released.
 
-        Raises `DatabaseBusy` if there is none for `database_pool_timeout`, `DatabaseUnavailable`.
+        Raises `DatabaseBusy` after `database_pool_timeout` seconds, and `DatabaseUnavailable`.
         """
         self.waiting += 1
         try:
@@ -204,17 +209,16 @@ class Pool:
         return connection
 
     def release(self, connection: PooledConnection) -> None:
-        """Leave a connection to others."""
+        """Put a connection back, unless it is closed."""
         self.in_use -= 1
         if not connection.is_closed:
             self._idle.append(connection)
         self._turns.release(connection.share)
 
     async def check(self) -> None:
-        """Raise `SettingsError` where the database is not what the settings say, or Tickbox needs.
+        """Raise `SettingsError` for a pooler that the settings ignore, or an encoding but UTF-8.
 
-        It may be behind a pooler of which they do not tell, or keep text in an encoding that not
-        every letter is in. Raises `DatabaseBusy`, `DatabaseUnavailable`.
+        Raises `DatabaseBusy`, `DatabaseUnavailable`.
         """
         is_direct = self._settings.database_pool_mode == "none"
         try:
@@ -242,7 +246,7 @@ class Pool:
             self.release(connection)
 
     async def close(self) -> None:
-        """Close all connections that nobody has."""
+        """Close the idle connections."""
         idle, self._idle = self._idle, []
         closing = (each.driver_connection.close(timeout=2) for each in idle)
         await asyncio.gather(*closing, return_exceptions=True)
@@ -250,7 +254,7 @@ class Pool:
     async def _open(self) -> PooledConnection:
         options: dict[str, Any] = {"statement_cache_size": 0}
         if self.keeps_session:
-            # The driver prepares longer ones anew each time.
+            # The driver would not cache longer statements by default.
             options = {"statement_cache_size": 256, "max_cacheable_statement_size": 32 * 1024}
         try:
             driver = await connect(
@@ -259,7 +263,7 @@ class Pool:
                 self._session,
                 pool_mode=self._settings.database_pool_mode,
                 timeout=self._settings.statement_timeout,
-                # Longer than PostgreSQL's own limit: for a server that does not answer at all.
+                # For a server that does not answer at all: PostgreSQL's own limit comes first.
                 command_timeout=self._settings.statement_timeout + 1,
                 **options,
             )

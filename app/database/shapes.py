@@ -1,8 +1,8 @@
-"""Statements of many shapes, such as lists by their filters and sort: one for each combination.
+"""Statements of many shapes: lists have one for each combination of filters and sort.
 
-Each takes 20 ms to compile, and 0.5 to 1 MiB in each of PostgreSQL's backends as long as it is
-prepared there. So few are prepared, by how often they are asked for and not by how lately: nobody
-pushes out what others use by asking for something new each time.
+Each takes 20 ms to compile, and 0.5 to 1 MiB in each PostgreSQL backend while it is prepared there.
+So only the most frequent are prepared. They are not the most recent, so that nobody evicts what
+others use by asking for something new each time.
 """
 
 import asyncio
@@ -14,27 +14,27 @@ from app.database.statement import Statement
 
 MOST_PREPARED = 32
 MOST_KNOWN = 544
-# After so many uses all counts are halved: what was frequent once need not be for ever.
+# After so many uses all counts are halved, so that what was frequent once can be replaced.
 _HALVED_AFTER = 10_000
 
 
 class Shapes:
-    """The shapes that are known, of which the frequent ones are to be prepared."""
+    """A cache of statements, which marks the frequent ones: those are to be prepared."""
 
     def __init__(self) -> None:
-        # The one that was used last at the end.
+        # In order of use, the latest at the end.
         self._known: OrderedDict[tuple[object, ...], Statement] = OrderedDict()
         self._frequent: list[Statement] = []
-        # One thread is enough, and leaves the event loop its share of the interpreter.
+        # One thread at a time, so that the event loop keeps its share of the interpreter.
         self._turns = FairSemaphore(1, 1)
         self._uses = 0
 
     async def statement(
         self, whose: object, build: Callable[..., Statement], *arguments: object, **options: object
     ) -> Statement:
-        """The statement that `build` makes of these, remembered, and counted as used once more.
+        """The statement that `build` makes of these arguments, counted as used once more.
 
-        It is compiled in a thread, one at a time, in turn among those `whose` they are.
+        A new one is compiled in a thread, one at a time, and fairly among those `whose` they are.
         """
         key = (build, arguments, *options.items())
         if key not in self._known:
@@ -64,7 +64,7 @@ class Shapes:
             return
         if len(self._frequent) == MOST_PREPARED:
             least = min(self._frequent, key=lambda other: other.uses)
-            # Twice as often, or two that are alike would take turns.
+            # Twice as often: otherwise two of equal use would replace each other again and again.
             if statement.uses <= 2 * least.uses:
                 return
             self._frequent.remove(least)

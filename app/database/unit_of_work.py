@@ -1,9 +1,8 @@
-"""PostgreSQL: connections to read by, and the one owner of transactions.
+"""PostgreSQL: read connections, and the unit of work, which alone begins and ends transactions.
 
 Statements are SQLAlchemy Core, compiled once (`Statement`) and run by the driver: that is several
-times cheaper than compiling or wrapping them in each request. Connections are in AUTOCOMMIT, so
-that a read is one round trip, without BEGIN and ROLLBACK; `unit_of_work()` says BEGIN and COMMIT
-itself, and nobody else does.
+times cheaper than to compile or wrap them in each request. Connections are in AUTOCOMMIT, so that a
+read is one round trip, without BEGIN and COMMIT.
 """
 
 import logging
@@ -25,12 +24,12 @@ logger = logging.getLogger(__name__)
 
 AfterCommit = Callable[[], Awaitable[None]]
 Invalidate = Callable[[Iterable[UUID]], Awaitable[None]]
-# What is done first in a transaction; whatever it raises ends it.
+# Runs first in a transaction, before the statement that began it.
 OnBegin = Callable[["UnitOfWork"], Awaitable[None]]
 
 
 async def _invalidate_nothing(_users: Iterable[UUID]) -> None:
-    """Nothing that was read before is cached."""
+    """For a process without a cache."""
 
 
 class Connection(ABC):
@@ -52,9 +51,9 @@ class Connection(ABC):
 
 
 class ReadConnection(Connection):
-    """For reads: each statement has a pooled connection for just as long as it runs.
+    """For reads: each statement holds a pooled connection for as long as it runs.
 
-    Where only a transaction keeps a server, each statement is in one of its own.
+    Behind a pooler in transaction mode, each statement is in a transaction of its own.
     """
 
     def __init__(self, pool: Pool, holder: object = None) -> None:
@@ -75,10 +74,11 @@ class ReadConnection(Connection):
 
 
 class UnitOfWork(Connection):
-    """One transaction, begun by its first statement: kept if the block ends well, else rolled back.
+    """One transaction, begun by its first statement.
 
-    The account in whose name it is, is there until it ends. `projects` are those in which it
-    changed something, as its statements tell.
+    Leaving its block commits it, or rolls it back if the block raised, unless that error
+    `keeps_transaction`. The account it acts for cannot end before it does. `projects` are those in
+    which its statements changed something.
     """
 
     def __init__(
@@ -125,19 +125,19 @@ class UnitOfWork(Connection):
         return rows
 
     def hold_account_alone(self) -> None:
-        """From its begin on, wait for what is done in the account's name, and let others wait."""
+        """Lock the account exclusively: for its end, which waits for its other transactions."""
         self._holds_alone = True
 
     def after_commit(self, action: AfterCommit) -> None:
-        """Do this once the transaction is kept, before the answer leaves; it may be lost."""
+        """Run this after the commit and before the answer; a crash in between loses it."""
         self._after_commit.append(action)
 
     async def _begin(self, connection: PooledConnection) -> None:
         """Raises `InvalidToken` if the account has ended."""
         command = "BEGIN" + self._pool.begin_settings
         if self._account is not None:
-            # In the same round trip, and before all other locks: who ends an account waits for none
-            # that is held here.
+            # In the same round trip, and before any other lock, so that the end of an account waits
+            # for no lock that is held here.
             command += "; " + await self._hold(connection, self._account)
         try:
             status = await connection.execute(command, seconds=self._pool.begin_seconds)
@@ -149,7 +149,7 @@ class UnitOfWork(Connection):
             raise InvalidToken("The account was deleted.")
 
     async def _hold(self, connection: PooledConnection, account: UUID) -> str:
-        """SQL that locks an account as foreign keys do, which do not see whether it has ended."""
+        """SQL that locks the account, and finds no row if it has ended."""
         hold = "SELECT FROM users WHERE id = {} AND deleted_at IS NULL FOR {}"
         if self._holds_alone or not self._pool.keeps_session:
             return hold.format(f"'{account}'", "UPDATE" if self._holds_alone else "KEY SHARE")
@@ -167,7 +167,7 @@ class UnitOfWork(Connection):
             await self._end("COMMIT")
             actions += self._after_commit
         finally:
-            # What was read before is outdated also where COMMIT failed: it may have been kept.
+            # Cached pages are outdated also where COMMIT failed: it may have been kept.
             for action in actions:
                 try:
                     await action()
@@ -187,7 +187,7 @@ class UnitOfWork(Connection):
         try:
             if connection.is_closed and command == "ROLLBACK":
                 return
-            # PostgreSQL answers COMMIT with ROLLBACK after an error that was swallowed.
+            # PostgreSQL answers COMMIT with ROLLBACK if a statement before it failed.
             if await connection.execute(command) != command:
                 raise DatabaseUnavailable
         finally:
@@ -197,9 +197,9 @@ class UnitOfWork(Connection):
 class Database:
     """The pools of one process.
 
-    `invalidate` is told, after each commit, whose view of the data has changed by it. Nobody holds
-    more than a quarter of a pool at once: no user, not all requests together that are nobody's,
-    and not the process itself.
+    `invalidate` is called after each commit with the users who see what it changed. No holder has
+    more than a quarter of a pool at once: a user, all requests without a user, or the process
+    itself.
     """
 
     def __init__(self, settings: Settings, invalidate: Invalidate = _invalidate_nothing) -> None:
@@ -210,22 +210,22 @@ class Database:
         share = max(1, size // 4)
         self._writer = self._reader = Pool(url, settings, size=size, share=share)
         security = Pool(url, settings, size=SECURITY_CONNECTIONS, share=SECURITY_CONNECTIONS)
-        # Each pool that there is: reads may have their own.
+        # The third is there if reads have a replica.
         self.pools = {"primary": self._writer, "security": security}
         if settings.database_read_url is not None:
             replica = settings.database_read_url.get_secret_value()
             self._reader = Pool(replica, settings, size=size, share=share)
             self.pools["replica"] = self._reader
-        # What must see its own writes, or decides about security, does not read from a replica.
+        # Reads that must see earlier writes, or decide about security, never go to a replica.
         self.primary = self.reading_primary(None)
         self.security = ReadConnection(security)
 
     def reading(self, holder: object) -> ReadConnection:
-        """For reads of this holder; they may be a little behind."""
+        """For reads of this holder, which may be a little behind."""
         return ReadConnection(self._reader, holder)
 
     def reading_primary(self, holder: object) -> ReadConnection:
-        """For reads of this holder that see what was written before."""
+        """For reads of this holder that see earlier writes."""
         return ReadConnection(self._writer, holder)
 
     def unit_of_work(
@@ -235,18 +235,15 @@ class Database:
         account: UUID | None = None,
         holder: object = None,
     ) -> UnitOfWork:
-        """One transaction, to be entered.
+        """One transaction, for `async with`.
 
-        In the name of an account it raises `InvalidToken` once that has ended, and until then its
-        end waits. None is for what is nobody's, or begins by asking for the account itself.
+        Its first statement raises `InvalidToken` if the `account` that it acts for has ended. None
+        is for what acts for no account, or locks the account itself.
         """
         return UnitOfWork(self._writer, self._invalidate, on_begin, account, holder)
 
     async def check(self) -> None:
-        """Raise `SettingsError` where a database is not what the settings say, or Tickbox needs.
-
-        What else may be wrong is for whoever needs the database next.
-        """
+        """Raise `SettingsError` as `Pool.check` does; other errors are left to the next caller."""
         for pool in self.pools.values():
             with suppress(AppError):
                 await pool.check()

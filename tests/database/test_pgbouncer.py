@@ -76,6 +76,8 @@ class TestTransaction:
 
     async def test_leaves_nothing_behind(self, app: FastAPI, ada: Person) -> None:
         await ada.make_todo()
+        for _ in range(3):
+            await ada.get("/v1/todos?sort=title")
         pool = app.state.database.pools["primary"]
         connection = await pool.acquire()
         left = await connection.driver_connection.fetchrow(
