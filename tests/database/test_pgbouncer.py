@@ -76,8 +76,8 @@ class TestTransaction:
 
     async def test_leaves_nothing_behind(self, app: FastAPI, ada: Person) -> None:
         await ada.make_todo()
-        for _ in range(3):
-            await ada.get("/v1/todos?sort=title")
+        for limit in (1, 2, 3):
+            await ada.get(f"/v1/todos?limit={limit}")
         pool = app.state.database.pools["primary"]
         connection = await pool.acquire()
         left = await connection.driver_connection.fetchrow(
