@@ -2,14 +2,15 @@
 
 import asyncio
 import os
+from functools import partial
 
 from alembic import context
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.database import pgbouncer
-from app.database.pool import make_engine
+from app.database.connection_errors import SettingsDropped
+from app.database.pool import connect
 from app.models import Base
 
 # Any number that nothing else locks in this database.
@@ -54,7 +55,7 @@ async def _work(engine: AsyncEngine) -> None:
     async with engine.connect() as guard, engine.connect() as connection:
         await guard.execution_options(isolation_level="AUTOCOMMIT")
         if await guard.scalar(text("SHOW lock_timeout")) != _SETTINGS["lock_timeout"]:
-            raise pgbouncer.NotKept
+            raise SettingsDropped
         await _wait_for_others(guard)
         await connection.run_sync(_migrate)
         await connection.commit()
@@ -63,13 +64,9 @@ async def _work(engine: AsyncEngine) -> None:
 async def _run() -> None:
     given = context.config.attributes
     url = given.get("database_url") or os.environ["TICKBOX_DATABASE_URL"]
-    session = {"application_name": "tickbox-migrate", "timezone": "UTC"}
-    is_pooled = given.get("pool_mode") == "session"
-    if not is_pooled:
-        session |= _SETTINGS
-    engine = make_engine(url, poolclass=NullPool, timeout=_SECONDS, server_settings=session)
-    if is_pooled:
-        pgbouncer.set_when_open(engine, _SETTINGS)
+    mode = given.get("pool_mode", "none")
+    opened = partial(connect, url, "tickbox-migrate", _SETTINGS, pool_mode=mode, timeout=_SECONDS)
+    engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=opened)
     try:
         await _work(engine)
     finally:

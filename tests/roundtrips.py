@@ -10,8 +10,8 @@ import pytest
 from asyncpg.connection import LoggedQuery
 from asyncpg.prepared_stmt import PreparedStatement
 from fastapi import FastAPI
-from sqlalchemy import event
 
+from app.database.pool import Pool, PooledConnection
 from app.redis.address import Command
 from app.redis.client import HEARTBEAT
 
@@ -27,18 +27,23 @@ async def statements(app: FastAPI) -> AsyncIterator[list[str]]:
     of one connection, and make the request before.
     """
     database = app.state.database
-    pools = {pool.engine.sync_engine.pool for pool in (database._writer, database._reader)}
+    acquire = Pool.acquire
+
+    async def logged(pool: Pool, holder: object = None) -> PooledConnection:
+        connection = await acquire(pool, holder)
+        if pool in (database._writer, database._reader):
+            # Once a connection: the driver keeps its loggers in a set.
+            connection.driver_connection.add_query_logger(_note_logged)
+        return connection
+
     sent: list[str] = []
     token = _sent.set(sent)
-    for pool in pools:
-        event.listen(pool, "checkout", _listen)
     try:
-        with prepared(lambda sql, _: _note(sql)):
+        with pytest.MonkeyPatch.context() as patch, prepared(lambda sql, _: _note(sql)):
+            patch.setattr(Pool, "acquire", logged)
             yield sent
             await asyncio.sleep(0)  # the driver tells of its last statement in the next turn
     finally:
-        for pool in pools:
-            event.remove(pool, "checkout", _listen)
         _sent.reset(token)
 
 
@@ -75,11 +80,6 @@ def redis_calls(app: FastAPI) -> Iterator[list[list[str]]]:
         yield calls
     finally:
         del connection.ask
-
-
-def _listen(connection: Any, *_: object) -> None:
-    # Once a connection: the driver keeps its loggers in a set.
-    connection.driver_connection.add_query_logger(_note_logged)
 
 
 def _note_logged(query: LoggedQuery) -> None:

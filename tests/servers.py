@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from alembic import command
 from redis.asyncio.connection import parse_url
 from sqlalchemy import make_url
 
@@ -132,6 +133,11 @@ def drop_database(name: str) -> None:
     """Drop a database, whoever is in it. Not to be called in an event loop."""
     url = os.environ[_DATABASE_URL]
     asyncio.run(run_sql(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take a schema back to a revision. Not to be called in an event loop."""
+    command.downgrade(migrations.config(url), revision)
 
 
 def only_as_superuser(what: str) -> None:

@@ -1,8 +1,8 @@
 """The `changes` table: activity log, outbox and sync feed in one, written with each change.
 
-Writers insert rows in the change's own transaction and leave `sequence` empty: neither xids nor
-sequences are in the order of commits, so the one relay numbers the rows that it can see. Why this
-is no outbox: `docs/decisions/changes-before-outbox.md`.
+Writers insert rows in the change's own transaction and leave `sequence` NULL, since neither xids
+nor sequences are in the order of commits: a relay numbers the rows that it can see. See
+`docs/decisions/changes-before-outbox.md`.
 """
 
 from typing import Any
@@ -53,50 +53,35 @@ changes = Table(
     Index("ix_changes_resource_id", "resource_id", "id"),
 )
 
-# Fields that change with everything, and so say nothing.
+# Fields that change with every write.
 _noise = literal_column("ARRAY['version', 'updated_at']", ARRAY(String))
 
 
 def record(resource: str, rows: Select[tuple[object, ...]], name: str = "change") -> CTE:
-    """A CTE that writes one row of `changes` for each of `rows`.
+    """A CTE that inserts a row into `changes` for each of `rows`.
 
     `rows` has the columns `id`, `project_id`, `event`, `before` and `after`: the last two are the
-    representation as JSON, `before` NULL for what is new. The statement's parameters `actor_id`,
-    `request_id` and `now` say who, by which request, and when.
+    representation as JSON, and `before` is NULL for a new row. The statement takes the parameters
+    `actor_id`, `request_id` and `now`.
     """
-    source = rows.subquery("changed_rows")
-    return (
-        insert(changes)
-        .from_select(
-            [
-                "resource_type",
-                "resource_id",
-                "project_id",
-                "actor_id",
-                "request_id",
-                "event",
-                "changed",
-                "row_after",
-                "created_at",
-            ],
-            select(
-                literal(resource),
-                source.c.id,
-                source.c.project_id,
-                bindparam("actor_id", type_=Uuid),
-                bindparam("request_id", type_=Text),
-                source.c.event,
-                _difference(cast(source.c.before, JSONB), cast(source.c.after, JSONB)),
-                cast(source.c.after, JSONB),
-                bindparam("now", type_=DateTime(timezone=True)),
-            ),
-        )
-        .cte(name)
-    )
+    source = rows.subquery("changed_rows").c
+    before, after = cast(source.before, JSONB), cast(source.after, JSONB)
+    columns: dict[str, ColumnElement[Any]] = {
+        "resource_type": literal(resource),
+        "resource_id": source.id,
+        "project_id": source.project_id,
+        "actor_id": bindparam("actor_id", type_=Uuid),
+        "request_id": bindparam("request_id", type_=Text),
+        "event": source.event,
+        "changed": _difference(before, after),
+        "row_after": after,
+        "created_at": bindparam("now", type_=DateTime(timezone=True)),
+    }
+    return insert(changes).from_select([*columns], select(*columns.values())).cte(name)
 
 
 def _difference(before: ColumnElement[Any], after: ColumnElement[Any]) -> ColumnElement[Any]:
-    """`{"title": {"from": …, "to": …}}`, and `{}` for what is new."""
+    """`{"title": {"from": …, "to": …}}`, and `{}` for a new row."""
     old = func.jsonb_each(before).table_valued("key", "value").alias("old_field")
     new = func.jsonb_each(after).table_valued("key", "value").alias("new_field")
     return func.coalesce(

@@ -1,4 +1,4 @@
-"""The table of idempotency keys: what is asked of it, and how it stays small."""
+"""The table of idempotency keys, its statements, and the sweep of those past their retention."""
 
 from datetime import timedelta
 from typing import Any
@@ -39,7 +39,7 @@ keys = Table(
     Column("key", Text, primary_key=True),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
-    # The answer; empty only while the transaction runs.
+    # The answer; NULL while the transaction runs.
     Column("status", SmallInteger, nullable=True),
     Column("headers", ARRAY(Text), nullable=True),
     Column("body", LargeBinary, nullable=True),
@@ -48,36 +48,28 @@ keys = Table(
 )
 
 
-def _columns(*names: str) -> dict[str, ColumnElement[Any]]:
+def _given(*names: str) -> dict[str, ColumnElement[Any]]:
     return {name: bindparam(name, type_=keys.c[name].type) for name in names}
 
 
-mine = (
-    keys.c.user_id == bindparam("user_id", type_=Uuid),
-    keys.c.key == bindparam("key", type_=Text),
-)
+_mine = _given("user_id", "key")
+mine = [keys.c[name] == value for name, value in _mine.items()]
 _expired_at: ColumnElement[Any] = bindparam("expired_at", type_=DateTime(timezone=True))
 _lock = func.pg_try_advisory_xact_lock(
-    func.hashtextextended(
-        func.concat(bindparam("user_id", type_=Uuid), bindparam("key", type_=Text)),
-        literal_column("1"),
-    )
+    func.hashtextextended(func.concat(*_mine.values()), literal_column("1"))
 )
+_new = _mine | _given("fingerprint", "created_at")
 _claimed = insert(keys).from_select(
-    ["user_id", "key", "fingerprint", "created_at"],
-    select(*_columns("user_id", "key", "fingerprint", "created_at").values()).where(_lock),
-    include_defaults=False,
+    [*_new], select(*_new.values()).where(_lock), include_defaults=False
 )
 CLAIM = Statement(
     _claimed.on_conflict_do_update(
-        index_elements=["user_id", "key"],
+        index_elements=[*_mine],
+        # What is not claimed is the answer, which becomes NULL.
         set_={
-            "fingerprint": _claimed.excluded.fingerprint,
-            "created_at": _claimed.excluded.created_at,
-            "status": None,
-            "headers": None,
-            "body": None,
-            "project_ids": None,
+            column.name: _claimed.excluded[column.name]
+            for column in keys.c
+            if not column.primary_key
         },
         where=or_(keys.c.created_at < _expired_at, keys.c.status.is_(None)),
     ).returning(keys.c.user_id)
@@ -85,14 +77,12 @@ CLAIM = Statement(
 KEEP = Statement(
     update(keys)
     .where(*mine)
-    .values(**_columns("status", "headers", "body", "project_ids"))
+    .values(**_given("status", "headers", "body", "project_ids"))
     .returning(keys.c.user_id)
 )
-# Also the key of the request that asks for it, which then has no answer to keep.
+# Deletes the key of the current request too, whose answer is then not kept.
 FORGET = Statement(
-    delete(keys)
-    .where(keys.c.user_id == bindparam("user_id", type_=Uuid))
-    .returning(cast(keys.c.user_id, Text))
+    delete(keys).where(keys.c.user_id == _mine["user_id"]).returning(cast(keys.c.user_id, Text))
 )
 _oldest = select(keys.c.user_id, keys.c.key).where(keys.c.created_at < _expired_at)
 _SWEEP = Statement(
@@ -105,7 +95,7 @@ _SWEEP = Statement(
 
 
 async def sweep(database: Database, now: Now, batch: int = 10_000) -> int:
-    """Delete the keys that are older than the retention, some at a time; how many there were."""
+    """Delete keys that are older than the retention, a batch at a time; gives their number."""
     swept = 0
     while True:
         gone = await database.primary.fetch_all(_SWEEP, expired_at=now() - RETENTION, batch=batch)

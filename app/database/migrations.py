@@ -1,4 +1,4 @@
-"""The schema's revisions: where it should be, and how it gets there."""
+"""Runs Alembic: the revision that this code needs, and the upgrade to it."""
 
 import ssl
 from functools import cache
@@ -11,13 +11,13 @@ from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 
 from app.core import urls
-from app.database import connection_errors, pgbouncer
+from app.database import connection_errors
 
 _ROOT = Path(__file__).parents[2]
 
 
 class MigrationError(RuntimeError):
-    """The schema cannot be brought to head; the text is one sentence for whoever starts it."""
+    """The schema cannot be upgraded; the message is one sentence for the operator."""
 
 
 def config(database_url: str = "", pool_mode: str = "none") -> Config:
@@ -31,7 +31,7 @@ def config(database_url: str = "", pool_mode: str = "none") -> Config:
 
 @cache
 def _scripts() -> ScriptDirectory:
-    """The migrations, which are read from the disk once: it takes 20 ms."""
+    """The migrations, read once: it takes 20 ms."""
     return ScriptDirectory.from_config(config())
 
 
@@ -44,7 +44,7 @@ def head() -> str:
 
 
 def behind(revision: str) -> int | None:
-    """How many steps a schema at this revision is from head; None if this code knows none such."""
+    """How many steps a revision is behind head; None if this code does not know it."""
     try:
         return len(list(_scripts().iterate_revisions("head", revision)))
     except (CommandError, RevisionError):
@@ -52,31 +52,20 @@ def behind(revision: str) -> int | None:
 
 
 def upgrade(database_url: str, revision: str = "head", *, pool_mode: str = "none") -> None:
-    """Bring the schema to a revision; several at once wait for each other.
+    """Upgrade the schema to a revision; several processes wait for each other.
 
-    A pooler between may have a `pool_mode` of `session`, and of nothing else. Raises
+    A `pool_mode` is "none", or "session" behind such a pooler; "transaction" does not work. Raises
     `MigrationError`. Not to be called in an event loop.
     """
-    _run(command.upgrade, database_url, revision, pool_mode)
-
-
-def downgrade(database_url: str, revision: str, *, pool_mode: str = "none") -> None:
-    """Take the schema back to a revision. Raises `MigrationError`."""
-    _run(command.downgrade, database_url, revision, pool_mode)
-
-
-def _run(action: object, database_url: str, revision: str, pool_mode: str) -> None:
-    assert callable(action)
-    host = ", ".join(urls.hosts(database_url))
     try:
-        action(config(database_url, pool_mode), revision)
+        command.upgrade(config(database_url, pool_mode), revision)
     except CommandError as error:
         raise MigrationError(f"the database's schema is not of this Tickbox: {error}") from error
     except connection_errors.FAILURES as error:
         why = connection_errors.describe_connection_error(
             error, database_url, forbidden="change its schema"
         )
-        if pgbouncer.refuses(error):
+        if connection_errors.refuses_settings(error):
             why = (
                 "a pooler is between, and migrations need the database itself: set "
                 "TICKBOX_DATABASE_DIRECT_URL, or TICKBOX_DATABASE_POOL_MODE to session if that is "
@@ -87,4 +76,5 @@ def _run(action: object, database_url: str, revision: str, pool_mode: str) -> No
             cannot = "trusted"
         elif isinstance(error, OSError):
             cannot = "reached"
+        host = ", ".join(urls.hosts(database_url))
         raise MigrationError(f"the database at {host} cannot be {cannot}: {why}") from error

@@ -1,191 +1,281 @@
-"""The driver: SQLAlchemy's pool of asyncpg's connections, and who has them."""
+"""The connection pool: connections of asyncpg's, with a limit for each holder."""
 
 import asyncio
-from collections.abc import Mapping
-from functools import partial
-from typing import Any
-from uuid import UUID
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar
 
-from sqlalchemy import event, func, select
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import QueuePool
-from sqlalchemy.util import greenlet_spawn
+import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
+from sqlalchemy import func, select
 
 from app.core import urls
-from app.core.errors import AppError, DatabaseBusy, DatabaseUnavailable
+from app.core.errors import AppError, DatabaseBusy, DatabaseUnavailable, ValidationFailed
 from app.core.settings import Settings, SettingsError
-from app.database import connection_errors, pgbouncer
-from app.database.lease import Lease, translated
-from app.database.places import Places
+from app.database import connection_errors
+from app.database.fair_semaphore import FairSemaphore
 from app.database.statement import Statement
 
+_T = TypeVar("_T")
 
-def make_engine(
-    url: str, *, server_settings: Mapping[str, str], timeout: float, **options: Any
-) -> AsyncEngine:
-    """SQLAlchemy's engine for a URL as platforms give it.
-
-    What the URL says wins: over `server_settings`, of the session, and over the `timeout` of a new
-    connection, in seconds. Raises `ValueError` for a URL that is not understood.
-    """
-    given = urls.postgres(url).arguments
-    connect_args = {"timeout": timeout, **options.pop("connect_args", {}), **given}
-    connect_args["server_settings"] = {**server_settings, **given["server_settings"]}
-    return create_async_engine("postgresql+asyncpg://", connect_args=connect_args, **options)
-
-
+_BUSY = (
+    asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+)
+_UNAVAILABLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server has just ended the connection, for one
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    OSError,
+)
 _PLAN_CACHE_MODE = Statement(select(func.current_setting("plan_cache_mode")))
 
 
-class Pool:
-    """Connections in AUTOCOMMIT, opened as they are needed and kept.
+async def connect(
+    url: str, name: str, session: Mapping[str, str], *, pool_mode: str, **options: Any
+) -> Any:
+    """Open a connection with an application name and session settings.
 
-    There are `size` at most, and `waiting` tasks for one. No holder has more than a `share` of them
-    at once: what is dear for one is slow for that one, and not for all.
+    The settings are startup parameters. A pooler refuses those: in `pool_mode` "session" they are
+    SET once the connection is open, and in "transaction" they are left to each transaction. What
+    the URL says wins over them, and over `options`, which are asyncpg's.
+    """
+    given = urls.postgres(url).arguments
+    # PgBouncer accepts these two in every mode.
+    settings = {"application_name": name, "timezone": "UTC"}
+    if pool_mode == "none":
+        settings |= session
+    options |= given | {"server_settings": settings | given["server_settings"]}
+    driver = await asyncpg.connect(**options)
+    if pool_mode == "session":
+        try:
+            await driver.execute(_commands("SET", session))
+        except BaseException:
+            driver.terminate()
+            raise
+    return driver
+
+
+def _commands(verb: str, settings: Mapping[str, str]) -> str:
+    return "; ".join(f"{verb} {name} = '{value}'" for name, value in settings.items())
+
+
+class PooledConnection:
+    """A connection of the pool, and the `Shapes` that are prepared on it.
+
+    It is closed as soon as a statement is cancelled or the server fails, since its state is unknown
+    then.
+    """
+
+    __slots__ = ("_keeps_session", "_prepared", "driver_connection", "holds_accounts", "share")
+
+    def __init__(self, driver_connection: Any, *, keeps_session: bool) -> None:
+        self.driver_connection = driver_connection
+        self._keeps_session = keeps_session
+        self._prepared: dict[Statement, PreparedStatement] = {}
+        # Whether the statement that locks an account is prepared.
+        self.holds_accounts = False
+        # What to release with it.
+        self.share: asyncio.Semaphore
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed, by this side or by the server."""
+        closed: bool = self.driver_connection.is_closed()
+        return closed
+
+    async def fetch(self, statement: Statement, arguments: list[Any]) -> list[asyncpg.Record]:
+        """A statement's rows.
+
+        Raises `DatabaseUnavailable`, `DatabaseBusy`, `ValidationFailed`, or what a constraint says.
+        """
+        if statement.is_frequent is None or not self._keeps_session:
+            return await self._run(self.driver_connection.fetch(statement.sql, *arguments))
+        return await self._run(self._fetch_shape(statement, arguments))
+
+    async def execute(self, command: str, *, seconds: float | None = None) -> str:
+        """Run a command without parameters, in `seconds` at most. Raises as `fetch` does.
+
+        Returns the status of its last statement, such as `SELECT 1`.
+        """
+        return await self._run(self.driver_connection.execute(command, timeout=seconds))
+
+    async def _run(self, work: Awaitable[_T]) -> _T:
+        """Translate the driver's errors; a violated constraint is left to the repository."""
+        try:
+            return await work
+        except asyncio.CancelledError:
+            self.driver_connection.terminate()
+            raise
+        except _BUSY as error:
+            raise DatabaseBusy from error
+        except asyncpg.DataError as error:
+            # Input is validated before; this is for what validation missed.
+            raise ValidationFailed from error
+        except _UNAVAILABLE as error:
+            self.driver_connection.terminate()
+            raise DatabaseUnavailable from error
+
+    async def _fetch_shape(
+        self, statement: Statement, arguments: list[Any]
+    ) -> list[asyncpg.Record]:
+        """Run one of many `Shapes`: a frequent one stays prepared, any other is unnamed.
+
+        The driver closes a prepared statement when the last reference to it goes.
+        """
+        if not statement.is_frequent:
+            self._prepared.pop(statement, None)
+            prepared = await self.driver_connection.prepare(statement.sql, name="")
+        elif statement in self._prepared:
+            prepared = self._prepared[statement]
+        else:
+            for other in [other for other in self._prepared if not other.is_frequent]:
+                del self._prepared[other]
+            prepared = await self.driver_connection.prepare(statement.sql)
+            self._prepared[statement] = prepared
+        try:
+            rows: list[asyncpg.Record] = await prepared.fetch(*arguments)
+        except asyncpg.InvalidCachedStatementError:
+            # A column has another type than when it was prepared.
+            self._prepared.pop(statement, None)
+            raise
+        return rows
+
+
+class Pool:
+    """At most `size` connections in AUTOCOMMIT, of which no holder has more than a `share` at once.
+
+    They are opened as they are needed, and kept. `in_use` and `waiting` count connections and
+    tasks. `keeps_session` is False where a connection may get another server with each transaction,
+    as by PgBouncer in transaction mode.
     """
 
     def __init__(self, url: str, settings: Settings, *, size: int, share: int) -> None:
-        self._mode = pgbouncer.mode(settings)
-        self.keeps_session = self._mode.keeps_session
-        self._settings = settings
-        self.engine = make_engine(
-            url,
-            pool_reset_on_return=None,
-            pool_size=size,
-            max_overflow=0,
-            # The one that was used last is warm, here and in PostgreSQL.
-            pool_use_lifo=True,
-            hide_parameters=True,
-            timeout=settings.statement_timeout,
-            server_settings=self._mode.server_settings,
-            connect_args={
-                # Longer than PostgreSQL's own limit: for a server that does not answer at all.
-                "command_timeout": settings.statement_timeout + 1,
-                **self._mode.connect_args,
-            },
-            **self._mode.options,
-        )
-        if self._mode.when_open:
-            pgbouncer.set_when_open(self.engine, self._mode.when_open)
-        self._pool: QueuePool = self.engine.sync_engine.pool  # type: ignore[assignment]
-        # Places in the pool whose connection broke: whoever takes one opens it anew.
-        self._broken: set[object] = set()
-        self._places = Places(size, share)
         self.size = size
+        self.in_use = 0
         self.waiting = 0
-        event.listen(self._pool, "invalidate", self._note_broken)
-        event.listen(self._pool, "connect", self._note_open)
-
-    async def lease(self, holder: object = None) -> Lease:
-        """A connection for this holder; one that broke while it was idle is replaced.
-
-        Raises `DatabaseBusy` if there is none for `database_pool_timeout`, `DatabaseUnavailable`.
-        """
-        if not self._places.take(holder):
-            await self._wait(holder)
-        try:
-            with translated():
-                while True:
-                    if self._pool.checkedin() and not self._broken:
-                        # One is there, and a switch into a greenlet costs as much as a query.
-                        connection = self.engine.sync_engine.raw_connection()
-                    else:
-                        connection = await self.engine.raw_connection()
-                    driver: Any = connection.driver_connection
-                    if not driver.is_closed():
-                        return Lease(connection, partial(self._places.give_back, holder))
-                    await greenlet_spawn(connection.invalidate)
-        except BaseException:
-            self._places.give_back(holder)
-            raise
-
-    @property
-    def in_use(self) -> int:
-        """How many connections somebody has."""
-        return self._pool.checkedout()
-
-    async def check_session(self) -> None:
-        """Raise `SettingsError` where a pooler is between of which the settings do not tell.
-
-        Raises `DatabaseBusy`, `DatabaseUnavailable`, whose cause says what else is wrong.
-        """
-        try:
-            lease = await self.lease()
-            if not self.keeps_session:
-                # That it let us in is all that can be asked outside of a transaction.
-                lease.close()
-                return
-            [[found]] = await lease.fetch(_PLAN_CACHE_MODE, [], release=True)
-        except AppError as error:
-            if not isinstance(error.__cause__, Exception) or not pgbouncer.refuses(error.__cause__):
-                raise
-            found = None
-        if found == pgbouncer.session_settings(self._settings)["plan_cache_mode"]:
-            return
-        if self._settings.database_pool_mode == "none":
-            raise SettingsError(
-                "a database's URL is of a pooler, such as PgBouncer: set "
-                "TICKBOX_DATABASE_POOL_MODE to the mode of its pools; with transaction, set "
-                "TICKBOX_DATABASE_DIRECT_URL to the database behind it, too"
-            )
-        raise SettingsError(
-            "the pooler does not take `options` of a database's URL: leave them out"
-        )
-
-    async def check_encoding(self) -> None:
-        """Raise `SettingsError` where text is kept in an encoding that not every letter is in.
-
-        Raises `DatabaseBusy`, `DatabaseUnavailable`.
-        """
-        lease = await self.lease()
-        driver: Any = lease.driver_connection
-        # It says so to every client.
-        problem = connection_errors.encoding(driver.get_settings().server_encoding)
-        lease.close()
-        if problem:
-            raise SettingsError(problem)
-
-    async def first(self, lease: Lease, command: str, then: str = "") -> str:
-        """Run the command that begins a transaction, set what holds for it, and go on with `then`.
-
-        Gives the status of the last, such as `SELECT 1`. Raises `DatabaseBusy` if a pooler has no
-        server to give, and as `Lease.execute` does.
-        """
-        mode = self._mode
-        try:
-            return await lease.execute(command + mode.local + then, seconds=mode.first_seconds)
-        except DatabaseUnavailable as error:
-            if mode.first_seconds is None or not isinstance(error.__cause__, TimeoutError):
-                raise
-            raise DatabaseBusy from error
-
-    async def command(self, lease: Lease, name: str, sql: str, value: UUID) -> str:
-        """What runs a statement of one parameter within a command.
-
-        Where a connection keeps its session, it is prepared there once, under this name. Raises as
-        `Lease.prepare` does.
-        """
+        self.keeps_session = settings.database_pool_mode != "transaction"
+        self._url = url
+        self._settings = settings
+        self._turns = FairSemaphore(size, share)
+        # The last one in is the first out: its caches are warm.
+        self._idle: list[PooledConnection] = []
+        milliseconds = str(int(settings.statement_timeout * 1000))
+        self._session = {
+            "jit": "off",
+            # A statement is planned once a connection, whatever its parameters: each is written for
+            # the index that serves it.
+            "plan_cache_mode": "force_generic_plan",
+            "statement_timeout": milliseconds,
+            "idle_in_transaction_session_timeout": milliseconds,
+        }
+        # What goes with BEGIN where a pooler gives a server for a transaction only, and how many
+        # seconds it may take to give one.
+        self.begin_settings = ""
+        self.begin_seconds: float | None = None
         if not self.keeps_session:
-            return sql.replace("$1", f"'{value}'")
-        await lease.prepare(name, sql)
-        return f"EXECUTE {name} ('{value}')"
+            self.begin_settings = "; " + _commands("SET LOCAL", self._session)
+            self.begin_seconds = settings.database_pool_timeout
 
-    async def close(self) -> None:
-        """Close all connections."""
-        await self.engine.dispose()
+    async def acquire(self, holder: object = None) -> PooledConnection:
+        """A connection for this holder, which must be released.
 
-    async def _wait(self, holder: object) -> None:
+        Raises `DatabaseBusy` after `database_pool_timeout` seconds, and `DatabaseUnavailable`.
+        """
         self.waiting += 1
         try:
             async with asyncio.timeout(self._settings.database_pool_timeout):
-                await self._places.wait(holder)
+                share = await self._turns.acquire(holder)
         except TimeoutError as error:
             raise DatabaseBusy from error
         finally:
             self.waiting -= 1
+        try:
+            while self._idle:
+                connection = self._idle.pop()
+                if not connection.is_closed:
+                    break
+            else:
+                connection = await self._open()
+        except BaseException:
+            self._turns.release(share)
+            raise
+        connection.share = share
+        self.in_use += 1
+        return connection
 
-    def _note_broken(self, _connection: object, place: object, _reason: object) -> None:
-        self._broken.add(place)
+    def release(self, connection: PooledConnection) -> None:
+        """Put a connection back, unless it is closed."""
+        self.in_use -= 1
+        if not connection.is_closed:
+            self._idle.append(connection)
+        self._turns.release(connection.share)
 
-    def _note_open(self, _connection: object, place: object) -> None:
-        self._broken.discard(place)
+    async def check(self) -> None:
+        """Raise `SettingsError` for a pooler that the settings ignore, or an encoding but UTF-8.
+
+        Raises `DatabaseBusy`, `DatabaseUnavailable`.
+        """
+        is_direct = self._settings.database_pool_mode == "none"
+        try:
+            connection = await self.acquire()
+        except AppError as error:
+            if not connection_errors.refuses_settings(error.__cause__):
+                raise
+            if is_direct:
+                raise _unknown_pooler() from error
+            raise SettingsError(
+                "the pooler does not take `options` of a database's URL: leave them out"
+            ) from error
+        try:
+            encoding = connection.driver_connection.get_settings().server_encoding
+            if encoding.upper().replace("-", "") != "UTF8":
+                raise SettingsError(
+                    f"the database's encoding is {encoding}: make another one with "
+                    "`CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`"
+                )
+            if is_direct:
+                [[found]] = await connection.fetch(_PLAN_CACHE_MODE, [])
+                if found != self._session["plan_cache_mode"]:
+                    raise _unknown_pooler()
+        finally:
+            self.release(connection)
+
+    async def close(self) -> None:
+        """Close the idle connections."""
+        idle, self._idle = self._idle, []
+        closing = (each.driver_connection.close(timeout=2) for each in idle)
+        await asyncio.gather(*closing, return_exceptions=True)
+
+    async def _open(self) -> PooledConnection:
+        options: dict[str, Any] = {"statement_cache_size": 0}
+        if self.keeps_session:
+            # The driver would not cache longer statements by default.
+            options = {"statement_cache_size": 256, "max_cacheable_statement_size": 32 * 1024}
+        try:
+            driver = await connect(
+                self._url,
+                "tickbox",
+                self._session,
+                pool_mode=self._settings.database_pool_mode,
+                timeout=self._settings.statement_timeout,
+                # For a server that does not answer at all: PostgreSQL's own limit comes first.
+                command_timeout=self._settings.statement_timeout + 1,
+                **options,
+            )
+        except connection_errors.FAILURES as error:
+            is_busy = isinstance(error, asyncpg.TooManyConnectionsError)
+            raise (DatabaseBusy if is_busy else DatabaseUnavailable) from error
+        return PooledConnection(driver, keeps_session=self.keeps_session)
+
+
+def _unknown_pooler() -> SettingsError:
+    return SettingsError(
+        "a database's URL is of a pooler, such as PgBouncer: set TICKBOX_DATABASE_POOL_MODE to "
+        "the mode of its pools; with transaction, set TICKBOX_DATABASE_DIRECT_URL to the database "
+        "behind it, too"
+    )

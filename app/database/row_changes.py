@@ -1,12 +1,12 @@
-"""The statements of a write: lock rows and read them, insert one, change some.
+"""The statements of a write: lock and read rows, insert one, update or move some.
 
-A write is four plain steps in one transaction: lock and read; decide in Python; then insert or
-update, which is one statement that also writes the changes, and answers with the rows' JSON and the
-users who see them. What to write is one parameter, JSON: so a resource has one statement whatever
-is changed, in one row or in many. Why it is so: `docs/decisions/writes.md`.
+A write locks and reads, decides in Python, and then inserts or updates by one statement, which also
+records the changes and returns the rows' JSON and the users who see them. What to write is one JSON
+parameter, so that a resource has one statement whatever changes, in one row or in many. See
+`docs/decisions/writes.md`.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -19,7 +19,6 @@ from sqlalchemy import (
     Column,
     DateTime,
     FromClause,
-    Index,
     PrimaryKeyConstraint,
     Select,
     Table,
@@ -48,15 +47,16 @@ from app.database.statement import Statement
 
 _given: ColumnElement[Any] = bindparam("given", type_=JSONB)
 _now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
-# For an answer that changes nothing: it may be newer than what the caller has read before.
+# For a read under a lock: it may be newer than what the caller has read before.
 only_principal: ColumnElement[Any] = array([bindparam("principal_id", type_=Uuid)])
 
 Columns = dict[str, ColumnElement[Any]]
+_KEYS = (PrimaryKeyConstraint, UniqueConstraint)
 
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """What becomes of a row: the event that tells of it, and the columns to set."""
+    """The change of one row: the event to record, and the columns to set."""
 
     id: UUID
     event: str
@@ -65,10 +65,10 @@ class RowChange:
 
 @dataclass(frozen=True)
 class Resource:
-    """A table whose rows clients see, and how a write to it is told.
+    """A table whose rows clients see, and the statements that write to it.
 
-    `name` is its `resource_type` in `changes`, and begins its events. `representation(row)` gives
-    the fields of its JSON, `project_id(row)` the project that a row belongs to, and
+    `name` is its `resource_type` in `changes`, and the beginning of its events.
+    `representation(row)` gives the fields of its JSON, `project_id(row)` the project of a row, and
     `affected_users(document)` the users who see a row.
     """
 
@@ -77,9 +77,9 @@ class Resource:
     representation: Callable[[FromClause], list[ColumnElement[Any]]]
     project_id: Callable[[FromClause], ColumnElement[Any]]
     affected_users: Callable[[CTE], ColumnElement[Any]]
-    # Fields of the JSON that differ by who looks, each with its parameter: no change has them.
+    # Fields of the JSON that differ by viewer, each with its parameter: changes leave them out.
     personal: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
-    # Columns that `update` leaves as they are.
+    # Columns that no update may set.
     fixed: frozenset[str] = frozenset()
     has_changes: bool = True
 
@@ -90,7 +90,7 @@ class Resource:
     def lock(self, rows: Select[Any], *carried: str) -> Statement:
         """Lock rows, selected with all of the table's columns, and read their JSON and `carried`.
 
-        Others may still refer to them, as the foreign key of a new subtask does to its parent.
+        Foreign keys may still refer to them, as a new subtask does to its parent.
         """
         locked = rows.with_for_update(of=self.table, key_share=True).cte("locked")
         read = self.document(locked, "read", *carried)
@@ -106,10 +106,10 @@ class Resource:
         affected_users: ColumnElement[Any] | None = None,
         **from_place: ColumnElement[Any],
     ) -> Statement:
-        """Insert the row of the parameter `given`, where its `place` allows it.
+        """Insert the row of the parameter `given`, if it is `allowed` in its `place`.
 
-        A place is one row, or none: of one, the answer has the columns `told`, with the new row or
-        without. Some columns are taken `from_place`; `also` is what else is inserted beside.
+        A place is one row or none. If there is one, the answer has its columns `told`, even where
+        nothing is inserted. Some columns are taken `from_place`; `also` inserts something else.
         """
         row = self._given_row(_given, self._columns)
         columns = {name: row.c[name] for name in self._columns} | from_place
@@ -140,12 +140,15 @@ class Resource:
         adjust: Callable[[Columns], Columns] | None = None,
         *,
         answered: ColumnElement[Any] | None = None,
+        moves: bool = False,
     ) -> Statement:
-        """Change the rows of the parameter `given`, which this transaction has locked.
+        """Update the rows of the parameter `given`, which this transaction has locked.
 
-        `adjust` corrects what is set by what was there. Only the row with the id `answered` is in
-        the answer, where the same users see all of them.
+        `adjust` may derive a column's new value from what is stored. Where the same users see all
+        rows, only the one with the id `answered` is returned. A statement that `moves` rows sets
+        `movable` columns too, and also affects the users who saw a row in its old place.
         """
+        settable = self.movable if moves else self.settable
         wanted = (
             func.jsonb_to_recordset(_given)
             .table_valued(Column("id", Uuid), Column("event", Text), Column("values", JSONB))
@@ -154,13 +157,13 @@ class Resource:
         old = select(
             self.table, wanted.c.event.label("change_event"), wanted.c["values"].label("given")
         ).join_from(wanted, self.table, self.table.c.id == wanted.c.id)
-        # All of them. It makes PostgreSQL take the rows for few, and find each by its key.
+        # True for all of them. PostgreSQL then expects few rows, and finds each by its key.
         old = old.where(func.split_part(wanted.c.event, ".", 1, type_=Text) == literal(self.name))
         before = self.document(self._as_seen(old.cte("old")), "before", "change_event", "given")
-        row = self._given_row(before.c.given, self.settable)
-        new_values = (row.c[name].label(f"new_{name}") for name in self.settable)
+        row = self._given_row(before.c.given, settable)
+        new_values = (row.c[name].label(f"new_{name}") for name in settable)
         target = select(before, *new_values).join_from(before, row, true()).cte("target")
-        columns: Columns = {name: target.c[f"new_{name}"] for name in self.settable}
+        columns: Columns = {name: target.c[f"new_{name}"] for name in settable}
         if adjust is not None:
             columns = adjust(columns)
         new = (
@@ -168,7 +171,7 @@ class Resource:
             .where(self.table.c.id == target.c.id)
             .values(
                 {
-                    # What is not given stays as it is stored, and is not written anew.
+                    # What is not given stays as it is stored, without being rewritten.
                     name: case(
                         (target.c.given.has_key(literal(name, Text)), value),
                         else_=self.table.c[name],
@@ -185,7 +188,12 @@ class Resource:
             .cte("new")
         )
         after = self.document(self._as_seen(new), "after", "change_event", "body_before")
-        answer = written(after, self.affected_users(after))
+        affected_users = self.affected_users(after)
+        if moves:
+            affected_users = func.array_cat(affected_users, self.affected_users(before))
+        answer = written(after, affected_users)
+        if moves:
+            answer = answer.where(before.c.id == after.c.id)
         if answered is not None:
             answer = answer.where(after.c.id == answered)
         return self._recorded(answer, after, after.c.change_event, after.c.body_before)
@@ -195,8 +203,8 @@ class Resource:
         row = {"version": 1, "created_at": now, "updated_at": now, **values}
         return _encode(row, row, self._columns)
 
-    def changed(self, changes: Sequence[RowChange]) -> str:
-        """The parameter `given` of `update`, which would pass over what is refused here."""
+    def changed(self, changes: Sequence[RowChange], *, moves: bool = False) -> str:
+        """The parameter `given` of `update`, which would silently skip what is refused here."""
         for one in changes:
             if not one.event.startswith(f"{self.name}."):
                 raise ValueError(f"no event of a {self.name}: {one.event}")
@@ -204,23 +212,34 @@ class Resource:
             raise ValueError("a row is changed once")
         rows = [{"id": one.id, "event": one.event, "values": one.values} for one in changes]
         names = {name for one in changes for name in one.values}
-        return _encode(rows, names, self.settable)
+        return _encode(rows, names, self.movable if moves else self.settable)
 
     @cached_property
     def _columns(self) -> dict[str, Column[Any]]:
-        """What is written of a row: the rest PostgreSQL computes."""
+        """All columns but those that PostgreSQL computes."""
         return {column.name: column for column in self.table.c if column.computed is None}
 
     @cached_property
-    def settable(self) -> dict[str, Column[Any]]:
-        """Of these, what `update` may set.
-
-        Not what a foreign key may refer to: an UPDATE that names one of these columns locks its row
-        against all who refer to it, whether it changes or not.
-        """
-        keys = {column.name for index in _keys(self.table) for column in index.columns}
-        left = keys | self.fixed | {"version", "updated_at"}
+    def movable(self) -> dict[str, Column[Any]]:
+        """The columns that `update(moves=True)` may set."""
+        left = self.fixed | {"id", "version", "updated_at"}
         return {name: column for name, column in self._columns.items() if name not in left}
+
+    @cached_property
+    def settable(self) -> dict[str, Column[Any]]:
+        """The columns that any `update` may set: those of no key.
+
+        An UPDATE that names a column of a key takes the strong row lock, which foreign keys wait
+        for, whether the value changes or not.
+        """
+        unique = [each for each in self.table.constraints if isinstance(each, _KEYS)]
+        indexes = [
+            index
+            for index in self.table.indexes
+            if index.unique and index.dialect_options["postgresql"]["where"] is None
+        ]
+        keys = {column.name for key in (*unique, *indexes) for column in key.columns}
+        return {name: column for name, column in self.movable.items() if name not in keys}
 
     def _given_row(
         self, given: ColumnElement[Any], columns: Mapping[str, Column[Any]]
@@ -232,7 +251,7 @@ class Resource:
         )
 
     def _as_seen(self, rows: CTE) -> FromClause:
-        """Rows as whoever asks sees them."""
+        """Rows with their `personal` columns."""
         personal = (value.label(name) for name, value in self.personal.items())
         return select(rows, *personal).subquery("seen") if self.personal else rows
 
@@ -255,38 +274,21 @@ class Resource:
         return Statement(answer.add_cte(record(self.name, change)))
 
     def _shared(self, body: ColumnElement[Any]) -> ColumnElement[Any]:
-        """What everybody sees alike of a row's JSON."""
+        """A row's JSON without its `personal` fields."""
         for name in self.personal:
             body = cast(body, JSONB).op("-")(name)
         return body
 
 
 def bumped_timestamp(row: Any) -> ColumnElement[Any]:
-    """The instant of a change to a locked row: one that waited is not older than what it saw."""
+    """The instant of a change to a locked row, never before its last one."""
     return func.greatest(_now, row.c.updated_at)
 
 
-def _keys(table: Table) -> Iterator[PrimaryKeyConstraint | UniqueConstraint | Index]:
-    """The constraints and indexes that make a key to which others could refer."""
-    yield table.primary_key
-    for constraint in table.constraints:
-        if isinstance(constraint, UniqueConstraint):
-            yield constraint
-    for index in table.indexes:
-        if index.unique and index.dialect_options["postgresql"]["where"] is None:
-            yield index
-
-
 def _encode(rows: Any, names: Iterable[str], columns: Container[str]) -> str:
-    """JSON; PostgreSQL would leave out without a word what is no column."""
+    """Encode as JSON. Raises `ValueError` for what is no column: PostgreSQL would ignore it."""
     unknown = [name for name in names if name not in columns]
     if unknown:
         raise ValueError(f"no columns to write: {', '.join(unknown)}")
-    return orjson.dumps(rows, default=_plain_id).decode()
-
-
-def _plain_id(value: object) -> str:
-    """An id of the driver's, which are of a type of its own."""
-    if isinstance(value, UUID):
-        return str(value)
-    raise TypeError(f"no JSON: {type(value).__name__}")
+    # The driver's ids are a subclass of UUID, which orjson does not know.
+    return orjson.dumps(rows, default=UUID.__str__).decode()

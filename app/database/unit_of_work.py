@@ -1,37 +1,35 @@
-"""PostgreSQL: the pool, compiled statements, and the one owner of transactions.
+"""PostgreSQL: read connections, and the unit of work, which alone begins and ends transactions.
 
-Statements are SQLAlchemy Core, compiled once (`Statement`) and run by the driver on a connection
-of SQLAlchemy's pool: that is several times cheaper than compiling or wrapping them in each
-request. The pool is in AUTOCOMMIT, so that a read is one round trip, without BEGIN and ROLLBACK;
-`unit_of_work()` says BEGIN and COMMIT itself, and nobody else does.
+Statements are SQLAlchemy Core, compiled once (`Statement`) and run by the driver: that is several
+times cheaper than to compile or wrap them in each request. Connections are in AUTOCOMMIT, so that a
+read is one round trip, without BEGIN and COMMIT.
 """
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from typing import Any, Self
 from uuid import UUID
 
 import asyncpg
 
-from app.core.errors import AppError, DatabaseUnavailable, InvalidToken
+from app.core.errors import AppError, DatabaseBusy, DatabaseUnavailable, InvalidToken
 from app.core.settings import SECURITY_CONNECTIONS, Settings
-from app.database.lease import Lease
-from app.database.pool import Pool
+from app.database.pool import Pool, PooledConnection
 from app.database.statement import AFFECTED_USERS, Statement
 
 logger = logging.getLogger(__name__)
 
 AfterCommit = Callable[[], Awaitable[None]]
 Invalidate = Callable[[Iterable[UUID]], Awaitable[None]]
+# Runs first in a transaction, before the statement that began it.
+OnBegin = Callable[["UnitOfWork"], Awaitable[None]]
 
 
-# An account that is there, as foreign keys hold it too, which do not see whether it has ended; and
-# what that waits for, and is waited for by.
-_ACCOUNT = "SELECT FROM users WHERE id = $1 AND deleted_at IS NULL FOR "
-_HOLD = ("hold_account", _ACCOUNT + "KEY SHARE")
-_HOLD_ALONE = ("hold_account_alone", _ACCOUNT + "UPDATE")
+async def _invalidate_nothing(_users: Iterable[UUID]) -> None:
+    """For a process without a cache."""
 
 
 class Connection(ABC):
@@ -53,7 +51,10 @@ class Connection(ABC):
 
 
 class ReadConnection(Connection):
-    """For reads: each statement takes a pooled connection for just as long as it runs."""
+    """For reads: each statement holds a pooled connection for as long as it runs.
+
+    Behind a pooler in transaction mode, each statement is in a transaction of its own.
+    """
 
     def __init__(self, pool: Pool, holder: object = None) -> None:
         self._pool = pool
@@ -61,45 +62,61 @@ class ReadConnection(Connection):
 
     async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
         """See `Connection.fetch_all`."""
+        if not self._pool.keeps_session:
+            async with UnitOfWork(self._pool, holder=self._holder) as unit:
+                return await unit.fetch_all(statement, **params)
         arguments = statement.arguments(params)
-        lease = await self._pool.lease(self._holder)
-        return await lease.fetch(statement, arguments, release=True)
+        connection = await self._pool.acquire(self._holder)
+        try:
+            return await connection.fetch(statement, arguments)
+        finally:
+            self._pool.release(connection)
 
 
 class UnitOfWork(Connection):
-    """One transaction, begun by its first statement; `unit_of_work()` ends it.
+    """One transaction, begun by its first statement.
 
-    In whose name it is, is there until it ends. `projects` are those in which it changed something,
-    as its statements tell.
+    Leaving its block commits it, or rolls it back if the block raised, unless that error
+    `keeps_transaction`. The account it acts for cannot end before it does. `projects` are those in
+    which its statements changed something.
     """
 
     def __init__(
         self,
         pool: Pool,
-        invalidate: Invalidate,
-        hook: "TransactionHook | None" = None,
+        invalidate: Invalidate = _invalidate_nothing,
+        on_begin: OnBegin | None = None,
         account: UUID | None = None,
         holder: object = None,
     ) -> None:
         self._pool = pool
         self._holder = holder
         self._invalidate = invalidate
-        self._hook = hook
+        self._on_begin = on_begin
         self._account = account
-        self._hold = _HOLD
-        self._lease: Lease | None = None
+        self._holds_alone = False
+        self._connection: PooledConnection | None = None
         self._after_commit: list[AfterCommit] = []
         self._affected_users: set[UUID] = set()
         self.projects: set[UUID] = set()
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None or (isinstance(error, AppError) and error.keeps_transaction):
+            await self._commit()
+        else:
+            await self._rollback()
+
     async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
         """See `Connection.fetch_all`."""
-        if self._lease is None:
-            self._lease = await self._pool.lease(self._holder)
-            await self._begin(self._lease)
-            if self._hook is not None:
-                await self._hook.begin(self)
-        rows = await self._lease.fetch(statement, statement.arguments(params))
+        if self._connection is None:
+            self._connection = await self._pool.acquire(self._holder)
+            await self._begin(self._connection)
+            if self._on_begin is not None:
+                await self._on_begin(self)
+        rows = await self._connection.fetch(statement, statement.arguments(params))
         if statement.tells_affected_users:
             for row in rows:
                 if row["project_id"] is not None:
@@ -108,47 +125,54 @@ class UnitOfWork(Connection):
         return rows
 
     def hold_account_alone(self) -> None:
-        """From its begin on, wait for what is done in the account's name, and let others wait."""
-        self._hold = _HOLD_ALONE
+        """Lock the account exclusively: for its end, which waits for its other transactions."""
+        self._holds_alone = True
 
     def after_commit(self, action: AfterCommit) -> None:
-        """Do this once the transaction is kept, before the answer leaves; it may be lost."""
+        """Run this after the commit and before the answer; a crash in between loses it."""
         self._after_commit.append(action)
 
-    async def _begin(self, lease: Lease) -> None:
+    async def _begin(self, connection: PooledConnection) -> None:
         """Raises `InvalidToken` if the account has ended."""
-        asked = ""
+        command = "BEGIN" + self._pool.begin_settings
         if self._account is not None:
-            # In the same round trip, and before all other locks: who ends an account waits for none
-            # that is held here.
-            asked = "; " + await self._pool.command(lease, *self._hold, self._account)
-        if await self._pool.first(lease, "BEGIN", asked) == "SELECT 0":
+            # In the same round trip, and before any other lock, so that the end of an account waits
+            # for no lock that is held here.
+            command += "; " + await self._hold(connection, self._account)
+        try:
+            status = await connection.execute(command, seconds=self._pool.begin_seconds)
+        except DatabaseUnavailable as error:
+            if self._pool.begin_seconds is not None and isinstance(error.__cause__, TimeoutError):
+                raise DatabaseBusy from error
+            raise
+        if status == "SELECT 0":
             raise InvalidToken("The account was deleted.")
 
+    async def _hold(self, connection: PooledConnection, account: UUID) -> str:
+        """SQL that locks the account, and finds no row if it has ended."""
+        hold = "SELECT FROM users WHERE id = {} AND deleted_at IS NULL FOR {}"
+        if self._holds_alone or not self._pool.keeps_session:
+            return hold.format(f"'{account}'", "UPDATE" if self._holds_alone else "KEY SHARE")
+        if not connection.holds_accounts:
+            prepare = "PREPARE hold_account (uuid) AS " + hold.format("$1", "KEY SHARE")
+            await connection.execute(prepare)
+            connection.holds_accounts = True
+        return f"EXECUTE hold_account ('{account}')"
+
     async def _commit(self) -> None:
-        if self._lease is not None and not self._lease.is_valid:
-            # What was done on it is lost: nothing may be answered as if it were kept.
-            raise DatabaseUnavailable
+        actions: list[AfterCommit] = []
+        if self._affected_users:
+            actions.append(partial(self._invalidate, self._affected_users))
         try:
             await self._end("COMMIT")
-        except BaseException:
-            # It may have been kept all the same, and whoever tries again is told so.
-            await self._tell_affected_users()
-            raise
-        await self._tell_affected_users()
-        for action in self._after_commit:
-            try:
-                await action()
-            except Exception:
-                logger.exception("an action after the commit failed")
-
-    async def _tell_affected_users(self) -> None:
-        """What they read before is outdated: it comes before the answer, whatever this says."""
-        if self._affected_users:
-            try:
-                await self._invalidate(self._affected_users)
-            except Exception:
-                logger.exception("the cache could not be told of a commit")
+            actions += self._after_commit
+        finally:
+            # Cached pages are outdated also where COMMIT failed: it may have been kept.
+            for action in actions:
+                try:
+                    await action()
+                except Exception:
+                    logger.exception("an action after the commit failed")
 
     async def _rollback(self) -> None:
         try:
@@ -157,116 +181,72 @@ class UnitOfWork(Connection):
             logger.warning("rollback failed: %s", error.code)
 
     async def _end(self, command: str) -> None:
-        if self._lease is not None:
-            lease, self._lease = self._lease, None
-            if lease.is_valid and await lease.execute(command, release=True) != command:
-                # PostgreSQL answers COMMIT with ROLLBACK after an error that was swallowed.
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            if connection.is_closed and command == "ROLLBACK":
+                return
+            # PostgreSQL answers COMMIT with ROLLBACK if a statement before it failed.
+            if await connection.execute(command) != command:
                 raise DatabaseUnavailable
-
-
-class _ReadTransactions(ReadConnection):
-    """For reads where only a transaction keeps a server: each statement is in one of its own."""
-
-    async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
-        """See `Connection.fetch_all`."""
-        unit = UnitOfWork(self._pool, _nobody_looks, holder=self._holder)
-        async with _transaction(unit):
-            return await unit.fetch_all(statement, **params)
-
-
-@asynccontextmanager
-async def _transaction(unit: UnitOfWork) -> AsyncIterator[UnitOfWork]:
-    try:
-        yield unit
-    except AppError as error:
-        if error.keeps_transaction:
-            await unit._commit()
-        else:
-            await unit._rollback()
-        raise
-    except BaseException:
-        await unit._rollback()
-        raise
-    else:
-        await unit._commit()
-
-
-class TransactionHook(Protocol):
-    """What is done first in a transaction, before the statement that begins it."""
-
-    async def begin(self, unit: UnitOfWork) -> None:
-        """Raises whatever is to end the transaction."""
-
-
-async def _nobody_looks(_users: Iterable[UUID]) -> None:
-    """Nothing that was read before is kept."""
+        finally:
+            self._pool.release(connection)
 
 
 class Database:
     """The pools of one process.
 
-    `invalidate` is told, after each commit, whose view of the data has changed by it. Nobody holds
-    more than a quarter of a pool at once: no user, not all requests together that are nobody's,
-    and not the process itself.
+    `invalidate` is called after each commit with the users who see what it changed. No holder has
+    more than a quarter of a pool at once: a user, all requests without a user, or the process
+    itself.
     """
 
-    def __init__(self, settings: Settings, invalidate: Invalidate = _nobody_looks) -> None:
+    def __init__(self, settings: Settings, invalidate: Invalidate = _invalidate_nothing) -> None:
         self._invalidate = invalidate
         assert settings.database_url is not None
         url = settings.database_url.get_secret_value()
         size = settings.database_pool_size
         share = max(1, size // 4)
-        self._writer = Pool(url, settings, size=size, share=share)
-        self._security = Pool(url, settings, size=SECURITY_CONNECTIONS, share=SECURITY_CONNECTIONS)
-        replica = settings.database_read_url
-        self._reader = (
-            Pool(replica.get_secret_value(), settings, size=size, share=share)
-            if replica is not None
-            else self._writer
-        )
-        self._connection = ReadConnection if self._writer.keeps_session else _ReadTransactions
-        # What must see its own writes, or decides about security, does not read from a replica.
+        self._writer = self._reader = Pool(url, settings, size=size, share=share)
+        security = Pool(url, settings, size=SECURITY_CONNECTIONS, share=SECURITY_CONNECTIONS)
+        # The third is there if reads have a replica.
+        self.pools = {"primary": self._writer, "security": security}
+        if settings.database_read_url is not None:
+            replica = settings.database_read_url.get_secret_value()
+            self._reader = Pool(replica, settings, size=size, share=share)
+            self.pools["replica"] = self._reader
+        # Reads that must see earlier writes, or decide about security, never go to a replica.
         self.primary = self.reading_primary(None)
-        self.security = self._connection(self._security)
+        self.security = ReadConnection(security)
 
     def reading(self, holder: object) -> ReadConnection:
-        """For reads of this holder; they may be a little behind."""
-        return self._connection(self._reader, holder)
+        """For reads of this holder, which may be a little behind."""
+        return ReadConnection(self._reader, holder)
 
     def reading_primary(self, holder: object) -> ReadConnection:
-        """For reads of this holder that see what was written before."""
-        return self._connection(self._writer, holder)
+        """For reads of this holder that see earlier writes."""
+        return ReadConnection(self._writer, holder)
 
     def unit_of_work(
         self,
-        hook: TransactionHook | None = None,
+        on_begin: OnBegin | None = None,
         *,
         account: UUID | None = None,
         holder: object = None,
-    ) -> AbstractAsyncContextManager[UnitOfWork]:
-        """One transaction: kept if the block ends well, else rolled back.
+    ) -> UnitOfWork:
+        """One transaction, for `async with`.
 
-        In the name of an account it raises `InvalidToken` once that has ended, and until then its
-        end waits. None is for what is nobody's, or begins by asking for the account itself.
+        Its first statement raises `InvalidToken` if the `account` that it acts for has ended. None
+        is for what acts for no account, or locks the account itself.
         """
-        return _transaction(UnitOfWork(self._writer, self._invalidate, hook, account, holder))
-
-    @property
-    def pools(self) -> dict[str, Pool]:
-        """Each pool that there is: `primary`, `security`, and `replica` if reads have their own."""
-        pools = {"primary": self._writer, "security": self._security}
-        return pools if self._reader is self._writer else pools | {"replica": self._reader}
+        return UnitOfWork(self._writer, self._invalidate, on_begin, account, holder)
 
     async def check(self) -> None:
-        """Raise `SettingsError` where a database is not what the settings say, or Tickbox needs.
-
-        It may be behind a pooler that they ignore, or keep text in another encoding than UTF-8.
-        What else may be wrong is for whoever needs the database next.
-        """
+        """Raise `SettingsError` as `Pool.check` does; other errors are left to the next caller."""
         for pool in self.pools.values():
             with suppress(AppError):
-                await pool.check_session()
-                await pool.check_encoding()
+                await pool.check()
 
     async def close(self) -> None:
         """Close all connections."""

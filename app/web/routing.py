@@ -163,7 +163,7 @@ class Route(APIRoute):
         arguments = self.call.arguments(request.scope["path_params"], query, body.value)
         try:
             async with app.database.unit_of_work(
-                claim, account=user_id, holder=holder(request)
+                None if claim is None else claim.begin, account=user_id, holder=holder(request)
             ) as state.unit_of_work:
                 try:
                     response = self._written(request, await self.call(request, arguments))

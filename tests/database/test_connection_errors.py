@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import URL, make_url
 
 from app.core.settings import Settings, SettingsError
-from app.database import connection_errors, migrations
+from app.database import migrations
 from app.database.migrations import MigrationError
 from app.database.unit_of_work import Database
 from tests import servers
@@ -145,10 +145,6 @@ class TestRefusal:
 
 
 class TestEncoding:
-    @pytest.mark.parametrize("name", ["utf8", "UTF8", "UTF-8"])
-    def test_of_every_letter_is_no_trouble(self, name: str) -> None:
-        assert connection_errors.encoding(name) == ""
-
     async def test_of_some_letters_is_refused_at_the_start(self, settings: Settings) -> None:
         name = f"tickbox_latin_{uuid4().hex}"
         await servers.run_sql(

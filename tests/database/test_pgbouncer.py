@@ -12,7 +12,6 @@ from fastapi import FastAPI
 from sqlalchemy import func, select
 
 from app.core.settings import Settings
-from app.database import migrations
 from app.database.statement import Statement
 from app.database.unit_of_work import Database
 from tests import servers
@@ -77,14 +76,16 @@ class TestTransaction:
 
     async def test_leaves_nothing_behind(self, app: FastAPI, ada: Person) -> None:
         await ada.make_todo()
-        lease = await app.state.database._writer.lease()
-        driver: Any = lease.driver_connection
-        left = await driver.fetchrow(
+        for limit in (1, 2, 3):
+            await ada.get(f"/v1/todos?limit={limit}")
+        pool = app.state.database.pools["primary"]
+        connection = await pool.acquire()
+        left = await connection.driver_connection.fetchrow(
             "SELECT current_setting('statement_timeout'), current_setting('plan_cache_mode'), "
             "(SELECT count(*) FROM pg_prepared_statements WHERE name <> ''), "
             "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())"
         )
-        lease.close()
+        pool.release(connection)
         assert tuple(left) == ("0", "auto", 0, 0)
 
     async def test_of_a_read_that_fails_is_over(self, app: FastAPI, ada: Person) -> None:
@@ -121,7 +122,7 @@ class TestPgBouncer:
                 *(database.reading(None).fetch_value(PID) for _ in range(100))
             )
             pool = database.pools["primary"]
-            clients = pool.in_use + pool.engine.sync_engine.pool.checkedin()  # type: ignore[attr-defined] # it is a QueuePool
+            clients = pool.in_use + len(pool._idle)
         assert [answer.json() for answer in read] == made
         assert len(set(pids)) == 2
         # A quarter is for one user.
@@ -198,7 +199,7 @@ class TestStart:
             assert (done.code, done.errors) == (1, SENTENCE)
 
     def test_goes_through_a_pooler_that_keeps_sessions(self, scratch: Settings) -> None:
-        migrations.downgrade(scratch.migration_url, "-1")
+        servers.downgrade(scratch.migration_url, "-1")
         with pgbouncer(scratch.migration_url, servers=20, mode="session") as url:
             settings = changed(scratch, database_url=url, database_pool_mode="session")
             assert self.migrated(settings) == (0, "")

@@ -162,8 +162,8 @@ async def test_all_of_a_request_does_with_one_connection(scratch: Settings) -> N
 async def test_one_that_waits_in_vain_waits_no_longer(settings: Settings) -> None:
     async with running(settings, database_pool_size=1, database_pool_timeout=0.01) as app:
         pool = app.state.database.pools["primary"]
-        lease = await pool.lease()
+        connection = await pool.acquire()
         with pytest.raises(DatabaseBusy):
-            await pool.lease()
+            await pool.acquire()
         assert (pool.in_use, pool.waiting) == (1, 0)
-        lease.close()
+        pool.release(connection)

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import orjson
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import (
     Boolean,
     Column,
@@ -27,10 +29,12 @@ from sqlalchemy.dialects.postgresql import array
 from app.core.clock import new_id
 from app.core.settings import Settings
 from app.database.row_changes import Resource, RowChange
+from app.database.unit_of_work import UnitOfWork
 from app.features.projects.statements import PROJECTS
-from app.features.todos.sql.writes import TODOS
+from app.features.todos.sql.writes import LOCK, TODOS
 from app.features.users.repository import USERS
 from tests import servers
+from tests.people import Person, share
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 BOOKS = Resource(
@@ -53,6 +57,7 @@ BOOKS = Resource(
 )
 INSERT, UPDATE = BOOKS.insert(), BOOKS.update()
 UPDATE_AND_ANSWER_ONE = BOOKS.update(answered=bindparam("answered", type_=Uuid))
+MOVE = TODOS.update(answered=bindparam("answered", type_=Uuid), moves=True)
 INSERT_NOWHERE = BOOKS.insert(select(null().label("shelf")).where(false()).cte("place"))
 
 
@@ -123,6 +128,82 @@ def test_what_an_update_would_pass_over_is_an_error() -> None:
 def test_a_value_that_is_no_json_is_an_error() -> None:
     with pytest.raises(TypeError):
         BOOKS.changed([RowChange(new_id(), "book.updated", {"title": object()})])
+
+
+class TestMove:
+    """A todo's place is of columns that foreign keys may refer to."""
+
+    @staticmethod
+    async def moved(app: FastAPI, person: Person, *changes: RowChange) -> UnitOfWork:
+        """The changes, in one statement, as a service makes them."""
+        unit: UnitOfWork = app.state.database.unit_of_work(account=person.id)
+        async with unit:
+            for change in changes:
+                seen = {"principal_id": person.id, "principal_project_id": None}
+                assert await unit.fetch_one(LOCK, **seen, id=change.id)
+            [row] = await unit.fetch_all(
+                MOVE,
+                given=TODOS.changed(changes, moves=True),
+                answered=changes[0].id,
+                actor_id=person.id,
+                request_id="move",
+                now=NOW,
+            )
+            assert row["id"] == changes[0].id
+        return unit
+
+    async def test_is_a_change_of_a_row_like_any_other(
+        self, app: FastAPI, ada: Person, database: asyncpg.Connection
+    ) -> None:
+        names = ("Pack", "Book", "Leave")
+        pack, book, leave = [await ada.make_todo(name) for name in names]
+        change = RowChange(UUID(leave["id"]), "todo.updated", {"position": "!", "title": "Go"})
+        await self.moved(app, ada, change)
+
+        inbox = await ada.inbox()
+        url = f"/v1/todos?project_id={inbox['id']}&sort=position"
+        listed = (await ada.get(url)).json()["items"]
+        assert [todo["id"] for todo in listed] == [leave["id"], pack["id"], book["id"]]
+        assert (listed[0]["title"], listed[0]["version"]) == ("Go", 2)
+        recorded = await database.fetchrow(
+            "SELECT event, changed FROM changes WHERE resource_id = $1 AND event = 'todo.updated'",
+            change.id,
+        )
+        assert recorded is not None
+        assert orjson.loads(recorded["changed"]).keys() >= {"title"}
+
+    async def test_of_a_tree_to_another_project_is_one_statement(
+        self, app: FastAPI, ada: Person, bob: Person, database: asyncpg.Connection
+    ) -> None:
+        garden, house = await ada.make_project("Garden"), await ada.make_project("House")
+        await share(database, garden, bob)
+        below = await ada.make_todo("Wall", project_id=house["id"])
+        todo = await ada.make_todo("Paint", project_id=garden["id"])
+        subtask = await ada.make_todo("Brush", parent_id=todo["id"])
+        places = [(todo, below, 2), (subtask, todo, 3)]
+        changes = [
+            RowChange(
+                UUID(one["id"]),
+                "todo.updated",
+                {"project_id": house["id"], "parent_id": parent["id"], "depth": depth},
+            )
+            for one, parent, depth in places
+        ]
+        unit = await self.moved(app, ada, *changes)
+
+        for one, parent, _ in places:
+            after = (await ada.get(f"/v1/todos/{one['id']}")).json()
+            assert (after["project_id"], after["parent_id"]) == (house["id"], parent["id"])
+        # Who saw it where it was reads nothing older either.
+        assert unit._affected_users == {ada.id, bob.id}
+        assert (await bob.client.get(f"/v1/todos/{todo['id']}")).status_code == 404
+
+    def test_is_no_change_that_any_update_makes(self) -> None:
+        change = RowChange(new_id(), "todo.updated", {"position": "!"})
+        with pytest.raises(ValueError, match="position"):
+            TODOS.changed([change])
+        with pytest.raises(ValueError, match="id"):
+            TODOS.changed([RowChange(new_id(), "todo.updated", {"id": new_id()})], moves=True)
 
 
 @pytest.mark.parametrize("name", ["pages", "version", "id"])

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import Integer, bindparam, column, literal_column, select, table
 
 from app.core.settings import Settings
-from app.database.shapes import MOST_PREPARED, Shapes
+from app.database.shapes import MOST_KNOWN, MOST_PREPARED, Shapes
 from app.database.statement import Statement
 from app.database.unit_of_work import Database
 from tests.apps import running
@@ -42,9 +42,9 @@ async def data(settings: Settings) -> AsyncIterator[Database]:
 
 async def prepared(data: Database) -> list[str]:
     """What is prepared on the only connection, of these shapes."""
-    lease = await data._writer.lease()
-    rows = await lease.driver_connection.fetch("SELECT statement FROM pg_prepared_statements")
-    lease.close()
+    connection = await data._writer.acquire()
+    rows = await connection.driver_connection.fetch("SELECT statement FROM pg_prepared_statements")
+    data._writer.release(connection)
     return [sql for [sql] in rows if sql.startswith("SELECT ") and "AS anon_1" in sql]
 
 
@@ -115,7 +115,7 @@ async def test_what_is_known_is_bounded() -> None:
     assert await use(shapes, 0) is first[0]
     assert await use(shapes, MOST_PREPARED) is first[1]
     assert len(shapes._frequent) == MOST_PREPARED
-    assert len(shapes._rare) == 512
+    assert len(shapes._known) == MOST_KNOWN
 
 
 async def test_what_was_frequent_once_makes_way() -> None:
@@ -150,10 +150,10 @@ async def test_a_connection_keeps_the_frequent_ones_and_no_more(data: Database) 
 @pytest.mark.keeps_session(reason="nothing is prepared otherwise")
 async def test_one_whose_columns_changed_is_prepared_anew(data: Database) -> None:
     name = f"changing_{uuid4().hex}"
-    lease = await data._writer.lease()
-    run = lease.driver_connection.execute
+    connection = await data._writer.acquire()
+    run = connection.driver_connection.execute
     await run(f"CREATE TEMP TABLE {name} AS SELECT 1 AS one")
-    lease.close()
+    data._writer.release(connection)
 
     def of_table() -> Statement:
         return Statement(select(column("one")).select_from(table(name)))
@@ -208,13 +208,14 @@ async def test_however_many_lists_are_asked_for_a_backend_stays_small(
     app, eve = small
 
     async def seen() -> tuple[Any, ...]:
-        lease = await app.state.database._writer.lease()
-        row = await lease.driver_connection.fetchrow(
+        pool = app.state.database.pools["primary"]
+        connection = await pool.acquire()
+        row = await connection.driver_connection.fetchrow(
             "SELECT (SELECT sum(total_bytes) FROM pg_backend_memory_contexts), "
             "(SELECT count(*) FROM pg_prepared_statements "
             "WHERE statement LIKE '%AS sort_key%' AND statement NOT LIKE '%pg_backend%')"
         )
-        lease.close()
+        pool.release(connection)
         return tuple(row)
 
     urls = _urls()

@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import pytest
 from fastapi import FastAPI
-from sqlalchemy import event
 from starlette.types import ASGIApp
+
+from app.database.pool import Pool, PooledConnection
 
 # As much as uvicorn hands over at once.
 _CHUNK = 1 << 16
 
 _current: ContextVar["Cost | None"] = ContextVar("current", default=None)
-# The key of a connection's `info` under which it says who has it, and since when.
-_LEASE = "laws"
 
 
 @dataclass
@@ -118,25 +118,26 @@ def cost_of(response: httpx.Response) -> Cost:
 @contextmanager
 def watched_connections(app: FastAPI) -> Iterator[None]:
     """Have each `Cost` tell of the connections that its request had, until the block ends."""
-    pools = [pool.engine.sync_engine.pool for pool in app.state.database.pools.values()]
-    listeners = (("checkout", _taken), ("checkin", _given_back))
-    for pool in pools:
-        for name, listener in listeners:
-            event.listen(pool, name, listener)
-    yield
-    for pool in pools:
-        for name, listener in listeners:
-            event.remove(pool, name, listener)
+    pools = app.state.database.pools.values()
+    acquire, release = Pool.acquire, Pool.release
+    since: dict[PooledConnection, tuple[Cost | None, float]] = {}
 
+    async def acquired(pool: Pool, holder: object = None) -> PooledConnection:
+        connection = await acquire(pool, holder)
+        if pool in pools:
+            since[connection] = (_current.get(), time.perf_counter())
+        return connection
 
-def _taken(_connection: object, record: Any, _lease: object) -> None:
-    record.info[_LEASE] = (_current.get(), time.perf_counter())
+    def released(pool: Pool, connection: PooledConnection) -> None:
+        cost, begun = since.pop(connection, (None, 0.0))
+        if cost is not None:
+            cost.leases.append(time.perf_counter() - begun)
+        release(pool, connection)
 
-
-def _given_back(_connection: object, record: Any) -> None:
-    cost, since = record.info.pop(_LEASE, (None, 0.0))
-    if cost is not None:
-        cost.leases.append(time.perf_counter() - since)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pool, "acquire", acquired)
+        patch.setattr(Pool, "release", released)
+        yield
 
 
 @contextmanager

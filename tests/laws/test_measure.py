@@ -26,13 +26,14 @@ async def cost(app: FastAPI) -> AsyncIterator[Cost]:
     database: Database = app.state.database
 
     async def dear(scope: Scope, receive: Receive, send: Send) -> None:
-        lease = await database.pools["primary"].lease()
+        pool = database.pools["primary"]
+        connection = await pool.acquire()
         await asyncio.sleep(0)
         until = time.thread_time() + BUSY
         while time.thread_time() < until:
             pass
         await asyncio.sleep(0)
-        lease.close()
+        pool.release(connection)
         assert len(bytes(LARGE)) == LARGE
         await send({"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]})
         await send({"type": "http.response.body", "body": b"12345"})

@@ -191,10 +191,10 @@ async def _slow(house: House, person: Person, query: str) -> Response:
     """The answer, if PostgreSQL takes no more than a moment for a statement."""
     reader = house.app.state.database._reader
     for limit in ("5ms", "60s"):
-        lease = await reader.lease()
-        driver: Any = lease.driver_connection
+        connection = await reader.acquire()
+        driver = connection.driver_connection
         await driver.execute(f"SET statement_timeout = '{limit}'")
-        lease.close()
+        reader.release(connection)
         if limit == "5ms":
             response = await person.get(f"/v1/todos?{query}")
     return response

@@ -115,11 +115,12 @@ class TestDatabase:
         statement = "SELECT $1::text::integer"
 
         async def ask(request: Request) -> None:
-            lease = await request.app.state.database.primary._pool.lease()
+            pool = request.app.state.database.pools["primary"]
+            connection = await pool.acquire()
             try:
-                await lease.driver_connection.fetch(statement, KEY)
+                await connection.driver_connection.fetch(statement, KEY)
             finally:
-                lease.close()
+                pool.release(connection)
 
         other = FastAPI(openapi_url=None)
         other.state.database = app.state.database

@@ -199,14 +199,14 @@ async def test_the_pool_is_told_by_who_has_and_who_waits(settings: Settings) -> 
 
     pool = database.pools["primary"]
     assert told() == [1, 0, 0]
-    lease = await pool.lease()
-    waiting = asyncio.create_task(pool.lease())
+    connection = await pool.acquire()
+    waiting = asyncio.create_task(pool.acquire())
     await asyncio.sleep(0)  # it runs until it waits
     assert told() == [1, 1, 1]
-    lease.close()
-    lease = await waiting
+    pool.release(connection)
+    connection = await waiting
     assert told() == [1, 1, 0]
-    lease.close()
+    pool.release(connection)
     assert told() == [1, 0, 0]
     await database.close()
 

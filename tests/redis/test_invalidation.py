@@ -12,7 +12,7 @@ from httpx import Response
 
 from app.core.errors import DatabaseUnavailable
 from app.core.settings import Settings
-from app.database.lease import Lease
+from app.database.pool import PooledConnection
 from tests.apps import client_of, running
 from tests.people import Json, Person, share, until_cached
 from tests.web.callers import Caller
@@ -154,15 +154,16 @@ class TestBeforeItIsTold:
         todo = await ada.make_todo("Old")
         url = f"/v1/todos/{todo['id']}"
 
-        execute = Lease.execute
+        execute = PooledConnection.execute
 
-        async def lost(lease: Lease, command: str, **options: Any) -> None:
-            await execute(lease, command, **options)
+        async def lost(connection: PooledConnection, command: str, **options: Any) -> str:
+            status = await execute(connection, command, **options)
             if command == "COMMIT":
                 raise DatabaseUnavailable
+            return status
 
         await until_cached(ada, url)
         with monkeypatch.context() as patch:
-            patch.setattr(Lease, "execute", lost)
+            patch.setattr(PooledConnection, "execute", lost)
             assert (await ada.client.patch(url, json={"title": "New"})).status_code == 503
         assert (await ada.get(url)).json()["title"] == "New"

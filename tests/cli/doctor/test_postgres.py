@@ -162,7 +162,7 @@ class TestRights:
 
 class TestMigrations:
     async def test_that_are_behind(self, own: Settings) -> None:
-        await asyncio.to_thread(migrations.downgrade, url_of(own), "-1")
+        await asyncio.to_thread(servers.downgrade, url_of(own), "-1")
         findings = await examined(own)
         text = only(findings["migrations"], "failed")
         assert text == "the schema is behind, by 1 of its steps: run `tickbox migrate`"

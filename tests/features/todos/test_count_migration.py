@@ -56,7 +56,7 @@ def before() -> Iterator[str]:
     """The URL of a database with todos of the version before."""
     with servers.cloned_database(f"tickbox_counts_{uuid4().hex}") as name:
         url = servers.settings_for(name).migration_url
-        migrations.downgrade(url, BEFORE)
+        servers.downgrade(url, BEFORE)
         asyncio.run(servers.run_sql(url, _FILL + _TODOS))
         yield url
 

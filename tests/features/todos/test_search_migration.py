@@ -87,7 +87,7 @@ def _indexes(url: str) -> dict[str, int]:
 @pytest.fixture
 def before(scratch: str) -> str:
     """The URL of a database with todos of the version before."""
-    migrations.downgrade(scratch, BEFORE)
+    servers.downgrade(scratch, BEFORE)
     asyncio.run(servers.run_sql(scratch, _FILL))
     return scratch
 

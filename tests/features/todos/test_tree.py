@@ -8,7 +8,7 @@ import pytest
 from httpx import Response
 
 from app.core.clock import new_id
-from app.database.lease import Lease
+from app.database.pool import PooledConnection
 from app.features.todos.sql import writes
 from tests.people import Json, Person
 
@@ -208,15 +208,15 @@ async def test_of_a_deleted_tree_one_row_is_answered(
 ) -> None:
     chain = await _chain(ada)
     answered: list[int] = []
-    fetch = Lease.fetch
+    fetch = PooledConnection.fetch
 
-    async def noted(lease: Lease, statement: Any, *arguments: Any, **options: Any) -> Any:
-        rows = await fetch(lease, statement, *arguments, **options)
+    async def noted(connection: PooledConnection, statement: Any, arguments: Any) -> Any:
+        rows = await fetch(connection, statement, arguments)
         if statement is writes.UPDATE:
             answered.append(len(rows))
         return rows
 
-    monkeypatch.setattr(Lease, "fetch", noted)
+    monkeypatch.setattr(PooledConnection, "fetch", noted)
     response = await ada.client.delete(f"/v1/todos/{chain[1]['id']}")
 
     assert (response.status_code, answered) == (204, [1])
