@@ -63,6 +63,7 @@ VALKEY = {
     "maxmemory": "128mb",
     "maxmemory-policy": "volatile-ttl",
     "loglevel": "warning",
+    "hz": "1",  # its housekeeping: ten times a second costs 0.1 % of a core
 }
 
 
