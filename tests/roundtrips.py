@@ -12,8 +12,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 from fastapi import FastAPI
 
 from app.database.pool import Pool, PooledConnection
-from app.redis.address import Command
-from app.redis.client import HEARTBEAT
+from app.redis.connection import HEARTBEAT, Command
 
 _sent: ContextVar[list[str] | None] = ContextVar("sent", default=None)
 
@@ -71,7 +70,7 @@ def redis_calls(app: FastAPI) -> Iterator[list[list[str]]]:
     calls: list[list[str]] = []
 
     def noted(commands: Sequence[Command]) -> Any:
-        if HEARTBEAT not in commands:  # whether it is there is asked all the time
+        if HEARTBEAT not in commands:  # whether it is there is asked after each pause
             calls.append([str(command[0]) for command in commands])
         return ask(commands)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-from app.redis.address import RedisAddress
+from app.core import urls
 from tests import driver
 from tests.certificates import Files
 
@@ -101,7 +101,7 @@ async def before_postgres(url: str, context: ssl.SSLContext | None) -> AsyncIter
 @asynccontextmanager
 async def before_redis(url: str, context: ssl.SSLContext) -> AsyncIterator[Proxy]:
     """A Redis at `port` of this machine that speaks TLS, and nothing else."""
-    options = RedisAddress(url)._options
+    options, _ = urls.redis(url)
 
     async def upstream() -> Streams:
         if "path" in options:

@@ -50,7 +50,13 @@ POSTGRES = {
     "log_min_error_statement": "panic",
 }
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-VALKEY = {"port": "0", "save": "", "maxmemory": "128mb", "maxmemory-policy": "volatile-ttl"}
+VALKEY = {
+    "port": "0",
+    "save": "",
+    "maxmemory": "128mb",
+    "maxmemory-policy": "volatile-ttl",
+    "hz": "1",  # its housekeeping: ten times a second costs 0.1 % of a core
+}
 POSTGRES_URL = "postgresql+asyncpg://postgres@/tickbox?host={}&port=5432"
 VALKEY_URL = "unix://{}/valkey.sock"
 

@@ -4,42 +4,45 @@ When stderr takes nothing (a full pipe, a stopped terminal), lines beyond `MAX_L
 and counted.
 """
 
+import logging
 import queue
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from logging import LogRecord
-from logging.handlers import QueueHandler, QueueListener
 from select import PIPE_BUF
-from typing import Any, TextIO
+from typing import TextIO
 
 MAX_LINES = 20_000
 # Lines gather for so long and are one write; a process that is killed loses these.
 _GATHER_SECONDS = 0.02
 
 
-class DroppingQueueHandler(QueueHandler):
-    """Formats records where they are logged and queues the lines; `dropped` counts those lost."""
+class DroppingQueueHandler(logging.Handler):
+    """Formats records where they are logged, and queues the lines; `dropped` counts those lost.
+
+    The library's `QueueListener` would wake up and write for each line; this one's thread takes all
+    that wait.
+    """
 
     def __init__(self, stream: TextIO) -> None:
-        self.items: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        super().__init__(self.items)
+        super().__init__()
         self.dropped = 0
-        self._is_open = True
-        self._listener = _BatchListener(self, stream)
-        self._listener.start()
+        self._stream = stream
+        # Lines, an event to set when all before it are written, and None for the end.
+        self._items: queue.SimpleQueue[str | threading.Event | None] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, name="log", daemon=True).start()
 
-    def prepare(self, record: LogRecord) -> str:
-        """The record as a line."""
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue a record as a line."""
         try:
-            return self.format(record)
+            self.enqueue(self.format(record))
         except Exception:  # noqa: BLE001 - logging's own way would print the record as it is
-            return '{"level": "error", "event": "a line could not be formatted"}'
+            self.enqueue('{"level": "error", "event": "a line could not be formatted"}')
 
-    def enqueue(self, record: Any) -> None:
+    def enqueue(self, line: str) -> None:
         """Queue a line."""
-        if self.items.qsize() < MAX_LINES:
-            self.items.put(record)
+        if self._items.qsize() < MAX_LINES:
+            self._items.put(line)
         else:
             self.dropped += 1
 
@@ -48,43 +51,30 @@ class DroppingQueueHandler(QueueHandler):
 
     def flush(self, seconds: float = 1.0) -> None:
         """Wait until all lines so far are written, but not for longer."""
-        if not self._is_open:
-            return
         written = threading.Event()
-        self.items.put(written)
+        self._items.put(written)
         written.wait(seconds)
 
     def close(self) -> None:
         """End the thread, but do not wait for it: stderr may be stuck."""
-        self._is_open = False
-        self._listener.enqueue_sentinel()
+        self._items.put(None)
         super().close()
 
-
-class _BatchListener(QueueListener):
-    """Writes all lines that wait as one, so that a request wakes no thread of its own."""
-
-    def __init__(self, handler: DroppingQueueHandler, stream: TextIO) -> None:
-        super().__init__(handler.items)
-        self._handler = handler
-        self._stream = stream
-
-    def handle(self, record: Any) -> None:
-        """Write this line and those that gather behind it."""
-        time.sleep(_GATHER_SECONDS)
-        waiting = self._handler.items
-        items = [record, *(waiting.get() for _ in range(waiting.qsize()))]
-        for piece in _pieces(item for item in items if isinstance(item, str)):
-            try:
-                self._stream.write(piece)
-                self._stream.flush()
-            except (OSError, ValueError):  # nobody is there to read, or it was closed
-                self._handler.dropped += piece.count("\n")
-        for item in items:
-            if isinstance(item, threading.Event):
-                item.set()
-        if None in items:
-            self.enqueue_sentinel()
+    def _listen(self) -> None:
+        items: list[str | threading.Event | None] = []
+        while None not in items:
+            items = [self._items.get()]
+            time.sleep(_GATHER_SECONDS)
+            items += [self._items.get() for _ in range(self._items.qsize())]
+            for piece in _pieces(item for item in items if isinstance(item, str)):
+                try:
+                    self._stream.write(piece)
+                    self._stream.flush()
+                except (OSError, ValueError):  # nobody is there to read, or it was closed
+                    self.dropped += piece.count("\n")
+            for item in items:
+                if isinstance(item, threading.Event):
+                    item.set()
 
 
 def _pieces(lines: Iterable[str]) -> Iterator[str]:

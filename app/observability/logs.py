@@ -1,8 +1,8 @@
 """Logs on stderr: readable on a terminal, one JSON object a line elsewhere.
 
-All lines go through the standard library's `logging` and are rendered by structlog, after
-`redaction.py` has decided what they may say. The line of a request goes to the same queue by a
-shorter chain, since every request pays for it; of what was sent it has only the request's id.
+All lines go through the standard library's `logging` to one handler, and are rendered by structlog
+after `redaction.py` has decided what they may say. The line of a request goes to the same handler
+by a shorter way, since every request pays for it; of what was sent it has only the request's id.
 """
 
 import logging
@@ -31,6 +31,7 @@ COMPLETED, DISCONNECTED, CANCELLED, FAILED = "completed", "disconnected", "cance
 
 _OURS = "app"
 _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
+_ERROR = structlog.processors.ExceptionRenderer(lambda error: redaction.trace(error[1]))
 # Logs the line that each request leaves; none before it is configured.
 requests: FilteringBoundLogger = structlog.wrap_logger(
     None, wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
@@ -44,40 +45,36 @@ def configure(level: str, stream: TextIO = sys.stderr) -> DroppingQueueHandler:
     logs itself, or what passes through them.
     """
     global requests  # noqa: PLW0603 - logging is configured once a process, as `logging` itself
-    # https://no-color.org
-    colors = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    console = structlog.dev.ConsoleRenderer(colors=colors) if stream.isatty() else None
-    shared: list[Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        _TIME,
-        _add_request,
-    ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
-    # Escapes all but ASCII, and so every kind of line break and lone surrogates too.
-    as_json = structlog.processors.JSONRenderer()
     handler = DroppingQueueHandler(stream)
+    # Escapes all but ASCII, and so every kind of line break and lone surrogates too.
+    rendered: list[Processor] = [structlog.processors.JSONRenderer()]
+    request_rendered: list[Processor] = [_request_as_json]
+    severity = logging.getLevelNamesMapping()[level.upper()]
+    if stream.isatty():
+        # https://no-color.org
+        colors = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        console = structlog.dev.ConsoleRenderer(colors=colors)
+        rendered, request_rendered = [_escape, console], [_request_for_people, _TIME, console]
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[_redact, *([as_json] if console is None else [_escape, console])],
+            processors=[_TIME, _redact, _ERROR, *rendered],
             # So that what was put together is told from what was given.
             use_get_message=False,
             pass_foreign_args=True,
         )
     )
-    severity = logging.getLevelNamesMapping()[level.upper()]
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(severity, logging.WARNING))
     logging.getLogger(_OURS).setLevel(severity)
     requests = structlog.wrap_logger(
         handler,
-        processors=[_request_as_json] if console is None else [_request_for_people, _TIME, console],
+        processors=request_rendered,
         wrapper_class=structlog.make_filtering_bound_logger(severity),
     ).bind()
     _log_what_nobody_caught()
@@ -118,36 +115,27 @@ def _request_for_people(_logger: Any, level: str, event: EventDict) -> EventDict
     return {"level": level, **said}
 
 
-def _add_request(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    current = request_id.get()
-    if current is not None:
-        event["request_id"] = current
-    return event
-
-
 def _redact(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """What may be said: see `redaction.py`."""
     record: logging.LogRecord = event.pop("_record")
     is_ours = event.pop("_from_structlog") or record.name.partition(".")[0] == _OURS
     arguments = event.pop("positional_args", ())
-    error, text = event.pop("exc_info", None), str(event.pop("event"))
-    event.pop("stack_info", None)
+    text = str(event.pop("event"))
     if not is_ours:
         text = redaction.foreign(text, arguments)
     elif arguments:
         text %= arguments
-    entry = {
+    entry: EventDict = {
         "timestamp": event.pop("timestamp"),
-        "level": event.pop("level"),
+        "level": record.levelname.lower(),
         "event": redaction.redact(text),
-        **{name: redaction.safe(value, name) for name, value in event.items()},
+        "logger": record.name,
     }
-    if error is True:
-        error = sys.exception()
-    elif isinstance(error, tuple):
-        error = error[1]
-    if isinstance(error, BaseException):
-        entry["exception"] = redaction.trace(error)
+    if request_id.get() is not None:
+        entry["request_id"] = request_id.get()
+    event.pop("stack_info", None)
+    for name, value in event.items():
+        entry[name] = value if name == "exc_info" else redaction.safe(name, value)
     return entry
 
 

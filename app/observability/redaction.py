@@ -2,12 +2,12 @@
 
 Of an error its type and the places that it came by are kept, never its message: that may repeat
 what a client sent, or a URL with its password. What other libraries say is kept up to the first
-thing that they quote, and what looks like a secret is hidden in everything.
+thing that they quote. What looks like a secret is hidden in everything.
 """
 
 import re
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
@@ -16,57 +16,27 @@ from uuid import UUID
 
 HIDDEN = "***"
 
-Replacement = str | Callable[[re.Match[str]], str]
-
-# A line longer than this is of use to nobody, and the patterns below take their time.
 _MAX_CHARACTERS = 8192
 _MAX_FRAMES = 50
 _MAX_ERRORS = 10
 
-
-def _without_user(url: re.Match[str]) -> str:
-    # Up to the last @, since a password may have one that was not escaped.
-    user, at, rest = url[2].rpartition("@")
-    return f"{url[1]}{HIDDEN}@{rest}" if at else f"{url[1]}{user}{rest}"
-
-
-# All of these take linear time, whatever comes: what one has read it does not read again from a
-# later beginning, and what may be repeated it does not give back (`++`).
-_KIND = (
-    r"(?:authorization|cookie|password|passwd|passphrase|secret|token|credential|"
-    r"(?:api|secret|private|signing|idempotency)[-_]?key)(?:[-_]?hash(?:es)?|s)?"
+# All patterns take linear time, whatever comes: what may be repeated is not given back (`++`).
+_URL = re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://)(\S*+)", re.IGNORECASE)
+_SHAPES = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END|\Z)"
+    r"|\b(?:bearer|basic|digest)\s++[\w.~+/=-]{16,}+"
+    r"|\beyJ[\w.-]{10,}+"  # a JWT
+    r"|\btb[a-z]_[\w-]{16,}+"  # an opaque token of ours
+    r"|\bwhsec_[\w+/=-]++"  # a webhook's secret
+    r"|\$argon2\w*+\$[\w$=,+/.-]++",  # a password's hash
+    re.IGNORECASE | re.DOTALL,
 )
-# `.name`, `x-name`, `b'name'`: whatever is before it.
-_IS_SECRET = re.compile(rf"{_KIND}\W*+\Z", re.IGNORECASE)
-# Up to the quotation mark that ends it, or to the end where the text was cut; also one in a string
-# within a string, which ends by as many backslashes.
-_STRING = (
-    r"b?(?:\"(?:[^\"\\]|\\.?)*+(?:\"|\Z)|'(?:[^'\\]|\\.?)*+(?:'|\Z)|"
-    r"(?P<escape>\\++)(?P<mark>[\"']).*?(?:(?<!\\)(?P=escape)(?P=mark)|\Z))"
-)
-_FLAGS = re.IGNORECASE | re.DOTALL
-_PATTERNS: tuple[tuple[re.Pattern[str], Replacement], ...] = (
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END|\Z)", re.DOTALL), HIDDEN),
-    (re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://)(\S*+)", re.IGNORECASE), _without_user),
-    # Headers as they are sent: credentials are of several words.
-    (
-        re.compile(r"(authorization|cookie)s?\s*+[:=](?!\s*+b?\\*+[\"'])[^\r\n]*+", _FLAGS),
-        rf"\1={HIDDEN}",
-    ),
-    (re.compile(r"\b(bearer|basic|digest)\s++[\w.~+/=-]{16,}+", re.IGNORECASE), rf"\1 {HIDDEN}"),
-    (re.compile(r"\beyJ[\w.-]{10,}+"), HIDDEN),  # a JWT
-    (re.compile(r"\btb[a-z]_[\w-]{16,}+"), HIDDEN),  # an opaque token of ours
-    (re.compile(r"\bwhsec_[\w+/=-]++"), HIDDEN),  # a webhook's secret
-    (re.compile(r"\$argon2\w*+\$[\w$=,+/.-]++"), HIDDEN),  # a password's hash
-    (
-        re.compile(
-            # `name=value`, `"name": "value"`, and a pair: `('name', 'value')`.
-            rf"({_KIND})\\*+(?:[\"']?\s*+[:=]|[\"']\s*+,(?=\s*+b?\\*+[\"']))\s*+"
-            rf"(?:{_STRING}|\[[^\]]*+\]?|\([^)]*+\)?|\{{[^}}]*+\}}?|[^\s\"',;&)}}\]]++)",
-            _FLAGS,
-        ),
-        rf"\1={HIDDEN}",
-    ),
+# `name=…`, `"name": …`, and a pair: `('name', …)`. All that follows may belong to the secret.
+_NAMED = re.compile(
+    r"((?:authorization|cookie|password|passwd|passphrase|secret|token|credential|"
+    r"(?:api|secret|private|signing|idempotency)[-_]?key)(?:[-_]?hash(?:es)?|s)?)"
+    r"\\*+(?:[\"']?\s*+[:=]|[\"']\s*+,).*",
+    re.IGNORECASE | re.DOTALL,
 )
 _QUOTED = re.compile(r"[(<\[{'\"`\n]")
 _TRACEBACK = "Traceback (most recent call last)"
@@ -80,44 +50,36 @@ _PLACES = re.compile(
 
 def redact(text: str) -> str:
     """The text, without what looks like a secret."""
-    text = text[:_MAX_CHARACTERS]
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
-    return text
+    text = _SHAPES.sub(HIDDEN, _URL.sub(_without_user, text[:_MAX_CHARACTERS]))
+    return _NAMED.sub(rf"\1={HIDDEN}", text)
 
 
-def safe(value: Any, name: str = "") -> Any:  # noqa: PLR0911
-    """The value as JSON may have it, without secrets; of what is unknown here the type's name."""
-    if _IS_SECRET.search(name):
+def _without_user(url: re.Match[str]) -> str:
+    # Up to the last @, since a password may have one that was not escaped.
+    _, at, rest = url[2].rpartition("@")
+    return f"{url[1]}{HIDDEN}@{rest}" if at else url[0]
+
+
+def safe(name: str, value: Any) -> Any:
+    """A value that is logged under this name; of what is no text, number or time its type alone."""
+    if value is not None and not isinstance(value, str | int | float | UUID | datetime):
+        return f"<{type(value).__name__}>"
+    if _NAMED.search(f"{name}="):
         return HIDDEN
-    if isinstance(value, str):
-        return redact(value)
-    if value is None or isinstance(value, int | float):
-        return value
-    if isinstance(value, UUID | datetime):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {redact(str(key)): safe(part, str(key)) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        # A pair may be a header's name and its value.
-        names = ["", str(value[0])] if len(value) == 2 else [""] * len(value)
-        return [safe(part, name) for part, name in zip(value, names, strict=True)]
-    return f"<{type(value).__name__}>"
+    return value if value is None or isinstance(value, int | float) else redact(str(value))
 
 
 def foreign(text: str, arguments: Any) -> str:
-    """What may be said of another library's message: all up to the first thing that it quotes.
+    """Another library's message up to the first thing that it quotes, of its arguments numbers.
 
-    Of a traceback in it the places and the types are kept. Of the arguments numbers are.
+    Of a traceback in it the places and the types are kept.
     """
     if _TRACEBACK in text:
         return redact("\n".join(("an error", *_PLACES.findall(text[: 8 * _MAX_CHARACTERS]))))
-    # What stands in the text itself may have been put together there; what is an argument is known.
     text = _QUOTED.split(text.strip(), maxsplit=1)[0].strip()
     if isinstance(arguments, tuple):
         known = tuple(value if isinstance(value, int | float) else HIDDEN for value in arguments)
-        # More arguments than are left of the text, for one.
-        with suppress(TypeError, ValueError):
+        with suppress(TypeError, ValueError):  # such as more arguments than are left of the text
             text %= known
     return redact(text)
 
@@ -144,12 +106,15 @@ def _traces(error: BaseException, relation: str, seen: set[int]) -> Iterator[str
 
 
 def _kind(error: BaseException) -> str:
-    """An error's type, and the code by which its kind is looked up."""
+    """An error's type, and its errno, SQLSTATE or code."""
     kind = type(error)
     name = kind.__qualname__
     if kind.__module__ != "builtins":
         name = f"{kind.__module__}.{name}"
-    errno = getattr(error, "errno", None)
-    # Of the class, not of this very error: what stands there was not put together from input.
-    code = errno or getattr(kind, "sqlstate", None) or getattr(kind, "code", None)
+    # The class's, not this very error's, which may have been put together from input.
+    code = (
+        getattr(error, "errno", None)
+        or getattr(kind, "sqlstate", None)
+        or getattr(kind, "code", None)
+    )
     return f"{name} [{code}]" if isinstance(code, int | str) else name

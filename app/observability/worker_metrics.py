@@ -1,21 +1,35 @@
-"""The metrics of all workers in one answer: they keep their values in files of one folder.
+"""The metrics of several workers in one answer: each keeps its values in files of one folder.
 
-Of those that have ended, what they counted is kept, since a sum that falls is a restart to
-Prometheus; but in one pair of files, however many there were. Their gauges are told no more.
+A worker takes a slot, and goes on with the files of an earlier worker that had it, since to
+Prometheus a sum that falls is a restart. So there are only as many files as there were workers at
+once.
 """
 
 import fcntl
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
-from prometheus_client import CollectorRegistry, Metric
-from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client import CollectorRegistry, Metric, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-_ENDED = "ended"
+# The lock of this process's slot, which is free again when the process has ended, however it did.
+_slot: IO[bytes] | None = None
+
+
+def share_values(folder: str) -> None:
+    """Keep the values of this process's metrics in files of the folder, from the first one on."""
+    global _slot  # noqa: PLW0603 - it is kept for as long as the process lives
+    number = -1
+    while _slot is None:
+        number += 1
+        _slot = _taken(Path(folder, f"{number}.slot"))
+    mark_process_dead(number, folder)
+    # Its own names files after process ids. Not in its documentation: hence the upper bound in
+    # pyproject.toml.
+    values.ValueClass = values.MultiProcessValue(lambda: number)
 
 
 def of_all_workers(folder: str) -> CollectorRegistry:
@@ -25,51 +39,27 @@ def of_all_workers(folder: str) -> CollectorRegistry:
     return registry
 
 
-def forget_worker(folder: str, pid: int) -> None:
-    """Tell of a worker that has ended only what it counted."""
-    with _locked(folder, fcntl.LOCK_EX):
-        mark_process_dead(pid, folder)
-        for kind in ("counter", "histogram"):
-            path = Path(folder, f"{kind}_{pid}.db")
-            if not path.exists():  # another process was first
-                continue
-            kept = MmapedDict(str(path.with_stem(f"{kind}_{_ENDED}")))
-            for key, value, _, _ in MmapedDict.read_all_values_from_file(path):
-                kept.write_value(key, kept.read_value(key)[0] + value, 0.0)
-            kept.close()
-            path.unlink()
-
-
 class _Workers(Collector):
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._files = MultiProcessCollector(None, folder)
 
     def collect(self) -> Iterable[Metric]:
-        # Whoever is killed says nothing.
-        pids = {path.stem.rpartition("_")[2] for path in Path(self._folder).glob("*.db")}
-        for pid in map(int, pids - {_ENDED}):
-            if not _is_running(pid):
-                forget_worker(self._folder, pid)
-        with _locked(self._folder, fcntl.LOCK_SH):
-            told: Iterable[Metric] = self._files.collect()
-            return told
+        # Of workers that have ended, only what they counted.
+        for slot in Path(self._folder).glob("*.slot"):
+            lock = _taken(slot)
+            if lock is not None:
+                mark_process_dead(slot.stem, self._folder)
+                lock.close()
+        told: Iterable[Metric] = self._files.collect()
+        return told
 
 
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:  # or somebody else's has the number now
-        return False
-    return True
-
-
-@contextmanager
-def _locked(folder: str, how: int) -> Iterator[None]:
-    """Between processes, and between threads too, as each opens the folder for itself."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, how)
-        yield
-    finally:
-        os.close(descriptor)
+def _taken(slot: Path) -> IO[bytes] | None:
+    """The lock of a slot, until it is closed; None if a process has it."""
+    file = slot.open("ab")
+    with suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return file
+    file.close()
+    return None

@@ -1,51 +1,61 @@
-"""A connection to Redis that many commands share."""
+"""One connection to Redis, shared by all commands of a process.
+
+Commands of one turn of the event loop are written together, and replies come back in the order of
+the commands. `docs/decisions/redis-connection.md` says why this is not redis-py.
+"""
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import hiredis
 
-from app.redis.address import Command
-
-REPLY_TIMEOUT = 0.04  # seconds
+# Seconds that Redis has to reply, and one moment more for a reply that is there but not read yet.
+REPLY_TIMEOUT = 0.04
 _MOMENT = 0.005
+# Seconds after a command that Redis has replied to in which it is known not to have been silent.
+TRUSTED = 0.03
+
+Command = tuple[bytes | str | int, ...]
+# A write, since a Redis that refuses those cannot be told what is outdated.
+HEARTBEAT: Command = ("SET", "tickbox:alive", "", "EX", 60)
+
 _INCOMPLETE = object()
 
 
 class RedisAway(Exception):
-    """Redis cannot be reached: do without it."""
+    """Redis cannot be reached, does not reply in time, or replies an error: do without it."""
 
 
+@dataclass(slots=True)
 class _Exchange:
     """Commands that were sent together, and the replies that have arrived so far."""
 
-    __slots__ = ("count", "future", "replies", "sent_at")
-
-    def __init__(self, future: "asyncio.Future[list[Any]]", count: int, sent_at: float) -> None:
-        self.future = future
-        self.count = count
-        self.sent_at = sent_at
-        self.replies: list[Any] = []
+    future: "asyncio.Future[list[Any]]"
+    count: int
+    sent_at: float
+    is_trusted: bool
+    replies: list[Any]
 
 
 class Connection(asyncio.Protocol):
-    """Sends commands and matches replies; it gives up when a reply takes too long.
+    """Sends commands and matches replies, until a reply takes too long or is an error.
 
-    `on_lost` is called once, when it has given up or Redis has closed it.
+    Then `lost` says why, and `on_lost` is called once.
     """
 
-    def __init__(self, on_lost: Callable[[], None]) -> None:
+    def __init__(self, on_lost: Callable[["Connection"], None]) -> None:
+        self.lost = ""
         self._loop = asyncio.get_running_loop()
         self._on_lost = on_lost
         self._reader = hiredis.Reader(notEnoughData=_INCOMPLETE)
         self._waiting: deque[_Exchange] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
-        # Given up since it was of no use, rather than closed by Redis.
-        self.was_silent = False
-        self.is_open = True
+        # Each connection begins with a new epoch of the cache, so it cannot have missed anything.
+        self._trusted_at = self._loop.time()
 
     # uvloop's transports are no subclasses, and this one is never anything else.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -54,13 +64,30 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Fail what waits for replies."""
-        self.give_up()
+        self.close("it has closed the connection")
+
+    async def run(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies, which show all that other processes were told was written before.
+
+        Raises `RedisAway`. If Redis may have been frozen meanwhile, two heartbeats come first: when
+        it goes on, it reads its connections, then accepts new ones and reads those. So the second
+        reply comes after all that other processes had sent.
+        """
+        if self._loop.time() - self._trusted_at > TRUSTED:
+            for _ in range(2):
+                sent_at = self._loop.time()
+                await self.ask([HEARTBEAT])
+            self._trusted_at = sent_at
+        return await self.ask(commands)
 
     def ask(self, commands: Sequence[Command]) -> "asyncio.Future[list[Any]]":
-        """Send these; the future has their replies, or `RedisAway`."""
+        """Send these; the future has their replies or `RedisAway`. Raises `RedisAway` if lost."""
+        if self.lost:
+            raise RedisAway
         future = self._loop.create_future()
         now = self._loop.time()
-        self._waiting.append(_Exchange(future, len(commands), now))
+        is_trusted = now - self._trusted_at <= TRUSTED
+        self._waiting.append(_Exchange(future, len(commands), now, is_trusted, []))
         # hiredis's own annotation allows text alone.
         packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]
         self._transport.write(b"".join(packed))
@@ -73,47 +100,50 @@ class Connection(asyncio.Protocol):
         try:
             self._reader.feed(data)
             while (reply := self._reader.gets()) is not _INCOMPLETE:
+                if isinstance(reply, hiredis.ReplyError):
+                    # Only its first word, such as NOAUTH: the others may quote a secret.
+                    self.close(f"it answers {str(reply).partition(' ')[0]}")
+                    return
                 exchange = self._waiting[0]
                 exchange.replies.append(reply)
                 if len(exchange.replies) == exchange.count:
                     self._waiting.popleft()
+                    if exchange.is_trusted:
+                        self._trusted_at = exchange.sent_at
                     if not exchange.future.done():
                         exchange.future.set_result(exchange.replies)
         except (hiredis.ProtocolError, IndexError):
-            self.give_up()
+            self.close("it speaks another language")
 
-    def give_up(self, *, is_silent: bool = False) -> None:
-        """Close the connection and fail what waits for replies; what was sent still arrives."""
-        if not self.is_open:
+    def close(self, reason: str) -> None:
+        """Close it and fail what waits for replies; what was sent still arrives."""
+        if self.lost:
             return
-        self.is_open = False
-        self.was_silent = is_silent
+        self.lost = reason
         if self._timer is not None:
             self._timer.cancel()
         self._transport.close()
         for exchange in self._waiting:
             if not exchange.future.done():
                 exchange.future.set_exception(RedisAway())
-                # Whoever told and does not ask is not there to hear it.
+                # Nobody waits for the reply to what was only told.
                 exchange.future.exception()
         self._waiting.clear()
-        self._on_lost()
+        self._on_lost(self)
 
-    def _look(self, suspect: _Exchange | None = None) -> None:
-        """Give up if the oldest command waits too long for its reply.
+    def _look(self, late: _Exchange | None = None) -> None:
+        """Close it if the oldest command, twice in a row, has waited too long for its reply.
 
-        It gets one more turn first: after a pause of this process the timer is handled before the
-        reply that has long been there.
+        After a pause of this process the first look comes before the reply is read.
         """
         self._timer = None
         if not self._waiting:
             return
         oldest = self._waiting[0]
-        if oldest is suspect:
-            self.give_up(is_silent=True)
-            return
         left = oldest.sent_at + REPLY_TIMEOUT - self._loop.time()
-        if left > 0:
+        if oldest is late:
+            self.close("it is silent")
+        elif left > 0:
             self._timer = self._loop.call_later(left, self._look)
         else:
             self._timer = self._loop.call_later(_MOMENT, self._look, oldest)

@@ -14,24 +14,24 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import Any
 
 from app.core.errors import AppError
 from app.core.settings import Settings
-from app.redis.address import Command
 from app.redis.client import Redis
-from app.redis.connection import RedisAway
+from app.redis.connection import Command, RedisAway
 
 _SECOND = 1_000_000  # in Redis's microseconds
 _MAX_REMEMBERED = 100_000
 
-# Milliseconds for which a count is kept although it says nothing any more: longer than any page of
-# the cache is, so that Redis, when it is full, drops those first (`volatile-ttl`).
+# Milliseconds for which a count outlives its use: more than any page of the cache lives, so that
+# Redis, when it is full, drops pages first (`volatile-ttl`).
 _KEPT = 3_600_000
 
 # KEYS: the caller. ARGV: the emission interval and the burst tolerance, in microseconds; and _KEPT.
-# Gives whether the call is let through, and the microseconds until the whole quota is there.
+# Returns whether the call is allowed, and the microseconds until the whole quota is there.
 _SCRIPT = b"""
 local now = redis.call('TIME')
 now = now[1] * 1000000 + now[2]
@@ -45,7 +45,7 @@ redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', kept)
 return {1, full - now}
 """
 
-# Give a call back, if it still counts.
+# Give a call back, if it still counts. ARGV: the emission interval.
 _REFUND = b"""
 local full = tonumber(redis.call('GET', KEYS[1]) or 0) - ARGV[1]
 if full > 0 then redis.call('SET', KEYS[1], string.format('%.0f', full), 'KEEPTTL') end
@@ -68,10 +68,10 @@ class RateLimited(AppError):
 
 
 class Limit:
-    """So many calls at once, and then `per_second` for long, of each caller.
+    """Each caller's `quota` of calls at once, and then `per_second`.
 
-    `name` is that of the policy in `RateLimit-Policy`. `allowed` and `refused` count the calls of
-    all callers that this process has asked about.
+    `name` is the policy's in `RateLimit-Policy`. `allowed` and `refused` count all callers' calls
+    in this process, for the metrics.
     """
 
     def __init__(
@@ -86,13 +86,6 @@ class Limit:
         self.allowed = self.refused = 0
         policy = b'"%b";q=%d;w=%d' % (self.name, quota, ceil(quota / per_second))
         self.policy = (b"ratelimit-policy", policy)
-
-    def count(self, *, is_allowed: bool) -> None:
-        """Count a verdict for the metrics."""
-        if is_allowed:
-            self.allowed += 1
-        else:
-            self.refused += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,27 +125,13 @@ class Verdict:
 
 
 def take_command(limit: Limit, caller: bytes) -> Command:
-    """The command that counts a call by `caller` in Redis; `read` understands the reply."""
-    return (
-        "EVAL",
-        _SCRIPT,
-        1,
-        _key(limit, caller),
-        limit.emission_interval,
-        limit.burst_tolerance,
-        _KEPT,
-    )
+    """The command that counts a call by `caller`; `read` understands its reply."""
+    interval, tolerance = limit.emission_interval, limit.burst_tolerance
+    return ("EVAL", _SCRIPT, 1, _key(limit, caller), interval, tolerance, _KEPT)
 
 
-def refund_command(limit: Limit, caller: bytes) -> Command:
-    """The command that gives a call back to `caller` in Redis."""
-    return ("EVAL", _REFUND, 1, _key(limit, caller), limit.emission_interval)
-
-
-def read(limit: Limit, reply: Any) -> Verdict | None:
-    """The verdict in a reply; None if Redis refused to count (out of memory, read-only)."""
-    if not isinstance(reply, list):
-        return None
+def read(limit: Limit, reply: Any) -> Verdict:
+    """The verdict in a reply."""
     allowed, full_in = reply
     return Verdict(limit, bool(allowed), full_in)
 
@@ -189,6 +168,13 @@ class LocalCounts:
             self._full[key] -= limit.emission_interval
 
 
+@dataclass(frozen=True, slots=True)
+class QuotaReservation:
+    """A call that was counted; `refund` gives it back."""
+
+    refund: Callable[[], None]
+
+
 class Counts:
     """Calls, counted in Redis, or here where a limit holds without it."""
 
@@ -197,18 +183,21 @@ class Counts:
         self._local = LocalCounts()
 
     def judge(self, limit: Limit, caller: bytes, replies: Iterator[Any]) -> Verdict | None:
-        """The verdict in the next reply of Redis, or else this process's own.
-
-        The verdict is counted for the metrics.
-        """
-        verdict = read(limit, next(replies, None))
-        if verdict is None and limit.holds_without_redis:
+        """The verdict in Redis's next reply, or this process's own where there is none."""
+        reply = next(replies, None)
+        if reply is not None:
+            verdict = read(limit, reply)
+        elif limit.holds_without_redis:
             verdict = self._local.take(limit, caller)
-        if verdict is not None:
-            limit.count(is_allowed=verdict.is_allowed)
+        else:
+            return None
+        if verdict.is_allowed:
+            limit.allowed += 1
+        else:
+            limit.refused += 1
         return verdict
 
-    async def take(self, limit: Limit, caller: bytes) -> "QuotaReservation":
+    async def take(self, limit: Limit, caller: bytes) -> QuotaReservation:
         """Count a call. Raises `RateLimited`."""
         replies: list[Any] = []
         with suppress(RedisAway):
@@ -216,26 +205,7 @@ class Counts:
         verdict = self.judge(limit, caller, iter(replies))
         if verdict is not None:
             verdict.enforce()
-        in_redis = bool(replies) and read(limit, replies[0]) is not None
-        return QuotaReservation(self, limit, caller, in_redis)
-
-    def refund(self, limit: Limit, caller: bytes, *, in_redis: bool) -> None:
-        """Give back a call that was counted in Redis, or in this process."""
-        if in_redis:
-            self._redis.tell(refund_command(limit, caller))
-        else:
-            self._local.refund(limit, caller)
-
-
-@dataclass(frozen=True, slots=True)
-class QuotaReservation:
-    """A call that was counted, and may be given back."""
-
-    counts: Counts
-    limit: Limit
-    caller: bytes
-    in_redis: bool
-
-    def refund(self) -> None:
-        """Give the call back."""
-        self.counts.refund(self.limit, self.caller, in_redis=self.in_redis)
+        if not replies:
+            return QuotaReservation(partial(self._local.refund, limit, caller))
+        command = ("EVAL", _REFUND, 1, _key(limit, caller), limit.emission_interval)
+        return QuotaReservation(partial(self._redis.tell, command))

@@ -16,8 +16,8 @@ from typing import Any
 from uuid import UUID
 
 from app.core.schemas import Representation
-from app.redis.address import Command
 from app.redis.client import Redis
+from app.redis.connection import Command
 from app.security.principal import Principal
 
 _EPOCH = b"tickbox:epoch"
@@ -64,10 +64,8 @@ class Cache:
         digest = blake2b(asked, digest_size=16, key=viewer).digest()
         return ("MGET", _EPOCH, _VERSION + principal.user_id.bytes, _PAGE + digest)
 
-    def read(self, command: Command, reply: Any) -> Representation | CacheEntryKey | None:
-        """The stored answer, or the key to store it under. None if Redis replied an error."""
-        if not isinstance(reply, list):
-            return None
+    def read(self, command: Command, reply: Any) -> Representation | CacheEntryKey:
+        """The stored answer, or the key to store it under."""
         _, epoch_key, version_key, page_key = command
         epoch, current, page = reply
         if page is not None and epoch and current and page.startswith(epoch + current):

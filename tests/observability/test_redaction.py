@@ -22,22 +22,18 @@ JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
         ("at postgresql://ada:geheim@db.example/x?y", "at postgresql://***@db.example/x?y"),
         ("at redis://:ge@h/eim@cache.example:6379/0", "at redis://***@cache.example:6379/0"),
         ("Authorization: Bearer geheimgeheimgeheim", "Authorization=***"),
-        ("Authorization: Basic YTpiYw==\nmore", "Authorization=***\nmore"),
+        ("the Authorization: Basic YTpiYw==\nmore", "the Authorization=***"),
         ("HTTP_AUTHORIZATION=Basic YTpiYw==", "HTTP_AUTHORIZATION=***"),
         ('Proxy-Authorization: Digest a="b", response="geheim"', "Proxy-Authorization=***"),
         ("Cookie: a=geheim; b=geheim", "Cookie=***"),
-        ("{'authorization': 'Basic YTpiYw==', 'a': 1}", "{'authorization=***, 'a': 1}"),
-        ("[(b'authorization', b'geheim'), (b'a', b'b')]", "[(b'authorization=***), (b'a', b'b')]"),
-        ('["cookie", "geheim"]', '["cookie=***]'),
-        ('[\\"cookie\\", \\"geheim\\"]', '[\\"cookie=***]'),
-        ("with bearer geheimgeheimgeheim.", "with bearer ***"),
+        ("{'a': 1, 'authorization': 'Basic YTpiYw=='}", "{'a': 1, 'authorization=***"),
+        ("[(b'a', b'b'), (b'authorization', b'geheim')]", "[(b'a', b'b'), (b'authorization=***"),
+        ('["cookie", "geheim"]', '["cookie=***'),
+        ('[\\"cookie\\", \\"geheim\\"]', '[\\"cookie=***'),
+        ("with bearer geheimgeheimgeheim.", "with ***"),
         (f"it says {JWT}!", "it says ***!"),
-        ("password='correct horse', more", "password=***, more"),
-        ('{"new_password": "correct horse", "a": 1}', '{"new_password=***, "a": 1}'),
-        ('{"password": "abc\\"geheim", "a": 1}', '{"password=***, "a": 1}'),
-        ("{'password': 'abc\\'geheim'}", "{'password=***}"),
-        ('{\\"password\\": \\"ab\\\\\\"geheim\\", \\"a\\": 1}', '{\\"password=***, \\"a\\": 1}'),
-        ('{"password": "cut geheim', '{"password=***'),
+        ("password='correct horse', more", "password=***"),
+        ('{"a": 1, "new_password": "correct horse"}', '{"a": 1, "new_password=***'),
         ('{"password": "cut geheim\\', '{"password=***'),
         ("passwords: geheim", "passwords=***"),
         ("password_hash=geheim", "password_hash=***"),
@@ -46,11 +42,9 @@ JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
         ("signed by whsec_YWJj+/Zm9v=.", "signed by ***."),
         ("Idempotency-Key: geheim-4711", "Idempotency-Key=***"),
         ("my-idempotency-keys: geheim-4711", "my-idempotency-keys=***"),
-        ('"passwords": ["geheim", "geheim"], "a": 1', '"passwords=***, "a": 1'),
-        ("tokens=('geheim', b'geheim') rest", "tokens=*** rest"),
-        ("password={'geheim': 1} rest", "password=*** rest"),
+        ("tokens=('geheim', b'geheim') rest", "tokens=***"),
         ("password, or nothing", "password, or nothing"),
-        ("TICKBOX_SECRET_KEY=geheim rest", "TICKBOX_SECRET_KEY=*** rest"),
+        ("TICKBOX_SECRET_KEY=geheim rest", "TICKBOX_SECRET_KEY=***"),
         ("password_hashing_busy: ValueError", "password_hashing_busy: ValueError"),
         ("database_busy: QueryCanceledError", "database_busy: QueryCanceledError"),
         ("0192f000-0000-7000-8000-000000000000", "0192f000-0000-7000-8000-000000000000"),
@@ -108,7 +102,7 @@ def test_takes_linear_time(monkeypatch: pytest.MonkeyPatch, piece: str, end: str
     monkeypatch.setattr(redaction, "_MAX_CHARACTERS", 100_000)
     begun = time.process_time()
     redact(piece * (100_000 // len(piece)) + end)
-    safe(1, piece * (100_000 // len(piece)) + end)
+    safe(piece * (100_000 // len(piece)) + end, 1)
     assert time.process_time() - begun < 2
 
 
@@ -122,14 +116,7 @@ def test_takes_linear_time(monkeypatch: pytest.MonkeyPatch, piece: str, end: str
         ("passwords", "x", "***"),
         ("user.token", "x", "***"),
         ("secret", "whsec_YWJj", "***"),
-        ("said", ["whsec_YWJj", "$argon2id$v=19$x"], ["***", "***"]),
-        ("headers", [("authorization", "x"), ["Cookie", "x"]], None),
-        (
-            "by_name",
-            {b"token": "x", "redis://:x@h": "y"},
-            {"b'token'": "***", "redis://***@h": "y"},
-        ),
-        ("names", ["a", "b"], ["a", "b"]),
+        ("said", "whsec_YWJj", "***"),
         ("password_hashing_busy", "x", "x"),
         ("count", 5, 5),
         ("is_it", True, True),
@@ -138,15 +125,12 @@ def test_takes_linear_time(monkeypatch: pytest.MonkeyPatch, piece: str, end: str
         ("at", datetime(2026, 11, 22, tzinfo=UTC), "2026-11-22 00:00:00+00:00"),
         ("error", ValueError("geheim"), "<ValueError>"),
         ("body", b"geheim", "<bytes>"),
-        ("parts", [{"token": "x", "n": 1}, ("redis://:geheim@h",)], None),
+        ("body", {"said": "geheim"}, "<dict>"),
+        ("parts", ["geheim"], "<list>"),
     ],
 )
 def test_values_are_said_where_they_are_known(name: str, value: Any, said: Any) -> None:
-    if name == "headers":
-        said = [["authorization", "***"], ["Cookie", "***"]]
-    if name == "parts":
-        said = [{"token": "***", "n": 1}, ["redis://***@h"]]
-    assert safe(value, name) == said
+    assert safe(name, value) == said
 
 
 class TestOtherLibraries:

@@ -1,4 +1,4 @@
-"""A Redis that nobody uses for a while is told little, and looked at before it is used again."""
+"""A Redis that nobody uses is told little, and looked at before it is used again."""
 
 import asyncio
 import time
@@ -8,44 +8,74 @@ from pathlib import Path
 
 import pytest
 
-from app.redis.client import IDLE_INTERVAL, Redis
-from app.redis.connection import RedisAway
+from app.redis.client import HEARTBEAT_INTERVAL, Redis
+from app.redis.connection import HEARTBEAT, RedisAway
 from tests.faults.processes import Valkey
 from tests.redis.connections import PONG, answers, connected, served_by, until_it_answers
 
 
-async def test_is_told_no_more_than_twice_a_second() -> None:
-    times: list[float] = []
-    enough = asyncio.Event()
+class Heard:
+    """A Redis that only answers, and what it was told: heartbeats, and `PING`."""
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.read(1000):
-            writer.write(b"+OK\r\n")
-            times.append(time.perf_counter())
-            if len(times) == 4:
-                enough.set()
+    def __init__(self) -> None:
+        self.commands: asyncio.Queue[str] = asyncio.Queue()
 
-    async with served_by(talk) as url, connected(url), asyncio.timeout(10):
-        await enough.wait()
-    _greeting, first, _, third = times
-    assert third - first > 1.8 * IDLE_INTERVAL
-
-
-async def test_is_looked_at_before_it_is_used_and_often_from_then_on() -> None:
-    heard: asyncio.Queue[str] = asyncio.Queue()
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(1000):
+            self.commands.put_nowait("PING" if b"PING" in data else "heartbeat")
             writer.write(PONG)
-            heard.put_nowait("PING" if b"PING" in data else "heartbeat")
 
-    async with served_by(talk) as url, connected(url) as redis, asyncio.timeout(10):
-        assert [await heard.get() for _ in range(2)] == ["heartbeat"] * 2  # the greeting is one
-        assert await answers(redis)
-        assert [await heard.get() for _ in range(3)] == ["heartbeat", "heartbeat", "PING"]
+    async def next(self, count: int) -> list[str]:
+        return [await self.commands.get() for _ in range(count)]
+
+
+async def test_is_told_once_a_second() -> None:
+    heard = Heard()
+    async with served_by(heard.talk) as url, connected(url), asyncio.timeout(10):
+        await heard.next(2)  # the greeting is one
         began = time.perf_counter()
-        assert [await heard.get() for _ in range(3)] == ["heartbeat"] * 3
-        assert time.perf_counter() - began < IDLE_INTERVAL
+        await heard.next(1)
+        assert time.perf_counter() - began > 0.8 * HEARTBEAT_INTERVAL
+
+
+async def test_is_told_often_while_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.redis.client.HEARTBEAT_INTERVAL", 0.05)
+    heard = Heard()
+    async with served_by(heard.talk) as url, connected(url) as redis, asyncio.timeout(10):
+        monkeypatch.setattr("app.redis.client.HEARTBEAT_INTERVAL", 60)
+        assert await answers(redis)
+        assert (await heard.next(50)).count("PING") == 1
+
+
+@pytest.mark.parametrize(
+    ("trusted", "told"), [(-1, ["heartbeat", "heartbeat", "PING"] * 2), (20, ["PING"] * 2)]
+)
+async def test_is_looked_at_twice_before_it_is_used_after_a_pause(
+    monkeypatch: pytest.MonkeyPatch, trusted: float, told: list[str]
+) -> None:
+    monkeypatch.setattr("app.redis.connection.TRUSTED", trusted)
+    monkeypatch.setattr("app.redis.client.HEARTBEAT_INTERVAL", 60)
+    heard = Heard()
+    async with served_by(heard.talk) as url, connected(url) as redis, asyncio.timeout(10):
+        assert await heard.next(1) == ["heartbeat"]
+        assert [await answers(redis) for _ in range(2)] == [True] * 2
+        assert await heard.next(len(told)) == told
+
+
+async def test_one_look_is_not_enough_for_who_asks_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between the two, what other processes had to say may not have arrived."""
+    monkeypatch.setattr("app.redis.client.HEARTBEAT_INTERVAL", 60)
+    heard = Heard()
+    async with served_by(heard.talk) as url, connected(url) as redis, asyncio.timeout(10):
+        connection = redis._connection
+        assert connection is not None
+        assert await heard.next(1) == ["heartbeat"]
+        connection._trusted_at = 0.0
+        await connection.ask([HEARTBEAT])
+        assert await answers(redis)
+        assert await heard.next(4) == ["heartbeat"] * 3 + ["PING"]
 
 
 @pytest.mark.parametrize("turns", range(5))
