@@ -7,6 +7,8 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from starlette.types import ASGIApp
 
 from app.core.clock import Now, utc_now
 from app.core.settings import Settings, SettingsError
@@ -26,7 +28,6 @@ from app.redis.response_cache import Cache
 from app.security.access_tokens import AccessTokens
 from app.security.password_hashing import PasswordHasher
 from app.sweeps import sweep_hourly
-from app.web import exception_handlers
 from app.web.body_buffering import Buffers
 from app.web.cors import ListedOriginsMiddleware
 from app.web.dependencies import AppState, Lifecycle
@@ -84,29 +85,33 @@ def create_app(
     # Typed, where Starlette has a bag of attributes.
     app.state = state  # type: ignore[assignment]
 
-    exception_handlers.install(app)
-    # The one that is added last is the first to see a request.
-    app.add_middleware(
-        RequestMiddleware,
+    # In place of the stack that FastAPI builds: RequestMiddleware answers for every error.
+    app.middleware_stack = _middleware(app.router, state)
+    include_features(app)
+    pages.install(app, keeps_sign_in=keeps_sign_in)
+    if serves_metrics:
+        local_metrics.install(app, state.metrics)
+    document.install(app, FEATURES)
+    return app
+
+
+def _middleware(app: ASGIApp, state: AppState) -> ASGIApp:
+    """What each request passes before the router, from the inside out."""
+    settings = state.settings
+    app = RequestMiddleware(
+        AsyncExitStackMiddleware(app),  # FastAPI's own handler, which serves pages, asks for it
         max_body_bytes=settings.max_body_bytes,
         counts=state.metrics.requests,
         buffers=state.buffers,
         request_timeout=settings.request_timeout,
     )
     if settings.proxies:
-        app.add_middleware(ProxyMiddleware, trusted=settings.proxies)
+        app = ProxyMiddleware(app, trusted=settings.proxies)
     if settings.cors_origins:
         # Outermost: a page of a listed origin can read whatever went wrong further in.
-        app.add_middleware(
-            ListedOriginsMiddleware,
-            origins=settings.cors_origins,
-            other_headers=settings.cors_headers,
+        app = ListedOriginsMiddleware(
+            app, origins=settings.cors_origins, other_headers=settings.cors_headers
         )
-    include_features(app)
-    pages.install(app, keeps_sign_in=keeps_sign_in)
-    if serves_metrics:
-        local_metrics.install(app, state.metrics)
-    document.install(app, FEATURES)
     return app
 
 

@@ -1,7 +1,8 @@
-"""What a row and a page are as answers: JSON, `ETag`, `Link`, and 304 where nothing changed."""
+"""Rows and pages as answers: JSON, `ETag`, `Link`, and 304 where nothing changed."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from hashlib import blake2b
+from typing import Any
 from urllib.parse import urlencode
 
 import orjson
@@ -27,15 +28,15 @@ def represent_row(row: JsonRow) -> Representation:
     return Representation(b'"%d"' % row.version, row.body.encode())
 
 
-def represent_page(page: JsonPage, path: str, query: Iterable[tuple[str, str]]) -> Representation:
+def represent_page(page: JsonPage, path: str, query: Mapping[str, Any]) -> Representation:
     """A page, with a hash of it as the `ETag`; `path` and `query` are where it was asked for."""
     cursor = orjson.dumps(page.next_cursor).decode()
     total = "" if page.total is None else f',"total":{page.total}'
     body = f'{{"items":[{",".join(page.items)}],"next_cursor":{cursor}{total}}}'.encode()
     link = b""
     if page.next_cursor is not None:
-        others = [(name, value) for name, value in query if name != "cursor"]
-        link = f'<{path}?{urlencode([*others, ("cursor", page.next_cursor)])}>; rel="next"'.encode()
+        following = urlencode({**query, "cursor": page.next_cursor}, doseq=True)
+        link = f'<{path}?{following}>; rel="next"'.encode()
     return Representation(etag_of(body), body, link)
 
 

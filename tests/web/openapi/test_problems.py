@@ -11,7 +11,6 @@ from httpx import ASGITransport, AsyncClient
 
 from app.core import errors
 from app.core.errors import AppError, DatabaseBusy, IdTaken, ValidationFailed
-from app.web import exception_handlers
 from app.web.request_middleware import RequestMiddleware
 from app.web.routing import router as new_router
 from tests import problems_page
@@ -108,8 +107,7 @@ async def failing() -> AsyncIterator[AsyncClient]:
         return StreamingResponse(body())
 
     app = FastAPI(openapi_url=None)
-    exception_handlers.install(app)
-    app.add_middleware(RequestMiddleware, max_body_bytes=1_000)
+    app.middleware_stack = RequestMiddleware(app.router, max_body_bytes=1_000)
     app.router.routes.extend(router.routes)
     transport = ASGITransport(app)
     async with AsyncClient(transport=transport, base_url="http://tickbox") as client:
