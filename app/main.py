@@ -7,8 +7,6 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
-from starlette.types import ASGIApp
 
 from app.core.clock import Now, utc_now
 from app.core.settings import Settings, SettingsError
@@ -35,7 +33,7 @@ from app.web.idempotency import Idempotency
 from app.web.openapi import document, pages
 from app.web.proxies import ProxyMiddleware
 from app.web.request_gate import RequestGate
-from app.web.request_middleware import RequestMiddleware
+from app.web.request_middleware import App, RequestMiddleware
 
 _DESCRIPTION = """
 Todos and projects for HTTP clients, Swagger UI and generated SDKs.
@@ -65,7 +63,7 @@ def create_app(
     settings = Settings() if settings is None else settings
     if settings.is_embedded:
         raise SettingsError("TICKBOX_DATABASE_URL is missing: only `tickbox serve` brings servers")
-    app = FastAPI(
+    app = App(
         title="Tickbox",
         version=version("tickbox"),
         summary="A TODO service.",
@@ -85,33 +83,28 @@ def create_app(
     # Typed, where Starlette has a bag of attributes.
     app.state = state  # type: ignore[assignment]
 
-    # In place of the stack that FastAPI builds: RequestMiddleware answers for every error.
-    app.middleware_stack = _middleware(app.router, state)
-    include_features(app)
-    pages.install(app, keeps_sign_in=keeps_sign_in)
-    if serves_metrics:
-        local_metrics.install(app, state.metrics)
-    document.install(app, FEATURES)
-    return app
-
-
-def _middleware(app: ASGIApp, state: AppState) -> ASGIApp:
-    """What each request passes before the router, from the inside out."""
-    settings = state.settings
-    app = RequestMiddleware(
-        AsyncExitStackMiddleware(app),  # FastAPI's own handler, which serves pages, asks for it
+    # The one that is added last is the first to see a request.
+    app.add_middleware(
+        RequestMiddleware,
         max_body_bytes=settings.max_body_bytes,
         counts=state.metrics.requests,
         buffers=state.buffers,
         request_timeout=settings.request_timeout,
     )
     if settings.proxies:
-        app = ProxyMiddleware(app, trusted=settings.proxies)
+        app.add_middleware(ProxyMiddleware, trusted=settings.proxies)
     if settings.cors_origins:
         # Outermost: a page of a listed origin can read whatever went wrong further in.
-        app = ListedOriginsMiddleware(
-            app, origins=settings.cors_origins, other_headers=settings.cors_headers
+        app.add_middleware(
+            ListedOriginsMiddleware,
+            origins=settings.cors_origins,
+            other_headers=settings.cors_headers,
         )
+    include_features(app)
+    pages.install(app, keeps_sign_in=keeps_sign_in)
+    if serves_metrics:
+        local_metrics.install(app, state.metrics)
+    document.install(app, FEATURES)
     return app
 
 

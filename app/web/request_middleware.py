@@ -8,6 +8,8 @@ import logging
 import re
 import time
 
+from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,8 +29,19 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS"
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 
 
+class App(FastAPI):
+    """FastAPI with the middleware that is added alone: `RequestMiddleware` answers all errors."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """In place of FastAPI's, of which the handler of `/docs` and `/metrics` needs this one."""
+        app: ASGIApp = AsyncExitStackMiddleware(self.router)
+        for added in reversed(self.user_middleware):
+            app = added.cls(app, *added.args, **added.kwargs)
+        return app
+
+
 class RequestMiddleware:
-    """Wraps the router: FastAPI's and Starlette's own middleware for errors is not used.
+    """Answers every request and every error.
 
     HEAD is answered as GET, without its body (RFC 9110, section 9.3.2). A body has to be there
     within `request_timeout` seconds and has at most `max_body_bytes`; what arrived of it is counted

@@ -23,7 +23,7 @@ from pydantic import Field
 from app.core.schemas import Flag, Input, ListQuery
 from app.web.dependencies import principal
 from app.web.endpoint import Endpoint, UnsupportedRoute
-from app.web.request_middleware import RequestMiddleware
+from app.web.request_middleware import App, RequestMiddleware
 from app.web.routing import Route, router
 from tests.web.operations import APP, OPERATIONS
 
@@ -65,8 +65,8 @@ Agent = Annotated[str | None, Depends(agent)]
 
 
 def client_of(*routes: Route) -> AsyncClient:
-    app = FastAPI(openapi_url=None)
-    app.middleware_stack = RequestMiddleware(app.router, max_body_bytes=10_000)
+    app = App(openapi_url=None)
+    app.add_middleware(RequestMiddleware, max_body_bytes=10_000)
     app.router.routes.extend(routes)
     return AsyncClient(transport=ASGITransport(app), base_url="http://tickbox")
 
