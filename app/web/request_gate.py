@@ -1,7 +1,7 @@
 """Authenticates, rate-limits and tries the cache before a body is read; one round trip to Redis.
 
-Without Redis nobody is kept out, but for what a limit counts in this process then, and nothing
-comes from the cache. No other module reads `Authorization`.
+Without Redis nothing comes from the cache, and only limits that count in this process too refuse
+anybody. No other module reads `Authorization`.
 """
 
 from collections.abc import Mapping
@@ -42,10 +42,10 @@ class NotAuthenticated(Unauthorized):
 
 @dataclass(slots=True)
 class RequestState:
-    """What is known of one request so far: `RequestMiddleware` makes it, and it goes along.
+    """What is known of one request so far; `RequestMiddleware` puts it into the scope.
 
-    `headers` are those of every answer to it. `cache_slot` is where the answer is kept, if the
-    cache is to have it; `unit_of_work` is that of a write.
+    `headers` are those of every answer to it. `cache_slot` is where the cache keeps the answer,
+    None if it does not; `unit_of_work` is that of a write.
     """
 
     request_id: str
@@ -65,10 +65,10 @@ def request_state(scope: Scope) -> RequestState:
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """What a route asks of a request before it lets it in.
+    """What a route asks of a request.
 
-    `scopes` are those that its token needs, all of them; None: it needs no token. `limit` is a
-    limit by address, in addition to the one that all have; the answer may be `cached`.
+    The token needs all of these `scopes`; None: no token is needed. `limit` is by address, in
+    addition to the one that all routes have. The answer may be `cached`.
     """
 
     scopes: frozenset[str] | None

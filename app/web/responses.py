@@ -82,6 +82,21 @@ def if_changed(response: Response, etag: bytes, preconditions: Preconditions) ->
     return unchanged
 
 
+def with_etag(response: Response, preconditions: Preconditions) -> Response:
+    """The answer to a read that is no row and no page, with the `ETag` of what it is now.
+
+    Raises `VersionConflict`, also for preconditions on a stream, which is made while it leaves.
+    """
+    if response.status_code >= 300:
+        return response
+    if not hasattr(response, "body"):
+        preconditions.refuse()
+        return response
+    etag = etag_of(response.body)
+    response.raw_headers.append((b"etag", etag))
+    return if_changed(response, etag, preconditions)
+
+
 def etag_of(body: bytes | memoryview) -> bytes:
     """The entity tag of what has no version: a hash of it."""
     return b'"%b"' % blake2b(body, digest_size=12).hexdigest().encode()

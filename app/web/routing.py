@@ -11,7 +11,6 @@ A request that `RequestMiddleware` has passed on goes through `Route.handle`:
    is cached, and what was written under an `Idempotency-Key` is kept with it.
 """
 
-import functools
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -34,10 +33,10 @@ from app.web.request_gate import AccessPolicy, request_state
 from app.web.responses import (
     RepresentationResponse,
     SchemaResponse,
-    etag_of,
     if_changed,
     represent_page,
     represent_row,
+    with_etag,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,7 +45,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Route(APIRoute):
     """A route of Tickbox; every router is made by `router()`, and so has it."""
 
-    call: Endpoint
     media_types: tuple[str, ...] = ("application/json",)
     # Whether it tells what is wrong with the input by the problems that all routes have for it.
     has_input_problems = True
@@ -58,35 +56,22 @@ class Route(APIRoute):
             # FastAPI asks again for a route that another router includes.
             raise UnsupportedRoute("dependencies of routers and of include_router are not solved")
         self.call = Endpoint(self.endpoint, self.param_convertors)
-        if "PATCH" in (self.methods or ()):
-            self.media_types = ("application/merge-patch+json", *self.media_types)
-        self._beginning = self.path.partition("{")[0]
-        return self.answer
-
-    @functools.cached_property
-    def access_policy(self) -> AccessPolicy:
-        """On what a request is let in."""
-        return AccessPolicy(
+        methods = self.methods or set()
+        self.is_read = "GET" in methods
+        # There is something to compare: what it reads, or the row that it writes.
+        self.takes_preconditions = self.is_read or self.call.asks_for(expected_version)
+        # These have an `ETag`.
+        self.answers_with_rows = self.call.returns in (JsonRow, JsonPage)
+        self.access_policy = AccessPolicy(
             scopes=self.call.scopes,
             is_limited=self.path.startswith("/v1/"),
             limit=getattr(self.endpoint, "limit", None),
             cached=self.is_cached and self.is_read,
         )
-
-    @functools.cached_property
-    def is_read(self) -> bool:
-        """Whether it changes nothing."""
-        return "GET" in (self.methods or ())
-
-    @property
-    def answers_with_rows(self) -> bool:
-        """Whether it answers with a row or a page, which have an `ETag`."""
-        return self.call.returns in (JsonRow, JsonPage)
-
-    @functools.cached_property
-    def takes_preconditions(self) -> bool:
-        """Whether there is something to compare: what it reads, or the row that it writes."""
-        return self.is_read or self.call.asks_for(expected_version)
+        if "PATCH" in methods:
+            self.media_types = ("application/merge-patch+json", *self.media_types)
+        self._beginning = self.path.partition("{")[0]
+        return self.answer
 
     @property
     def takes_idempotency_key(self) -> bool:
@@ -128,34 +113,27 @@ class Route(APIRoute):
         content, value = b"", ABSENT
         if self.call.takes_body:
             content, value = await read_body(request, self.media_types)
+        arguments = self.call.arguments(request.scope["path_params"], query, value)
         if self.is_read:
-            return await self._read(request, query)
-        return await self._write(request, query, content, value)
+            return await self._read(request, query, arguments)
+        return await self._write(request, content, arguments)
 
     def location(self, request: Request, row: JsonRow) -> str:
         """Where a new row is."""
         return f"{request.scope['path']}/{row.id}"
 
-    async def _read(self, request: Request, query: QueryValues) -> Response:
-        scope = request.scope
-        arguments = self.call.arguments(scope["path_params"], query, ABSENT)
+    async def _read(
+        self, request: Request, query: QueryValues, arguments: dict[str, Any]
+    ) -> Response:
         result = await self.call(request, arguments)
         if isinstance(result, JsonRow):
             representation = represent_row(result)
         elif isinstance(result, JsonPage):
-            representation = represent_page(result, scope["path"], query)
+            representation = represent_page(result, request.scope["path"], query)
         else:
-            preconditions = request_state(scope).preconditions
             response = _response(result, self.status_code)
-            if response.status_code >= 300:
-                return response
-            if not hasattr(response, "body"):  # a stream, which is made while it leaves
-                preconditions.refuse()
-                return response
-            etag = etag_of(response.body)
-            response.raw_headers.append((b"etag", etag))
-            return if_changed(response, etag, preconditions)
-        slot = request_state(scope).cache_slot
+            return with_etag(response, request_state(request.scope).preconditions)
+        slot = request_state(request.scope).cache_slot
         if slot is None or (isinstance(result, JsonPage) and result.depends_on_time):
             return self._represented(request, representation, b"bypass")
         app_state(request).cache.keep(slot, representation)
@@ -172,16 +150,13 @@ class Route(APIRoute):
         response = RepresentationResponse(representation, 200, *headers)
         return if_changed(response, representation.etag, request_state(request.scope).preconditions)
 
-    async def _write(
-        self, request: Request, query: QueryValues, content: bytes, body: Any
-    ) -> Response:
-        app = app_state(request)
-        state = request_state(request.scope)
-        user_id = None if state.principal is None else state.principal.user_id
-        claim = None
-        if self.takes_idempotency_key and state.principal is not None:
-            claim = await app.idempotency.claim(request, state.principal, content)
-        arguments = self.call.arguments(request.scope["path_params"], query, body)
+    async def _write(self, request: Request, content: bytes, arguments: dict[str, Any]) -> Response:
+        app, state = app_state(request), request_state(request.scope)
+        principal, user_id, claim = state.principal, None, None
+        if principal is not None:
+            user_id = principal.user_id
+            if self.takes_idempotency_key:
+                claim = await app.idempotency.claim(request, principal, content)
         try:
             async with app.database.unit_of_work(
                 claim, account=user_id, holder=holder(request)
@@ -189,13 +164,13 @@ class Route(APIRoute):
                 try:
                     response = self._written(request, await self.call(request, arguments))
                 except Replay as replay:
-                    # Its end tells whom the first one affected: they read nothing older.
+                    # The unit of work ends well: whom the first one affected, read nothing older.
                     return replay.response()
                 if claim is not None:
                     await claim.keep(response)
         except (NotFound, Conflict, PreconditionFailed):
-            # It tells of what others did, perhaps before they are told themselves.
-            if self.takes_idempotency_key and user_id is not None:
+            # This tells of what others did, of which the cache may not be told yet.
+            if user_id is not None:
                 await app.cache.invalidate([user_id])
             raise
         return response
