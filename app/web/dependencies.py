@@ -30,9 +30,9 @@ T = TypeVar("T")
 
 @dataclass
 class Lifecycle:
-    """What the server tells the app: that a shutdown has begun, and how many connections it refused.
+    """What the server tells the app.
 
-    These ended before there was a request; they are counted by reason.
+    A shutdown has begun, and how many connections ended before there was a request, by reason.
     """
 
     draining: bool = False
