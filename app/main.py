@@ -26,14 +26,14 @@ from app.redis.response_cache import Cache
 from app.security.access_tokens import AccessTokens
 from app.security.password_hashing import PasswordHasher
 from app.sweeps import sweep_hourly
-from app.web import cors, exception_handlers
+from app.web import cors
 from app.web.body_buffering import Buffers
 from app.web.dependencies import AppState, Lifecycle
 from app.web.idempotency import Idempotency
 from app.web.openapi import document, pages
 from app.web.proxies import ProxyMiddleware
 from app.web.request_gate import RequestGate
-from app.web.request_middleware import RequestMiddleware
+from app.web.request_middleware import App, RequestMiddleware
 
 _DESCRIPTION = """
 Todos and projects for HTTP clients, Swagger UI and generated SDKs.
@@ -63,7 +63,7 @@ def create_app(
     settings = Settings() if settings is None else settings
     if settings.is_embedded:
         raise SettingsError("TICKBOX_DATABASE_URL is missing: only `tickbox serve` brings servers")
-    app = FastAPI(
+    app = App(
         title="Tickbox",
         version=version("tickbox"),
         summary="A TODO service.",
@@ -83,7 +83,6 @@ def create_app(
     # Typed, where Starlette has a bag of attributes.
     app.state = state  # type: ignore[assignment]
 
-    exception_handlers.install(app)
     # The one that is added last is the first to see a request.
     app.add_middleware(
         RequestMiddleware,

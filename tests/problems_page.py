@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app import main
 from app.core.errors import AppError
-from app.web import exception_handlers
+from app.web import problem_details
 
 # `main` imports every feature, and so all of their errors.
 _CODE = Path(main.__file__).parent
@@ -69,7 +69,7 @@ def _registry() -> list[type[AppError]]:
 def field_codes() -> dict[str, set[str]]:
     """What the entries in a problem's `errors` may say: each code, and its messages."""
     messages: dict[str, set[str]] = defaultdict(set)
-    for code, message in exception_handlers.FIELD_CODES.values():
+    for code, message in problem_details.FIELD_CODES.values():
         messages[code].add(message)
     for path in _CODE.rglob("*.py"):
         for code, message in _field_errors(ast.parse(path.read_text()), ""):

@@ -75,12 +75,6 @@ class RequestCounts:
             registry=registry,
         )
 
-    def see(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Count what an answer's headers say of the cache."""
-        for name, value in headers:
-            if name == b"x-cache":
-                self.cache[value] += 1
-
     def ended(self, route: str | None, method: str, status: int | None, seconds: float) -> None:
         """Count a request; `status` is None if nobody was answered.
 

@@ -7,13 +7,15 @@ from typing import Any
 
 from starlette.types import Receive, Scope
 
-from app.core.errors import MalformedRequest, RequestTimeout, Unavailable
+from app.core.errors import ContentTooLarge, MalformedRequest, RequestTimeout, Unavailable
 
 # Of a body for which no token is needed: a sign-in has a few hundred bytes.
 PUBLIC_BODY_BYTES = 1 << 14
-# One caller holds at most one part in so many of what all may, and all together who have no token.
+# The part of what all may hold that one caller may, and that all without a token may together.
 _PARTS, _PUBLIC_PARTS = 4, 2
 _MAX_LENGTH_DIGITS = 18
+# With these, what is still on its way is not read.
+_CLOSE = {"Connection": "close"}
 
 
 class ServerBusy(Unavailable):
@@ -24,16 +26,7 @@ class ServerBusy(Unavailable):
 
     def __init__(self) -> None:
         super().__init__()
-        # What is still on its way is not read.
-        self.headers["Connection"] = "close"
-
-
-class TooLarge(Exception):
-    """A body has more than `limit` bytes. No `AppError`, so that no route makes it its own."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(limit)
-        self.limit = limit
+        self.headers |= _CLOSE
 
 
 class Buffers:
@@ -52,17 +45,18 @@ class Buffers:
             or (is_public and self._public + size > self._limit // _PUBLIC_PARTS)
         ):
             raise ServerBusy
-        self._held[caller] += size
-        self.held += size
-        self._public += size * is_public
+        self._add(caller, size, is_public=is_public)
 
     def give_back(self, caller: bytes, size: int, *, is_public: bool = False) -> None:
         """Hold so many bytes less."""
-        self._held[caller] -= size
-        self.held -= size
-        self._public -= size * is_public
+        self._add(caller, -size, is_public=is_public)
         if not self._held[caller]:
             del self._held[caller]
+
+    def _add(self, caller: bytes, size: int, *, is_public: bool) -> None:
+        self._held[caller] += size
+        self.held += size
+        self._public += size * is_public
 
 
 class Body:
@@ -89,23 +83,22 @@ class Body:
         """Count it as this caller's, who has a token or is `is_public`; before any is read."""
         self._caller, self._is_public = caller, is_public
 
-    def restrict(self, limit: int) -> None:
-        """Let it have no more bytes than that. Raises `TooLarge` as `check_declared` does."""
-        if limit < self._limit:
-            self._limit = limit
-            self.check_declared()
+    def check_length(self, limit: int | None = None) -> None:
+        """Refuse it before any of it is read, by what the client says of it, or by this `limit`.
 
-    def check_declared(self) -> None:
-        """Raises `TooLarge` before any of it is read, and `MalformedRequest` for no number."""
+        Raises `ContentTooLarge`, and `MalformedRequest` for a length that is no number.
+        """
+        if limit is not None:
+            self._limit = min(self._limit, limit)
         for name, value in self._headers:
             if name == b"content-length":
                 if not value.isdigit():
                     raise MalformedRequest("The Content-Length header is not a number.")
                 if len(value) > _MAX_LENGTH_DIGITS or int(value) > self._limit:
-                    raise TooLarge(self._limit)
+                    raise self._too_large()
 
     async def receive(self) -> MutableMapping[str, Any]:
-        """The next part. Raises `TooLarge`, `ServerBusy`, `RequestTimeout`."""
+        """The next part. Raises `ContentTooLarge`, `ServerBusy`, `RequestTimeout`."""
         if self._is_whole:
             return await self._receive()  # which waits for the client to go
         if self._deadline is None:
@@ -119,13 +112,20 @@ class Body:
         size = len(message.get("body", b""))
         if size:
             if self._held + size > self._limit:
-                raise TooLarge(self._limit)
+                raise self._too_large()
             self._buffers.take(self._caller, size, is_public=self._is_public)
             self._held += size
         return message
 
     def give_back(self) -> None:
-        """The request is over: nothing of it is held any more."""
+        """Hold nothing of it any more: the request is over."""
         if self._held:
             self._buffers.give_back(self._caller, self._held, is_public=self._is_public)
             self._held = 0
+
+    def _too_large(self) -> ContentTooLarge:
+        return ContentTooLarge(
+            f"The body may have at most {self._limit} bytes.",
+            params={"max_bytes": self._limit},
+            headers=_CLOSE,
+        )

@@ -1,4 +1,4 @@
-"""What the app holds, and what services are made of: all of it comes from the request."""
+"""What one process holds, and what services are made of: each function takes the request alone."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -24,17 +24,15 @@ from app.web.body_buffering import Buffers
 from app.web.idempotency import Idempotency
 from app.web.request_gate import RequestGate, request_state
 
-# All requests without a user share what one user may hold.
 _NOBODY = "nobody"
 T = TypeVar("T")
 
 
 @dataclass
 class Lifecycle:
-    """Where this process is between its start and its end.
+    """What the server tells the app.
 
-    Whoever serves it tells: that the end is near, and how many connections ended before there was
-    a request, by reason.
+    A shutdown has begun, and how many connections ended before there was a request, by reason.
     """
 
     draining: bool = False
@@ -81,7 +79,7 @@ def app_state(request: Request) -> AppState:
 
 
 def holder(request: Request) -> object:
-    """In whose name a request holds connections."""
+    """For whom a request holds connections: its user, or all requests without one."""
     user = request_state(request.scope).principal
     return _NOBODY if user is None else user.user_id
 
@@ -96,7 +94,7 @@ def unit_of_work(request: Request) -> UnitOfWork:
 def read_connection(request: Request) -> ReadConnection:
     """A connection for reads, which may go to a replica."""
     database = app_state(request).database
-    # What is going to be cached is no older than the version that it is kept under: a replica's is.
+    # What is cached must not be older than the version that it is kept under, as a replica may be.
     is_cached = request_state(request.scope).cache_slot is not None
     read = database.reading_primary if is_cached else database.reading
     return read(holder(request))

@@ -26,7 +26,8 @@ from app.core.errors import FieldError, ValidationFailed, pointer
 from app.web.json_body import ABSENT
 
 _MAX_FIELDS = 200
-Pairs = list[tuple[str, str]]
+# The value of each parameter that was sent, or the values of one that may be repeated.
+QueryValues = dict[str, str | list[str]]
 
 
 class UnsupportedRoute(TypeError):
@@ -47,7 +48,7 @@ class Endpoint:
         self._function = function
         self._services: dict[str, Callable[[Request], Any]] = {}
         # The name of each parameter that is validated, where its value is, and by what.
-        self._inputs: list[tuple[str, tuple[str, ...], TypeAdapter[Any]]] = []
+        self._inputs: list[tuple[str, str, Callable[[Any], Any]]] = []
         self.scopes: frozenset[str] | None = None
         self.query_parameters: dict[str, bool] = {}
         signature = inspect.signature(function, eval_str=True)
@@ -56,34 +57,30 @@ class Endpoint:
             if parameter.default is not parameter.empty:
                 raise UnsupportedRoute(f"{function.__name__} has a default for {name}")
             self._add(name, parameter.annotation, path_parameters)
-
-    @property
-    def takes_body(self) -> bool:
-        """Whether it reads a body."""
-        return any(place[0] == "body" for _, place, _ in self._inputs)
+        self.takes_body = any(place == "body" for _, place, _ in self._inputs)
 
     def asks_for(self, service: Callable[[Request], Any]) -> bool:
         """Whether it is given what this function makes of the request."""
         return service in self._services.values()
 
-    def arguments(self, path: Mapping[str, str], query: Pairs, body: Any) -> dict[str, Any]:
+    def arguments(self, path: Mapping[str, str], query: QueryValues, body: Any) -> dict[str, Any]:
         """What it is called with, but for the services.
 
         Raises `RequestValidationError`, which tells all that is wrong.
         """
-        given = {"path": path, "query": self._mapping(query), "body": body}
         arguments: dict[str, Any] = {}
         errors: list[Any] = []
-        for name, place, adapter in self._inputs:
-            value = given[place[0]] if len(place) == 1 else path[name]
+        for name, place, validate in self._inputs:
+            value = path[name] if place == "path" else query if place == "query" else body
             if value is ABSENT:
-                errors.append({"type": "missing", "loc": place})
+                errors.append({"type": "missing", "loc": (place,)})
                 continue
             try:
-                arguments[name] = adapter.validate_python(value)
+                arguments[name] = validate(value)
             except ValidationError as error:
+                location = (place, name) if place == "path" else (place,)
                 errors += [
-                    {**found, "loc": (*place, *found["loc"])}
+                    {**found, "loc": (*location, *found["loc"])}
                     for found in error.errors(include_url=False, include_input=False)
                 ]
         if errors:
@@ -98,23 +95,27 @@ class Endpoint:
     def _add(self, name: str, annotation: Any, path_parameters: Collection[str]) -> None:
         marks = getattr(annotation, "__metadata__", ())
         mark = next((m for m in marks if isinstance(m, Depends | Param | Body)), None)
-        unsupported = UnsupportedRoute(f"{self._function.__name__} asks for {name}: {annotation}")
         if isinstance(mark, Depends):
             self._add_service(name, mark)
         elif annotation is Request:
-            self._services[name] = _itself
+            self._services[name] = lambda request: request
         elif name in path_parameters:
-            self._inputs.append((name, ("path", name), TypeAdapter(annotation)))
-        elif not _is_model(getattr(annotation, "__origin__", annotation)):
-            raise unsupported
+            self._add_input(name, "path", annotation)
         else:
+            model = getattr(annotation, "__origin__", annotation)
             place = "query" if isinstance(mark, Query) else "body"
-            is_taken = any(other == (place,) for _, other, _ in self._inputs)
-            if is_taken or not isinstance(mark, Query | Form | None):
-                raise unsupported
+            if (
+                not (isinstance(model, type) and issubclass(model, BaseModel))
+                or not isinstance(mark, Query | Form | None)
+                or any(other == place for _, other, _ in self._inputs)
+            ):
+                raise UnsupportedRoute(f"{self._function.__name__} asks for {name}: {annotation}")
             if place == "query":
-                self.query_parameters = _parameters_of(annotation.__origin__)
-            self._inputs.append((name, (place,), TypeAdapter(annotation)))
+                self.query_parameters = {
+                    field.alias or name: _is_list(field.annotation)
+                    for name, field in model.model_fields.items()
+                }
+            self._add_input(name, place, annotation)
 
     def _add_service(self, name: str, mark: Depends) -> None:
         make = mark.dependency
@@ -129,17 +130,11 @@ class Endpoint:
         if isinstance(mark, Security):
             self.scopes = (self.scopes or frozenset()).union(mark.scopes or ())
 
-    def _mapping(self, pairs: Pairs) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for name, value in pairs:
-            if self.query_parameters[name]:
-                values.setdefault(name, []).append(value)
-            else:
-                values[name] = value
-        return values
+    def _add_input(self, name: str, place: str, annotation: Any) -> None:
+        self._inputs.append((name, place, TypeAdapter(annotation).validator.validate_python))
 
 
-def parse_query(raw: bytes, known: Mapping[str, bool]) -> Pairs:
+def parse_query(raw: bytes, known: Mapping[str, bool]) -> QueryValues:
     """A query's parameters; `known` are their names, and whether each may be repeated.
 
     Raises `ValidationFailed` for what would be ignored or read wrongly: unknown names,
@@ -155,36 +150,24 @@ def parse_query(raw: bytes, known: Mapping[str, bool]) -> Pairs:
         raise ValidationFailed(
             errors=(FieldError("", "too_long", "has too many parameters", "query"),)
         ) from None
+    values: QueryValues = {}
     errors: list[FieldError] = []
-    seen: set[str] = set()
-    for name, _ in pairs:
+    for name, value in pairs:
         if name not in known:
             errors.append(
                 FieldError(pointer([name]), "unknown_parameter", "is not known here", "query")
             )
-        elif name in seen and not known[name]:
+        elif known[name]:
+            values[name] = [*values.get(name, ()), value]
+        elif name in values:
             errors.append(
                 FieldError(f"/{name}", "repeated", "must not be given more than once", "query")
             )
-        seen.add(name)
+        else:
+            values[name] = value
     if errors:
         raise ValidationFailed(errors=tuple(errors))
-    return pairs
-
-
-def _itself(request: Request) -> Request:
-    return request
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def _parameters_of(model: type[BaseModel]) -> dict[str, bool]:
-    return {
-        field.alias or name: _is_list(field.annotation)
-        for name, field in model.model_fields.items()
-    }
+    return values
 
 
 def _is_list(annotation: Any) -> bool:

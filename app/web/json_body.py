@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -33,16 +32,12 @@ _MARKS = b'"[{,'
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{,]', re.DOTALL)
 
 
-class _DuplicateKey(ValueError):
-    pass
-
-
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > _MAX_MEMBERS:
         raise _too_many()
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise _DuplicateKey
+        raise ValueError("a key is repeated")
     return result
 
 
@@ -91,19 +86,8 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
     return fields
 
 
-@dataclass(frozen=True, slots=True)
-class ReadBody:
-    """A body: its bytes, and the value of its JSON or the fields of its form."""
-
-    content: bytes
-    value: Any
-
-
-NO_BODY = ReadBody(b"", ABSENT)
-
-
-async def read_body(request: Request, media_types: tuple[str, ...]) -> ReadBody:
-    """Read the body, and parse it.
+async def read_body(request: Request, media_types: tuple[str, ...]) -> tuple[bytes, Any]:
+    """The body, and the value of its JSON or the fields of its form; `ABSENT` if it is empty.
 
     Raises `UnsupportedMediaType`, `MalformedRequest`, `MalformedJson`, `ValidationFailed`.
     """
@@ -115,10 +99,10 @@ async def read_body(request: Request, media_types: tuple[str, ...]) -> ReadBody:
         content += part
     body = bytes(content)
     if not body:
-        return NO_BODY
+        return body, ABSENT
     if not media_type.endswith("json"):
         # A field without a value is as one that was left out (RFC 6749, section 3.2).
-        return ReadBody(body, {name: value for name, value in parse_form(body) if value})
+        return body, {name: value for name, value in parse_form(body) if value}
     is_large = len(body) > _LARGE
     _check_tokens(body)
     if is_large:
@@ -126,7 +110,7 @@ async def read_body(request: Request, media_types: tuple[str, ...]) -> ReadBody:
     value = parse_json(body)
     if is_large:
         await asyncio.sleep(0)
-    return ReadBody(body, value)
+    return body, value
 
 
 def _media_type(request: Request, media_types: tuple[str, ...]) -> str:

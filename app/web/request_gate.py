@@ -1,7 +1,7 @@
 """Authenticates, rate-limits and tries the cache before a body is read; one round trip to Redis.
 
-Without Redis nobody is kept out, but for what a limit counts in this process then, and nothing
-comes from the cache. No other module reads `Authorization`.
+Without Redis nothing comes from the cache, and only limits that count in this process too refuse
+anybody. No other module reads `Authorization`.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from app.core.settings import Settings
 from app.database.unit_of_work import UnitOfWork
 from app.redis.client import Redis
 from app.redis.connection import RedisAway
-from app.redis.rate_limits import Counts, Limit, LimitPolicy, Verdict, take_command
+from app.redis.rate_limits import Counts, Limit, LimitPolicy, take_command
 from app.redis.response_cache import Cache, CacheEntryKey
 from app.security.principal import Authenticator, Principal
 from app.web.body_buffering import Body
@@ -42,10 +42,10 @@ class NotAuthenticated(Unauthorized):
 
 @dataclass(slots=True)
 class RequestState:
-    """What is known of one request so far: `RequestMiddleware` makes it, and it goes along.
+    """What is known of one request so far; `RequestMiddleware` puts it into the scope.
 
-    `headers` are those of every answer to it. `cache_slot` is where the answer is kept, if the
-    cache is to have it; `unit_of_work` is that of a write.
+    `headers` are those of every answer to it. `cache_slot` is where the cache keeps the answer,
+    None if it does not; `unit_of_work` is that of a write.
     """
 
     request_id: str
@@ -59,16 +59,16 @@ class RequestState:
 
 def request_state(scope: Scope) -> RequestState:
     """The state of the request that has this scope."""
-    state: RequestState = scope["state"]["request"]
+    state: RequestState = scope["tickbox"]
     return state
 
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """What a route asks of a request before it lets it in.
+    """What a route asks of a request.
 
-    `scopes` are those that its token needs, all of them; None: it needs no token. `limit` is a
-    limit by address, in addition to the one that all have; the answer may be `cached`.
+    The token needs all of these `scopes`; None: no token is needed. `limit` is by address, in
+    addition to the one that all routes have. The answer may be `cached`.
     """
 
     scopes: frozenset[str] | None
@@ -101,25 +101,31 @@ class RequestGate:
 
     @property
     def limits(self) -> list[Limit]:
-        """All that it asks about."""
+        """All limits that it asks about."""
         return [self._user, self._address, *self._limits.values()]
 
     async def admit(self, scope: Scope, policy: AccessPolicy) -> Representation | None:
-        """The answer, if it is known; else the request's state says where to keep it.
+        """The answer, if the cache has it; else the request's state says where to keep it.
 
         Who asks, and what is left of the limits, is in the state in any case. Raises
         `Unauthorized`, `MalformedRequest`, `InsufficientScope`, `RateLimited`.
         """
         state = request_state(scope)
-        refusal = await self._authenticate(scope, state, policy)
+        refusal: AppError | None = None
+        if policy.scopes is not None:
+            try:
+                state.principal = await self._authenticator.authenticate(_bearer_token(scope))
+            except AppError as error:
+                # Raised once it is counted: a bad token is a call without a user.
+                refusal = error
         principal = state.principal
         callers = self._callers(scope, policy, principal)
         if callers:
             state.body.charge_to(callers[0][1], is_public=principal is None)
         commands = [take_command(*caller) for caller in callers]
-        wants_page = policy.cached and self._cache.is_on and principal is not None
-        if wants_page:
-            assert principal is not None
+        asks_cache = False
+        if policy.cached and principal is not None and self._cache.is_on:
+            asks_cache = True
             commands.append(
                 self._cache.get_command(principal, scope["path"], scope["query_string"])
             )
@@ -127,32 +133,16 @@ class RequestGate:
         if commands:
             with suppress(RedisAway):
                 replies = await self._redis.run(*commands)
-        judged = iter(replies)
-        _enforce([self._counts.judge(*caller, judged) for caller in callers], state)
+        self._enforce(callers, replies, state)
         if refusal is not None:
             raise refusal
-        if principal is not None:
-            missing = (policy.scopes or frozenset()) - principal.scopes
-            if missing:
-                raise InsufficientScope(sorted(missing))
-        if wants_page and replies:
-            known = self._cache.read(commands[-1], replies[-1])
-            if isinstance(known, Representation):
-                return known
-            state.cache_slot = known
-        return None
-
-    async def _authenticate(
-        self, scope: Scope, state: RequestState, policy: AccessPolicy
-    ) -> AppError | None:
-        """Learn who asks; gives why not: a bad token counts too, as a call of nobody's."""
-        if policy.scopes is None:
-            return None
-        try:
-            # Kept also for one that is refused: the log says who it was.
-            state.principal = await self._authenticator.authenticate(_bearer_token(scope))
-        except AppError as error:
-            return error
+        if principal is not None and policy.scopes and not policy.scopes <= principal.scopes:
+            raise InsufficientScope(sorted(policy.scopes - principal.scopes))
+        if asks_cache and replies:
+            found = self._cache.read(commands[-1], replies[-1])
+            if isinstance(found, Representation):
+                return found
+            state.cache_slot = found
         return None
 
     def _callers(
@@ -169,6 +159,17 @@ class RequestGate:
             callers.append((self._limits[policy.limit], address))
         return callers
 
+    def _enforce(self, callers: list[Caller], replies: list[Any], state: RequestState) -> None:
+        """Say what is left of each limit, and raise `RateLimited` where nothing is."""
+        left = iter(replies)
+        verdicts = [self._counts.judge(*caller, left) for caller in callers]
+        for verdict in verdicts:
+            if verdict is not None:
+                state.headers += verdict.headers()
+        for verdict in verdicts:
+            if verdict is not None:
+                verdict.enforce()
+
 
 def _bearer_token(scope: Scope) -> str:
     """The access token that a request brings. Raises `NotAuthenticated`, `MalformedRequest`."""
@@ -184,15 +185,6 @@ def _bearer_token(scope: Scope) -> str:
     if scheme.lower() != "bearer":
         raise NotAuthenticated
     return str(token.strip(" "))
-
-
-def _enforce(verdicts: list[Verdict | None], state: RequestState) -> None:
-    """Say what is left, and raise `RateLimited` where nothing is."""
-    said = [verdict for verdict in verdicts if verdict is not None]
-    for verdict in said:
-        state.headers += verdict.headers()
-    for verdict in said:
-        verdict.enforce()
 
 
 @lru_cache(maxsize=10_000)

@@ -1,4 +1,4 @@
-"""Gives every request an id, a size limit, a 500 as the last resort, a metric and a log line.
+"""Around each request: its id, its bounds, the answer to every error, a metric and a log line.
 
 Pure ASGI, so that a request which is cut off or cancelled is counted and logged too.
 """
@@ -8,36 +8,44 @@ import logging
 import re
 import time
 
-from fastapi import Request
+from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.errors import AppError, ContentTooLarge, InternalError, MalformedRequest
+from app.core.errors import MalformedRequest
 from app.observability import logs
 from app.observability.metrics import RequestCounts
-from app.web.body_buffering import Body, Buffers, TooLarge
-from app.web.exception_handlers import problem, route_at
+from app.web.body_buffering import Body, Buffers
+from app.web.problem_details import as_app_error, problem
 from app.web.request_gate import RequestState, request_state
-from app.web.response_headers import ResponseHeaders, request_id_of
-
-logger = logging.getLogger(__name__)
+from app.web.response_headers import headers_of, request_id_of
 
 # RFC 3986, section 3.2.2, with a port; an address in brackets is not looked into.
 _HOST = re.compile(rb"([A-Za-z0-9._~!$&'()*+,;=%-]+|\[[A-Za-z0-9:.%]+\])(:[0-9]*)?")
-# What clients make up is no label and not logged.
+# Other methods are `other` in metrics and logs: clients can make up as many as they like.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS"})
-_OTHER_METHOD = "other"
 # Asked every second by whoever runs the service.
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 
 
+class App(FastAPI):
+    """FastAPI with the middleware that is added alone: `RequestMiddleware` answers all errors."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """In place of FastAPI's, of which the handler of `/docs` and `/metrics` needs this one."""
+        app: ASGIApp = AsyncExitStackMiddleware(self.router)
+        for added in reversed(self.user_middleware):
+            app = added.cls(app, *added.args, **added.kwargs)
+        return app
+
+
 class RequestMiddleware:
-    """Gives each request an id, and turns what nothing else handled into a 500 problem.
+    """Answers every request and every error.
 
     HEAD is answered as GET, without its body (RFC 9110, section 9.3.2). A body has to be there
-    within `request_timeout` seconds, and is cut at `max_body_bytes`: FastAPI's own limit answers
-    text/plain, and our contract says problems. What comes of it is counted in `buffers` until the
-    request is over, however that ends.
+    within `request_timeout` seconds and has at most `max_body_bytes`; what arrived of it is counted
+    in `buffers` until the request ends.
     """
 
     def __init__(
@@ -55,25 +63,19 @@ class RequestMiddleware:
         self._counts = RequestCounts() if counts is None else counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-        request_id = request_id_of(scope)
         method = scope["method"]
-        headers = ResponseHeaders().headers(scope, request_id)
-        # The server's: it says there when the client has gone.
-        shared = scope.setdefault("state", {})
-        body = Body(scope, receive, self._max_body_bytes, self._buffers, self._request_timeout)
-        state = RequestState(request_id.decode(), headers, body)
         is_head = method == "HEAD"
-        # A copy: the server's own has to know that it was HEAD, so as to expect no body.
-        scope = {
-            **scope,
-            "method": "GET" if is_head else method,
-            "state": {**shared, "request": state},
-        }
+        # A copy: the server has to know that it was HEAD, so as to send no body.
+        scope = {**scope, "method": "GET"} if is_head else scope
+        request_id = request_id_of(scope)
+        headers = headers_of(scope, request_id)
+        body = Body(scope, receive, self._max_body_bytes, self._buffers, self._request_timeout)
+        scope["tickbox"] = RequestState(request_id, headers, body)
         status: int | None = None
         outcome = logs.FAILED
 
@@ -81,7 +83,6 @@ class RequestMiddleware:
             nonlocal status, outcome
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._counts.see(message.get("headers", ()))
                 message["headers"] = [*message.get("headers", ()), *headers]
                 await send(message)
                 return
@@ -89,10 +90,10 @@ class RequestMiddleware:
             if not message.get("more_body", False):
                 outcome = logs.COMPLETED
 
-        context = logs.request_id.set(state.request_id)
+        context = logs.request_id.set(request_id)
         self._counts.in_flight += 1
         try:
-            _check(scope, body)
+            _check_host(scope)
             await self._app(scope, body.receive, reply)
         except ClientDisconnect:
             outcome = logs.DISCONNECTED  # nobody is left to be answered
@@ -102,12 +103,12 @@ class RequestMiddleware:
         except Exception as error:
             if status is not None:
                 raise
-            await problem(Request(scope), self._answer_to(error, scope))(scope, receive, reply)
+            await problem(as_app_error(error, scope), request_id)(scope, receive, reply)
         finally:
             body.give_back()
             self._counts.in_flight -= 1
             logs.request_id.reset(context)
-            if shared.get("disconnected"):
+            if scope.get("state", {}).get("disconnected"):  # the server says so there
                 outcome = logs.DISCONNECTED
             self._leave_traces(scope, method, status, outcome, time.perf_counter() - begun)
 
@@ -116,7 +117,7 @@ class RequestMiddleware:
     ) -> None:
         route = _route(scope)
         if method not in _METHODS:
-            method = _OTHER_METHOD
+            method = "other"
         self._counts.ended(route, method, status, seconds)
         if route in _QUIET:
             level = logging.DEBUG
@@ -125,42 +126,17 @@ class RequestMiddleware:
         else:
             level = logging.INFO
         state = request_state(scope)
-        principal = state.principal
         logs.requests.log(
             level,
             "request",
             request_id=state.request_id,
-            user_id=None if principal is None else principal.user_id,
+            user_id=None if state.principal is None else state.principal.user_id,
             method=method,
             route=route,
             status=status,
             duration_ms=round(seconds * 1000, 2),
             outcome=outcome,
         )
-
-    def _answer_to(self, error: Exception, scope: Scope) -> AppError:
-        if isinstance(error, TooLarge):
-            return ContentTooLarge(
-                f"The body may have at most {error.limit} bytes.",
-                params={"max_bytes": error.limit},
-                # What is still on its way is not read.
-                headers={"Connection": "close"},
-            )
-        if isinstance(error, AppError):
-            return error
-        request_id = request_state(scope).request_id
-        logger.error("unhandled error in request %s", request_id, exc_info=error)
-        return InternalError()
-
-
-def _check(scope: Scope, body: Body) -> None:
-    """Raises what is said before the router sees it; it is known by the route that it is for."""
-    try:
-        _check_host(scope)
-        body.check_declared()
-    except (MalformedRequest, TooLarge):
-        scope["route"] = route_at(scope)
-        raise
 
 
 def _check_host(scope: Scope) -> None:
@@ -175,10 +151,7 @@ def _check_host(scope: Scope) -> None:
 
 
 def _route(scope: Scope) -> str | None:
-    """The template that the path was known by, None for an unknown path.
-
-    Not the path itself: that may be anything, and has ids in it.
-    """
+    """The path's template, None for an unknown path; the path itself may be anything."""
     route = scope.get("route")
     if route is not None:
         path: str = route.path

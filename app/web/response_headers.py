@@ -1,8 +1,4 @@
-"""What every answer carries: the request's id, and what browsers are told.
-
-Browsers are told to guess, run, frame and pass on nothing of it. All of it is made once, at import:
-every answer pays for it.
-"""
+"""The headers that every answer carries: the request's id, and what browsers may do with it."""
 
 import re
 
@@ -26,7 +22,6 @@ _SECURITY: tuple[Header, ...] = (
 # whoever has the whole domain to decide, and cannot be taken back. By plain HTTP no browser may
 # believe it (RFC 6797, section 7.2).
 _HTTPS_ONLY: Header = (b"strict-transport-security", b"max-age=31536000")
-_SECURITY_BY_HTTPS = (*_SECURITY, _HTTPS_ONLY)
 # A window that opened a page, or that a page opened, cannot reach into it.
 _ALONE: Header = (b"cross-origin-opener-policy", b"same-origin")
 
@@ -34,13 +29,12 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._~+/=-]{1,128}")
 _UUID_LENGTH = 36
 
 
-class ResponseHeaders:
-    """Makes those headers."""
-
-    def headers(self, scope: Scope, request_id: bytes) -> list[Header]:
-        """What the answer to this request carries."""
-        security = _SECURITY_BY_HTTPS if scope["scheme"] == "https" else _SECURITY
-        return [(b"x-request-id", request_id), *security]
+def headers_of(scope: Scope, request_id: str) -> list[Header]:
+    """The headers of whatever this request is answered with."""
+    headers = [(b"x-request-id", request_id.encode()), *_SECURITY]
+    if scope["scheme"] == "https":
+        headers.append(_HTTPS_ONLY)
+    return headers
 
 
 def allow(headers: list[Header], policy: bytes) -> None:
@@ -49,15 +43,12 @@ def allow(headers: list[Header], policy: bytes) -> None:
     headers.append(_ALONE)
 
 
-def request_id_of(scope: Scope) -> bytes:
-    """The caller's, if it sent a sane one, else a new one."""
+def request_id_of(scope: Scope) -> str:
+    """The client's `X-Request-Id` if it is short, plain and no secret; else a new one."""
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _SANE_ID.fullmatch(value) and not _is_secret(value):
-            return bytes(value)
-    return new_id_text().encode()
-
-
-def _is_secret(value: bytes) -> bool:
-    """Whether it looks like a token; a request's id is logged."""
-    text = value.decode()
-    return len(text) > _UUID_LENGTH and redact(text) != text
+        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
+            text: str = value.decode()
+            # It is logged: what may be a token is none.
+            if len(text) <= _UUID_LENGTH or redact(text) == text:
+                return text
+    return new_id_text()

@@ -1,7 +1,8 @@
-"""What a row and a page are as answers: JSON, `ETag`, `Link`, and 304 where nothing changed."""
+"""Rows and pages as answers: JSON, `ETag`, `Link`, and 304 where nothing changed."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from hashlib import blake2b
+from typing import Any
 from urllib.parse import urlencode
 
 import orjson
@@ -27,15 +28,15 @@ def represent_row(row: JsonRow) -> Representation:
     return Representation(b'"%d"' % row.version, row.body.encode())
 
 
-def represent_page(page: JsonPage, path: str, query: Iterable[tuple[str, str]]) -> Representation:
+def represent_page(page: JsonPage, path: str, query: Mapping[str, Any]) -> Representation:
     """A page, with a hash of it as the `ETag`; `path` and `query` are where it was asked for."""
     cursor = orjson.dumps(page.next_cursor).decode()
     total = "" if page.total is None else f',"total":{page.total}'
     body = f'{{"items":[{",".join(page.items)}],"next_cursor":{cursor}{total}}}'.encode()
     link = b""
     if page.next_cursor is not None:
-        others = [(name, value) for name, value in query if name != "cursor"]
-        link = f'<{path}?{urlencode([*others, ("cursor", page.next_cursor)])}>; rel="next"'.encode()
+        following = urlencode({**query, "cursor": page.next_cursor}, doseq=True)
+        link = f'<{path}?{following}>; rel="next"'.encode()
     return Representation(etag_of(body), body, link)
 
 
@@ -79,6 +80,21 @@ def if_changed(response: Response, etag: bytes, preconditions: Preconditions) ->
         header for header in response.raw_headers if header[0] in _KEPT_UNCHANGED
     ]
     return unchanged
+
+
+def with_etag(response: Response, preconditions: Preconditions) -> Response:
+    """The answer to a read that is no row and no page, with the `ETag` of what it is now.
+
+    Raises `VersionConflict`, also for preconditions on a stream, which is made while it leaves.
+    """
+    if response.status_code >= 300:
+        return response
+    if not hasattr(response, "body"):
+        preconditions.refuse()
+        return response
+    etag = etag_of(response.body)
+    response.raw_headers.append((b"etag", etag))
+    return if_changed(response, etag, preconditions)
 
 
 def etag_of(body: bytes | memoryview) -> bytes:

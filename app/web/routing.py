@@ -1,39 +1,42 @@
 """What all routes share: FastAPI declares and documents them, and this class answers for them.
 
-1. The request gate lets a request in, or answers it from the cache; nothing of its body is read
-   until then. Preconditions are refused where there is nothing to compare them with.
-2. Parameters, content type and JSON are read strictly.
-3. A write runs in one unit of work, which is committed before the answer leaves.
-4. A row or a page becomes the answer, with its `ETag`, `Location` and `Link`, or a 304. What was
-   read is cached, and what was written under an `Idempotency-Key` is kept with it.
+A request that `RequestMiddleware` has passed on goes through `Route.handle`:
+
+1. The request gate authenticates it, counts it, and may have the answer in the cache. Nothing of
+   its body is read before.
+2. The query, the content type and the body are read strictly, and validated.
+3. A read calls the endpoint. A write calls it in one unit of work, which is committed before the
+   answer leaves.
+4. A row or a page becomes the answer, with `ETag`, `Location` and `Link`, or a 304. What was read
+   is cached, and what was written under an `Idempotency-Key` is kept with it.
 """
 
-import functools
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from app.core.errors import Conflict, NotFound, PreconditionFailed
-from app.core.schemas import JsonPage, JsonRow, Schema
+from app.core.schemas import JsonPage, JsonRow, Representation, Schema
 from app.redis.rate_limits import LimitPolicy
 from app.web.body_buffering import PUBLIC_BODY_BYTES
 from app.web.dependencies import app_state, expected_version, holder
-from app.web.endpoint import Endpoint, Pairs, UnsupportedRoute, parse_query
+from app.web.endpoint import Endpoint, QueryValues, UnsupportedRoute, parse_query
 from app.web.idempotency import Replay
-from app.web.json_body import NO_BODY, ReadBody, read_body
+from app.web.json_body import ABSENT, read_body
 from app.web.preconditions import Preconditions
 from app.web.request_gate import AccessPolicy, request_state
 from app.web.responses import (
     RepresentationResponse,
     SchemaResponse,
-    etag_of,
     if_changed,
     represent_page,
     represent_row,
+    with_etag,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,7 +45,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Route(APIRoute):
     """A route of Tickbox; every router is made by `router()`, and so has it."""
 
-    call: Endpoint
     media_types: tuple[str, ...] = ("application/json",)
     # Whether it tells what is wrong with the input by the problems that all routes have for it.
     has_input_problems = True
@@ -54,113 +56,107 @@ class Route(APIRoute):
             # FastAPI asks again for a route that another router includes.
             raise UnsupportedRoute("dependencies of routers and of include_router are not solved")
         self.call = Endpoint(self.endpoint, self.param_convertors)
-        if "PATCH" in (self.methods or ()):
-            self.media_types = ("application/merge-patch+json", *self.media_types)
-        return self.answer
-
-    @functools.cached_property
-    def access_policy(self) -> AccessPolicy:
-        """On what a request is let in."""
-        return AccessPolicy(
+        methods = self.methods or set()
+        self.is_read = "GET" in methods
+        # There is something to compare: what it reads, or the row that it writes.
+        self.takes_preconditions = self.is_read or self.call.asks_for(expected_version)
+        # These have an `ETag`.
+        self.answers_with_rows = self.call.returns in (JsonRow, JsonPage)
+        self.access_policy = AccessPolicy(
             scopes=self.call.scopes,
             is_limited=self.path.startswith("/v1/"),
             limit=getattr(self.endpoint, "limit", None),
             cached=self.is_cached and self.is_read,
         )
-
-    @functools.cached_property
-    def is_read(self) -> bool:
-        """Whether it changes nothing."""
-        return "GET" in (self.methods or ())
-
-    @property
-    def answers_with_rows(self) -> bool:
-        """Whether it answers with a row or a page, which have an `ETag`."""
-        return self.call.returns in (JsonRow, JsonPage)
-
-    @functools.cached_property
-    def takes_preconditions(self) -> bool:
-        """Whether there is something to compare: what it reads, or the row that it writes."""
-        return self.is_read or self.call.asks_for(expected_version)
+        if "PATCH" in methods:
+            self.media_types = ("application/merge-patch+json", *self.media_types)
+        self._beginning = self.path.partition("{")[0]
+        return self.answer
 
     @property
     def takes_idempotency_key(self) -> bool:
         """Whether a request may be sent again under its key: it writes, for somebody known."""
         return self.call.scopes is not None and not self.is_read
 
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As FastAPI's, which takes several times as long to see that it is another path."""
+        if not scope.get("root_path") and not scope["path"].startswith(self._beginning):
+            return Match.NONE, {}
+        return super().matches(scope)
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, answered at once where the cache knows how."""
-        if self.methods is not None and scope["method"] not in self.methods:
-            await super().handle(scope, receive, send)
+        """Answer one request, from the cache if it knows the answer."""
+        if scope["method"] not in (self.methods or ()):
+            await super().handle(scope, receive, send)  # raises
             return
-        cached = None
-        policy = self.access_policy
+        state, policy = request_state(scope), self.access_policy
+        state.preconditions = Preconditions.of(scope)
+        state.body.check_length()
+        known = None
         if policy.scopes is not None or policy.is_limited:
-            cached = await scope["app"].state.request_gate.admit(scope, policy)
-        state = request_state(scope)
-        preconditions = state.preconditions = Preconditions.of(scope)
-        if cached is not None:
-            hit = RepresentationResponse(cached, 200, (b"x-cache", b"hit"))
-            response = if_changed(hit, cached.etag, preconditions)
+            known = await scope["app"].state.request_gate.admit(scope, policy)
+        request = Request(scope, receive)
+        if known is not None:
+            response = self._represented(request, known, b"hit")
         else:
             if not self.takes_preconditions:
-                preconditions.refuse()
+                state.preconditions.refuse()
             if policy.scopes is None:
-                state.body.restrict(PUBLIC_BODY_BYTES)
-            response = await self.answer(Request(scope, receive))
+                state.body.check_length(PUBLIC_BODY_BYTES)
+            response = await self.answer(request)
         await response(scope, receive, send)
 
     async def answer(self, request: Request) -> Response:
         """The answer to a request that was let in."""
         raw = request.scope["query_string"]
-        query = parse_query(raw, self.call.query_parameters) if raw else []
-        body = await read_body(request, self.media_types) if self.call.takes_body else NO_BODY
+        query = parse_query(raw, self.call.query_parameters) if raw else {}
+        content, value = b"", ABSENT
+        if self.call.takes_body:
+            content, value = await read_body(request, self.media_types)
+        arguments = self.call.arguments(request.scope["path_params"], query, value)
         if self.is_read:
-            return await self._read(request, query)
-        return await self._write(request, query, body)
+            return await self._read(request, query, arguments)
+        return await self._write(request, content, arguments)
 
     def location(self, request: Request, row: JsonRow) -> str:
         """Where a new row is."""
         return f"{request.scope['path']}/{row.id}"
 
-    async def _read(self, request: Request, query: Pairs) -> Response:
-        scope = request.scope
-        preconditions = request_state(scope).preconditions
-        arguments = self.call.arguments(scope["path_params"], query, None)
+    async def _read(
+        self, request: Request, query: QueryValues, arguments: dict[str, Any]
+    ) -> Response:
         result = await self.call(request, arguments)
         if isinstance(result, JsonRow):
             representation = represent_row(result)
         elif isinstance(result, JsonPage):
-            representation = represent_page(result, scope["path"], query)
+            representation = represent_page(result, request.scope["path"], query)
         else:
             response = _response(result, self.status_code)
-            if response.status_code >= 300:
-                return response
-            if not hasattr(response, "body"):  # a stream, which is made while it leaves
-                preconditions.refuse()
-                return response
-            etag = etag_of(response.body)
-            response.raw_headers.append((b"etag", etag))
-            return if_changed(response, etag, preconditions)
+            return with_etag(response, request_state(request.scope).preconditions)
+        slot = request_state(request.scope).cache_slot
+        if slot is None or (isinstance(result, JsonPage) and result.depends_on_time):
+            return self._represented(request, representation, b"bypass")
+        app_state(request).cache.keep(slot, representation)
+        return self._represented(request, representation, b"miss")
+
+    def _represented(
+        self, request: Request, representation: Representation, cache: bytes
+    ) -> Response:
+        """The answer to a read, or a 304; what the `cache` had is counted and told."""
         headers = []
         if self.is_cached:
-            slot = request_state(scope).cache_slot
-            if slot is None or (isinstance(result, JsonPage) and result.depends_on_time):
-                headers = [(b"x-cache", b"bypass")]
-            else:
-                headers = [(b"x-cache", b"miss")]
-                app_state(request).cache.keep(slot, representation)
+            headers.append((b"x-cache", cache))
+            app_state(request).metrics.requests.cache[cache] += 1
         response = RepresentationResponse(representation, 200, *headers)
-        return if_changed(response, representation.etag, preconditions)
+        return if_changed(response, representation.etag, request_state(request.scope).preconditions)
 
-    async def _write(self, request: Request, query: Pairs, body: ReadBody) -> Response:
-        app = app_state(request)
-        state = request_state(request.scope)
-        user_id = None if state.principal is None else state.principal.user_id
-        claim = None
-        if self.takes_idempotency_key and state.principal is not None:
-            claim = await app.idempotency.claim(request, state.principal, body.content)
-        arguments = self.call.arguments(request.scope["path_params"], query, body.value)
+    async def _write(self, request: Request, content: bytes, arguments: dict[str, Any]) -> Response:
+        app, state = app_state(request), request_state(request.scope)
+        principal, user_id, claim = state.principal, None, None
+        if principal is not None:
+            user_id = principal.user_id
+            if self.takes_idempotency_key:
+                claim = await app.idempotency.claim(request, principal, content)
         try:
             async with app.database.unit_of_work(
                 None if claim is None else claim.begin, account=user_id, holder=holder(request)
@@ -168,13 +164,13 @@ class Route(APIRoute):
                 try:
                     response = self._written(request, await self.call(request, arguments))
                 except Replay as replay:
-                    # Its end tells whom the first one affected: they read nothing older.
+                    # The unit of work ends well: whom the first one affected, read nothing older.
                     return replay.response()
                 if claim is not None:
                     await claim.keep(response)
         except (NotFound, Conflict, PreconditionFailed):
-            # It tells of what others did, perhaps before they are told themselves.
-            if self.takes_idempotency_key and user_id is not None:
+            # This tells of what others did, of which the cache may not be told yet.
+            if user_id is not None:
                 await app.cache.invalidate([user_id])
             raise
         return response

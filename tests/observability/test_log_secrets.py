@@ -15,7 +15,7 @@ from app.core.settings import Settings
 from app.database.unit_of_work import Database
 from app.main import create_app
 from app.redis.client import Redis
-from app.web.request_middleware import RequestMiddleware
+from app.web.request_middleware import App, RequestMiddleware
 from tests.apps import client_of, running
 from tests.observability.logged import Logged, logged
 from tests.people import Person
@@ -122,7 +122,7 @@ class TestDatabase:
             finally:
                 pool.release(connection)
 
-        other = FastAPI(openapi_url=None)
+        other = App(openapi_url=None)
         other.state.database = app.state.database
         other.add_api_route("/ask", ask)
         other.add_middleware(RequestMiddleware, max_body_bytes=1_000)

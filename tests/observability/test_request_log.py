@@ -14,9 +14,8 @@ from httpx import AsyncClient
 from app.core.settings import Settings
 from app.observability.metrics import RequestCounts
 from app.security.access_tokens import new_opaque_token
-from app.web import exception_handlers
 from app.web.dependencies import Lifecycle
-from app.web.request_middleware import RequestMiddleware
+from app.web.request_middleware import App, RequestMiddleware
 from tests.apps import client_of, running
 from tests.observability.logged import Json, Stuck, Terminal, logged
 from tests.people import Person, sign_up
@@ -125,8 +124,7 @@ async def test_has_a_new_id_for_one_that_looks_like_a_token(client: AsyncClient)
 @pytest.fixture
 def small() -> FastAPI:
     """An app whose requests end in other ways."""
-    app = FastAPI(openapi_url=None)
-    exception_handlers.install(app)
+    app = App(openapi_url=None)
     app.add_middleware(
         RequestMiddleware, max_body_bytes=1_000, counts=RequestCounts(), request_timeout=0.2
     )

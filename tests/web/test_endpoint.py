@@ -21,10 +21,9 @@ from httpx import ASGITransport, AsyncClient
 from pydantic import Field
 
 from app.core.schemas import Flag, Input, ListQuery
-from app.web import exception_handlers
 from app.web.dependencies import principal
 from app.web.endpoint import Endpoint, UnsupportedRoute
-from app.web.request_middleware import RequestMiddleware
+from app.web.request_middleware import App, RequestMiddleware
 from app.web.routing import Route, router
 from tests.web.operations import APP, OPERATIONS
 
@@ -66,8 +65,7 @@ Agent = Annotated[str | None, Depends(agent)]
 
 
 def client_of(*routes: Route) -> AsyncClient:
-    app = FastAPI(openapi_url=None)
-    exception_handlers.install(app)
+    app = App(openapi_url=None)
     app.add_middleware(RequestMiddleware, max_body_bytes=10_000)
     app.router.routes.extend(routes)
     return AsyncClient(transport=ASGITransport(app), base_url="http://tickbox")
@@ -107,7 +105,7 @@ def arguments(annotation: Any, body: Any) -> Any:
     async def endpoint(data: Any) -> None: ...
 
     endpoint.__annotations__["data"] = annotation
-    return Endpoint(endpoint, ()).arguments({}, [], body)
+    return Endpoint(endpoint, ()).arguments({}, {}, body)
 
 
 def test_body_is_a_model_of_json_or_of_a_form() -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from app.core.errors import AppError, RequestTimeout
+from app.core.errors import AppError, ContentTooLarge, RequestTimeout
 from app.features.auth.dependencies import SIGN_IN, Auth, Inspector
 from app.features.auth.errors import (
     InvalidGrant,
@@ -32,6 +32,7 @@ from app.web.responses import SchemaResponse
 from app.web.routing import Feature, Route, limited
 from app.web.routing import router as new_router
 
+_AS_THEY_ARE = OAuthError | RateLimited | RequestTimeout | ContentTooLarge
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -51,7 +52,7 @@ class OAuthRoute(Route):
             fields = ", ".join(sorted({str(e["loc"][-1]) for e in error.errors()}))
             raise InvalidRequest(f"Missing or not valid: {fields}.") from None
         except AppError as error:
-            if isinstance(error, OAuthError | RateLimited | RequestTimeout) or error.status >= 500:
+            if isinstance(error, _AS_THEY_ARE) or error.status >= 500:
                 raise
             raise InvalidRequest(error.detail) from None
         response.headers.update(_NO_STORE)

@@ -5,14 +5,13 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from fastapi import FastAPI, Response
+from fastapi import Response
 from fastapi.responses import StreamingResponse
 from httpx import ASGITransport, AsyncClient
 
 from app.core import errors
 from app.core.errors import AppError, DatabaseBusy, IdTaken, ValidationFailed
-from app.web import exception_handlers
-from app.web.request_middleware import RequestMiddleware
+from app.web.request_middleware import App, RequestMiddleware
 from app.web.routing import router as new_router
 from tests import problems_page
 from tests.problems_page import field_codes, oauth_errors, problems
@@ -107,8 +106,7 @@ async def failing() -> AsyncIterator[AsyncClient]:
 
         return StreamingResponse(body())
 
-    app = FastAPI(openapi_url=None)
-    exception_handlers.install(app)
+    app = App(openapi_url=None)
     app.add_middleware(RequestMiddleware, max_body_bytes=1_000)
     app.router.routes.extend(router.routes)
     transport = ASGITransport(app)

@@ -1,16 +1,16 @@
 """From errors to answers: problem details (RFC 9457), and nothing of what was sent or failed."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, get_args
 
 import orjson
-from fastapi import FastAPI, Request, Response
+from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from pydantic_core.core_schema import ErrorType
 from starlette.exceptions import HTTPException
-from starlette.routing import Mount, Route
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from app.core.errors import (
@@ -28,86 +28,51 @@ from app.web.request_gate import request_state
 
 logger = logging.getLogger(__name__)
 
-# Enough to mend a form by; a body of a thousand wrong fields gets no answer larger than itself.
+# Enough to correct a form by; a body of a thousand wrong fields gets no answer larger than itself.
 _MAX_ERRORS = 100
 _PYDANTICS_OWN = frozenset(get_args(ErrorType))
 
 
-def install(app: FastAPI) -> None:
-    """Register the handlers; what they do not know, `RequestMiddleware` answers."""
-    app.add_exception_handler(AppError, _app_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_exception)
-
-
-def problem(request: Request, error: AppError) -> Response:
+def problem(error: AppError, request_id: str) -> Response:
     """The answer that tells a client of an error."""
     return Response(
-        orjson.dumps(error.as_json(request_state(request.scope).request_id)),
+        orjson.dumps(error.as_json(request_id)),
         error.status,
         {"Cache-Control": "no-store", **error.headers},
         media_type=error.media_type,
     )
 
 
-async def _app_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, AppError)
-    if error.status >= 500:
-        cause = error.__cause__
-        logger.error("%s: %s", error.code, type(cause).__name__ if cause else error.detail)
-    return problem(request, error)
+def as_app_error(error: Exception, scope: Scope) -> AppError:
+    """What a client is told of an exception; one that is our fault is logged."""
+    if isinstance(error, AppError):
+        if error.status >= 500:
+            cause = error.__cause__
+            logger.error("%s: %s", error.code, type(cause).__name__ if cause else error.detail)
+        return error
+    if isinstance(error, RequestValidationError):
+        return ValidationFailed(errors=tuple(islice(field_errors(error.errors()), _MAX_ERRORS)))
+    # What FastAPI and Starlette raise themselves: an unknown path, a method it does not know.
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        if error.status_code == 404:
+            return RouteNotFound()
+        if error.status_code == 405:
+            return MethodNotAllowed(headers={"Allow": ", ".join(_allowed_methods(error, scope))})
+        return MalformedRequest()
+    logger.error("unhandled error in request %s", request_state(scope).request_id, exc_info=error)
+    return InternalError()
 
 
-async def _validation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    errors = islice(field_errors(error.errors()), _MAX_ERRORS)
-    return problem(request, ValidationFailed(errors=tuple(errors)))
-
-
-async def _http_exception(request: Request, error: Exception) -> Response:
-    """What the frameworks raise themselves: an unknown path, a method it does not know."""
-    assert isinstance(error, HTTPException)
-    if error.status_code == 404:
-        return problem(request, RouteNotFound())
-    if error.status_code == 405:
-        allowed = _allowed_methods(request) | _methods((error.headers or {}).get("Allow", ""))
-        return problem(request, MethodNotAllowed(headers={"Allow": ", ".join(sorted(allowed))}))
-    if error.status_code < 500:
-        return problem(request, MalformedRequest())
-    return problem(request, InternalError())
-
-
-def _allowed_methods(request: Request) -> set[str]:
-    """The methods of all routes at this path: each route alone knows its own only."""
-    methods: set[str] = set()
-    for route in _routes_at(request.scope):
-        methods |= _allowed_by(route)
+def _allowed_methods(error: HTTPException, scope: Scope) -> list[str]:
+    """The methods of all routes at this path: the error knows those of one route only."""
+    allowed = (error.headers or {}).get("Allow", "").replace(" ", "")
+    methods = set(allowed.split(",")) - {""}
+    for route in scope["app"].routes:
+        if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
     if "GET" in methods:
         methods.add("HEAD")
-    return methods
-
-
-def route_at(scope: Scope) -> Route | Mount | None:
-    """The route that would answer, None if there is none; for what the router has not seen."""
-    routes = list(_routes_at(scope))
-    able = (route for route in routes if scope["method"] in _allowed_by(route))
-    return next(able, routes[0] if routes else None)
-
-
-def _allowed_by(route: Route | Mount) -> set[str]:
-    """The methods of a route; what is mounted decides for itself."""
-    return (route.methods or set()) if isinstance(route, Route) else set()
-
-
-def _routes_at(scope: Scope) -> Iterator[Route | Mount]:
-    """All routes at this path, whatever their methods."""
-    for route in scope["app"].routes:
-        if isinstance(route, Route | Mount) and route.path_regex.match(scope["path"]):
-            yield route
-
-
-def _methods(header: str) -> set[str]:
-    return set(header.replace(" ", "").split(",")) - {""}
+    return sorted(methods)
 
 
 # Pydantic's error types, as codes that never change, and messages that do not repeat the input.
