@@ -67,7 +67,7 @@ def _search(expansion: "_Expansion", place: datetime) -> Iterator[datetime]:
     number = max(0, (expansion.number_of(place) - expansion.first) // step * step)
     last = _latest(place)
     empty = 0
-    while empty < MAX_PERIODS and (begin := expansion.begin(expansion.first + number)) <= last:
+    while empty < MAX_PERIODS and (begin := expansion.first_day(expansion.first + number)) <= last:
         empty += 1
         for occurrence in expansion.occurrences(expansion.first + number, begin, place):
             if occurrence > place:
@@ -126,7 +126,7 @@ class _Expansion:
             case Frequency.HOURLY:
                 return moment.toordinal() * 24 + moment.hour
 
-    def begin(self, number: int) -> int:
+    def first_day(self, number: int) -> int:
         """The first day of a period."""
         match self.rule.frequency:
             case Frequency.YEARLY:
