@@ -201,8 +201,8 @@ class Settings(BaseSettings):
     send_timeout: float = Field(
         30,
         gt=0,
-        description="Seconds in which a client has to take what waits for it, or 64 KiB of it; "
-        "else it is cut.",
+        description="Seconds for which an answer waits for a client that takes nothing of it, "
+        "then it is cut.",
     )
     keep_alive_timeout: int = Field(
         130,
