@@ -176,6 +176,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Answer without the app, and close. Where another answer is due, that is the last one."""
         self._is_refused = True
         self._stop_waiting()
+        if self._is_arriving:
+            self.headers.clear()  # not to be kept for as long as the client sends on
         cycle, is_body = self.cycle, self._closing.has_unread
         if not is_body:
             self._count(reason)
