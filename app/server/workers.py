@@ -46,10 +46,7 @@ multiprocess.Process = _Worker  # type: ignore[misc]
 
 
 class Supervisor(multiprocess.Multiprocess):
-    """uvicorn's supervisor, which says once when all are ready, and kills all at a second signal.
-
-    SIGHUP replaces all, one after the other.
-    """
+    """uvicorn's supervisor: says once when all are ready, and kills all at a second signal."""
 
     config: Config
     _is_ready = False
@@ -70,6 +67,13 @@ class Supervisor(multiprocess.Multiprocess):
         if not self._is_ready and all(worker.is_ready() for worker in self.processes):
             self._is_ready = True
             say_ready(self.config, self.sockets[0])
+
+    def restart_all(self) -> None:
+        """Replace all, one after the other, which is what SIGHUP asks for."""
+        before = {worker.pid for worker in self.processes}
+        super().restart_all()
+        if before & {worker.pid for worker in self.processes}:
+            logger.error("not all workers could be replaced: those that were there serve on")
 
     def terminate_all(self) -> None:
         """Tell all to end."""

@@ -59,7 +59,7 @@ def test_is_taken_by_a_hangup(start: Start, folder: Path, tmp_path: Path) -> Non
     run.process.send_signal(signal.SIGHUP)
     stderr = run.process.stderr
     assert stderr is not None
-    until(lambda: "keeping worker" in stderr.readline())
+    until(lambda: "those that were there serve on" in stderr.readline())
     assert {*run.workers()} == rolled
     assert shown(address, context) == renewed
     run.process.terminate()
