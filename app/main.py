@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
 
@@ -51,16 +51,15 @@ def create_app(
     now: Now = utc_now,
     metrics: Metrics | None = None,
     serves_metrics: bool = False,
-    sweeps: bool = True,
     keeps_sign_in: bool = False,
 ) -> FastAPI:
-    """The service. `settings` name running servers and the keys; `now` is the clock.
+    """Make the service, for any ASGI server. Raises `SettingsError`.
 
-    Without settings they are those of the environment, so that any ASGI server can run it. It
-    counts in `metrics`, and serves them beside `/v1` if it is to. Hourly it `sweeps`: deletes what
-    is kept for a while only. `/docs` may be let keep who signed in there. Raises `SettingsError`.
+    Without `settings`, which name running stores and the keys, they are the environment's. `now`
+    is the clock. `serves_metrics` is for `/metrics` beside `/v1`, and `keeps_sign_in` lets `/docs`
+    keep who signed in there.
     """
-    settings = Settings() if settings is None else settings
+    settings = settings or Settings()
     if settings.is_embedded:
         raise SettingsError("TICKBOX_DATABASE_URL is missing: only `tickbox serve` brings servers")
     app = App(
@@ -68,9 +67,7 @@ def create_app(
         version=version("tickbox"),
         summary="A TODO service.",
         description=_DESCRIPTION,
-        openapi_tags=[
-            {"name": feature.tag, "description": feature.description} for feature in FEATURES
-        ],
+        openapi_tags=[{"name": each.tag, "description": each.description} for each in FEATURES],
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -79,11 +76,10 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan,
     )
-    state = _state(settings, now, Metrics() if metrics is None else metrics, sweeps=sweeps)
-    # Typed, where Starlette has a bag of attributes.
-    app.state = state  # type: ignore[assignment]
+    state = _state(settings, now, metrics or Metrics())
+    app.state = state  # type: ignore[assignment]  # typed, where Starlette's holds anything
 
-    # The one that is added last is the first to see a request.
+    # The last one to be added is the first to see a request.
     app.add_middleware(
         RequestMiddleware,
         max_body_bytes=settings.max_body_bytes,
@@ -94,7 +90,7 @@ def create_app(
     if settings.proxies:
         app.add_middleware(ProxyMiddleware, trusted=settings.proxies)
     if settings.cors_origins:
-        # Outermost: a page of a listed origin can read whatever went wrong further in.
+        # Outermost, so that a page of a listed origin can read errors too.
         cors.install(app, settings.cors_origins, settings.cors_headers)
     include_features(app)
     pages.install(app, keeps_sign_in=keeps_sign_in)
@@ -104,8 +100,8 @@ def create_app(
     return app
 
 
-def _state(settings: Settings, now: Now, metrics: Metrics, *, sweeps: bool) -> AppState:
-    """What the app holds; nothing of it is started."""
+def _state(settings: Settings, now: Now, metrics: Metrics) -> AppState:
+    """Make what the app holds; nothing of it is started."""
     assert settings.redis_url is not None
     assert settings.secret_key is not None
     assert settings.signing_keys is not None
@@ -148,7 +144,6 @@ def _state(settings: Settings, now: Now, metrics: Metrics, *, sweeps: bool) -> A
         ),
         resources={EndedSessions: ended_sessions},
         lifecycle=Lifecycle(refused=metrics.requests.refused),
-        sweeps=sweeps,
     )
 
 
@@ -159,17 +154,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     background_tasks = [
         asyncio.create_task(state.resource(EndedSessions).watch()),
         asyncio.create_task(state.metrics.keep_sampling()),
+        asyncio.create_task(sweep_hourly(state.database, state.settings, state.now)),
     ]
-    if state.sweeps:
-        sweeping = sweep_hourly(state.database, state.settings, state.now)
-        background_tasks.append(asyncio.create_task(sweeping))
     try:
         yield
     finally:
         for task in background_tasks:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.wait(background_tasks)
         state.password_hasher.close()
         await state.database.close()
         await state.redis.close()

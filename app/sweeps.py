@@ -1,15 +1,12 @@
-"""What is kept for a while only: `tickbox purge` deletes it, and `tickbox serve` does so hourly.
-
-So it also does what else is due from time to time.
-"""
+"""What is due from time to time: `tickbox purge` does it, and each serving process once an hour."""
 
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from app.core.clock import Now
-from app.core.errors import DatabaseUnavailable
 from app.core.settings import Settings
 from app.database import idempotency_keys
 from app.database.unit_of_work import Database
@@ -21,16 +18,12 @@ from app.features.users.ended_accounts import clean_up_ended_accounts
 
 logger = logging.getLogger(__name__)
 
-_HOUR = 3600
-# Seconds before the first time. Soon, since not every process lives for an hour; not at once, since
-# there is enough to do then; and not the same for all that start together.
-_FIRST = (60, 300)
+# Seconds before the first sweep: soon, since not every process lives for an hour, and not the same
+# for all that start together.
+FIRST_PAUSE = (60.0, 300.0)
+HOUR = 3600.0
 
 Sweep = Callable[[Database, Settings, Now], Awaitable[int]]
-
-
-async def _sweep_keys(database: Database, _settings: Settings, now: Now) -> int:
-    return await idempotency_keys.sweep(database, now)
 
 
 async def _sweep_projects(database: Database, _settings: Settings, now: Now) -> int:
@@ -41,56 +34,40 @@ async def _sweep_projects(database: Database, _settings: Settings, now: Now) -> 
     return count
 
 
-async def _recompute_dues(database: Database, _settings: Settings, _now: Now) -> int:
-    return await recompute(database)
-
-
-# In this order: a session goes after its tokens, and projects after what makes them nobody's. The
-# last one deletes nothing, and computes anew.
+# In this order: a session goes after its tokens, and projects after what makes them nobody's.
 SWEEPS: dict[str, Sweep] = {
-    "idempotency keys": _sweep_keys,
+    "idempotency keys": lambda database, _, now: idempotency_keys.sweep(database, now),
     "refresh tokens": sweep_tokens,
     "sessions": sweep_sessions,
     "remains of accounts": clean_up_ended_accounts,
     "projects of deleted accounts": _sweep_projects,
-    "dues by other zone rules": _recompute_dues,
+    "dues by other zone rules": lambda database, _settings, _now: recompute(database),
 }
 
 
 async def sweep(database: Database, settings: Settings, now: Now) -> dict[str, int]:
-    """Do each; how much of each there was.
+    """Do each, and give how much of each there was.
 
-    Raises the first failure, after all others are done; `DatabaseUnavailable` at once.
+    A failure is logged, and the first one raised when all others are done.
     """
     counts: dict[str, int] = {}
     failures: list[Exception] = []
     for name, each in SWEEPS.items():
         try:
             counts[name] = await each(database, settings, now)
-        except DatabaseUnavailable:
-            raise
         except Exception as error:  # noqa: BLE001 - it is raised below
+            logger.warning("%s cannot be swept: %s", name, type(error).__name__)
             failures.append(error)
     if failures:
         raise failures[0]
     return counts
 
 
-def pauses() -> Iterator[float]:
-    """Seconds before each time."""
-    yield random.uniform(*_FIRST)  # noqa: S311 - nothing is secret about it
+async def sweep_hourly(database: Database, settings: Settings, now: Now) -> None:
+    """Sweep until it is cancelled."""
+    pause = random.uniform(*FIRST_PAUSE)  # noqa: S311 - nothing is secret about it
     while True:
-        yield _HOUR
-
-
-async def sweep_hourly(
-    database: Database, settings: Settings, now: Now, after: Iterable[float] | None = None
-) -> None:
-    """Sweep for ever, or `after` each of these pauses; a failure is logged, and tried again."""
-    for pause in pauses() if after is None else after:
         await asyncio.sleep(pause)
-        for name, each in SWEEPS.items():
-            try:
-                await each(database, settings, now)
-            except Exception as error:  # noqa: BLE001 - this goes on as long as the process
-                logger.warning("%s cannot be swept: %s", name, type(error).__name__)
+        with suppress(Exception):  # it was logged
+            await sweep(database, settings, now)
+        pause = HOUR

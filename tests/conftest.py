@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
+from app import sweeps
 from app.core.settings import Settings
 from app.main import create_app
 from tests import servers
@@ -44,12 +45,14 @@ def settings(worker_id: str) -> Iterator[Settings]:
 
 @pytest.fixture(scope="session")
 async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-    # What is swept is what a test sweeps.
-    app = create_app(settings, sweeps=False)
+    app = create_app(settings)
     app.state.password_hasher.close()
     app.state.password_hasher = RememberingHasher(settings.password_hash_threads)
-    async with app.router.lifespan_context(app):
-        yield app
+    with pytest.MonkeyPatch.context() as patch:
+        # What is swept is what a test sweeps.
+        patch.setattr(sweeps, "FIRST_PAUSE", (sweeps.HOUR, sweeps.HOUR))
+        async with app.router.lifespan_context(app):
+            yield app
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ class Settings(BaseSettings):
     request_timeout: float = Field(10, gt=0)
     """Seconds in which a request has to arrive whole; else it is cut."""
     send_timeout: float = Field(30, gt=0)
-    """Seconds in which a client has to take what waits for it, or 64 KiB of it; else it is cut."""
+    """Seconds for which an answer waits for a client that takes nothing of it, then it is cut."""
     keep_alive_timeout: int = Field(130, ge=1)
     """Seconds for which a connection is kept between requests: longer than a proxy in front keeps
     it, which else may use one that is just being closed."""

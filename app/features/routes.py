@@ -18,6 +18,7 @@ def include_features(app: FastAPI) -> None:
 
     Their routes become the app's own: FastAPI's included routers match each request twice.
     """
-    for feature in FEATURES:
+    # Routes are tried one after the other, and /livez is asked most often: 20 more cost 40 µs.
+    for feature in sorted(FEATURES, key=lambda feature: feature is not health.FEATURE):
         for router in feature.routers:
             app.router.routes.extend(router.routes)

@@ -1,37 +1,31 @@
-"""How a connection is closed so that its client has the last answer."""
+"""How a connection is closed while its client is still sending."""
 
-from asyncio import AbstractEventLoop, TimerHandle, Transport
-from collections.abc import Callable
+from asyncio import Transport, get_running_loop
 
-from app.server.sockets import unsent
-
-# A client that is still sending when it is refused has so long to read why, and may send so much.
+# Seconds that a client which is still sending has to read why it was refused.
 _LINGER_SECONDS = 2
-_LINGER_BYTES = 16 << 20
-# How often a connection that is to end is asked whether all that was written has arrived.
-_ARRIVED_SECONDS = 0.5
+# Seconds that a TLS client has to confirm the end. Those that keep idle connections in a pool do
+# not, and asyncio's half a minute would hold up a shutdown.
+_CONFIRM_SECONDS = 5
 
 
 class ClosingTransport:
-    """The transport as cycles of request and response use it: written to, and closed.
+    """The transport that uvicorn's request cycles write to and close.
 
-    `has_unread` says whether some of a request is still to come, `is_lingering` whether what
-    comes is to be discarded.
+    `has_unread` says whether some of a request is still to come, `is_lingering` whether what comes
+    is to be discarded.
     """
 
     has_unread = is_lingering = False
-    _timer: TimerHandle | None = None
-    _discarded = 0
 
-    def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._loop = loop
         self.write = transport.write
         self.is_closing = transport.is_closing
 
     def close(self) -> None:
-        """Close it, in stages if a request is still arriving."""
-        if self.has_unread and not self.is_closing():
+        """Close the connection, in stages while a request is still arriving."""
+        if self.has_unread:
             self.linger()
         else:
             self._close()
@@ -39,41 +33,17 @@ class ClosingTransport:
     def linger(self) -> None:
         """Close in stages (RFC 9112, section 9.6).
 
-        Closed at once, with bytes unread, the connection is reset, and the client may lose
+        Closed at once, with bytes unread, the connection would be reset, and the client might lose
         the answer that it had already received.
         """
-        if self.is_lingering:
+        if self.is_lingering or self.is_closing():
             return
         self.is_lingering = True
-        self._wait(self._close, _LINGER_SECONDS)
-        # Not by HTTPS: what is encrypted ends both ways.
-        if self._transport.can_write_eof():
+        get_running_loop().call_later(_LINGER_SECONDS, self._close)
+        if self._transport.can_write_eof():  # TLS has no connections that are half closed
             self._transport.write_eof()
-
-    def discard(self, data: bytes) -> None:
-        """What comes while it lingers."""
-        self._discarded += len(data)
-        if self._discarded > _LINGER_BYTES:
-            self._close()
-
-    def cancel(self) -> None:
-        """It has ended."""
-        if self._timer is not None:
-            self._timer.cancel()
 
     def _close(self) -> None:
         self._transport.close()
         if not self._transport.can_write_eof():
-            # By HTTPS it would wait for half a minute for the client to end it too, which one
-            # that keeps connections in a pool does not do; that would hold up a shutdown.
-            self._wait(self._abort_if_arrived, _ARRIVED_SECONDS)
-
-    def _abort_if_arrived(self) -> None:
-        if self._transport.get_write_buffer_size() or unsent(self._transport):
-            self._wait(self._abort_if_arrived, _ARRIVED_SECONDS)
-        else:
-            self._transport.abort()
-
-    def _wait(self, then: Callable[[], None], seconds: float) -> None:
-        self.cancel()
-        self._timer = self._loop.call_later(seconds, then)
+            get_running_loop().call_later(_CONFIRM_SECONDS, self._transport.abort)

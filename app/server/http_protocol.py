@@ -1,7 +1,6 @@
-"""HTTP/1.1 connections: uvicorn's, and what it leaves open to who sends slowly or without an end.
+"""HTTP/1.1 connections: uvicorn's protocol, with limits on slow clients and on large heads.
 
-A request has a time to arrive in and a head of a limited size, an answer a time to be taken in.
-What is no request never reaches the app: it is a bare status and the end of the connection.
+What is no request never reaches the app: it gets a bare status, and the connection ends.
 """
 
 from asyncio import TimerHandle, Transport
@@ -9,45 +8,19 @@ from collections.abc import Callable
 from typing import Any
 
 import httptools
-import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.server.closing import ClosingTransport
-from app.server.send_timeout import SendTimeout
+from app.server.config import Config
 
 # Of a request's line and headers, and of trailers after its body: ten times what browsers send.
 HEAD_BYTES = 1 << 16
-# That are parsed at once.
+# Parsed headers take a hundred times the memory of what was sent, so they are parsed in parts.
 _PART_BYTES = 1 << 14
-# Before the query: uvicorn decodes it on the event loop, 1 ms for each KiB of percent signs.
-PATH_BYTES = 1 << 13
-# With each header come a colon, a space and a line break.
+# A colon, a space and a line break with each header.
 _HEADER_EXTRA = 4
-# The app says 408 when a body is late; it has this long to say so.
-_LATE_SECONDS = 1
 # At a shutdown a request may be on its way to an idle connection for as long as a round trip.
 _LAST_REQUEST_SECONDS = 0.5
-
-
-class Config(uvicorn.Config):
-    """uvicorn's, with how long we wait: for a request, for an answer to be taken, for the end."""
-
-    request_timeout: float = 10
-    send_timeout: float = 30
-    shutdown_delay: float = 0
-    # Whether the server has told its connections to end; a handshake may end after that.
-    is_ending = False
-    configure_logs: Callable[[], object] | None = None
-
-    @property
-    def seconds_to_end(self) -> float:
-        """How long a process takes to end at most, once it was told to."""
-        return self.shutdown_delay + (self.timeout_graceful_shutdown or 0)
-
-    def configure_logging(self) -> None:
-        """Called here, and in each process that is started."""
-        if self.configure_logs is not None:
-            self.configure_logs()
 
 
 class _HeadTooLarge(Exception):
@@ -60,47 +33,37 @@ class HttpProtocol(HttpToolsProtocol):
     config: Config
     cycle: Any
     _closing: ClosingTransport
-    _sending: SendTimeout
     _timer: TimerHandle | None = None
     _is_arriving = False  # the head of a request
-    _is_draining = False
-    _refusal = b""  # to be given after the answers to earlier requests
+    _is_refused = False
     # Bytes since the part in which a head began, or that had some of a body in it.
     _bodiless = 0
 
     # uvicorn's own narrows the type as well.
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._closing = ClosingTransport(transport, self.loop)
-        self._sending = SendTimeout(transport, self.config.send_timeout)
-        self._is_draining = self.config.is_ending
-        if self._is_draining:
-            self._wait(self._closing.close, _LAST_REQUEST_SECONDS)
+        self._closing = ClosingTransport(transport)
+        if self.config.is_ending:  # it began before, by a handshake
+            self._close_soon()
         else:
-            self._wait(self._give_up, self.config.request_timeout)
+            self._wait(self._give_up, self.config.settings.request_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         self._unset_keepalive_if_required()
-        self._closing.cancel()
-        self._sending.cancel()
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
-            # What the app sends from now on goes nowhere, and nothing else tells it so.
+            # uvicorn drops what the app sends from now on, and does not tell it.
             cycle.scope["state"]["disconnected"] = True
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        # At once it may be all of headers that are a hundred times as large once they are parsed.
         for begin in range(0, len(data), _PART_BYTES):
-            part = data[begin : begin + _PART_BYTES]
-            if self._closing.is_lingering:
-                self._closing.discard(part)
-            elif not self._refusal and not self.transport.is_closing():
-                self._parse(part)
+            if self._is_refused or self._closing.is_lingering or self.transport.is_closing():
+                return
+            self._parse(data[begin : begin + _PART_BYTES])
 
     def _parse(self, data: bytes) -> None:
-        """Instead of uvicorn's, which logs a line for each request that is none."""
         self._bodiless += len(data)
         try:
             self._feed(data)
@@ -111,6 +74,9 @@ class HttpProtocol(HttpToolsProtocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             is_large = isinstance(error.__context__, _HeadTooLarge)
             self._refuse(*((431, "head_too_large") if is_large else (400, "malformed")))
+        else:
+            if self._is_arriving and self._timer is None:
+                self._wait(self._give_up, self.config.settings.request_timeout)
 
     def _feed(self, data: bytes) -> None:
         while data:
@@ -118,8 +84,9 @@ class HttpProtocol(HttpToolsProtocol):
                 self.parser.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as upgrade:
-                # The parser would leave out the body. Another one reads it: the offer is ignored
-                # (RFC 9110, section 7.8). That of CONNECT is its method, which is refused.
+                # The parser would take the body for the next request. Another one reads the head
+                # again without its offer, which is ignored (RFC 9110, section 7.8). CONNECT stays
+                # an upgrade, and is refused.
                 parser = self.parser
                 version = parser.get_http_version().encode()
                 head = [b"%b %b HTTP/%b" % (parser.get_method(), self.url, version)]
@@ -130,18 +97,10 @@ class HttpProtocol(HttpToolsProtocol):
                 data = data[upgrade.args[0] :]
 
     def on_message_begin(self) -> None:
-        # Not at any byte, as uvicorn does: empty lines before a request are none of it.
-        self._unset_keepalive_if_required()
-        if not self._is_arriving:  # else it is the same head, without its offer
-            self._wait(self._give_up, self.config.request_timeout)
+        self._stop_waiting()
         self._is_arriving = True
         self._bodiless = 0
         super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        if len(self.url) > PATH_BYTES and b"?" not in self.url[: PATH_BYTES + 1]:
-            raise _HeadTooLarge
 
     def on_headers_complete(self) -> None:
         # A head that came in one part is no larger than that.
@@ -151,15 +110,17 @@ class HttpProtocol(HttpToolsProtocol):
                 raise _HeadTooLarge
         if self.parser.should_upgrade():
             return
+        # Not at any byte, as uvicorn does: empty lines would keep a connection for ever.
+        self._unset_keepalive_if_required()
         super().on_headers_complete()
+        self._stop_waiting()
         self._is_arriving = False
-        # Trailers are no headers (RFC 9110, section 6.5.1): what comes now, nobody sees.
+        # Trailers, which come later, are no headers (RFC 9110, section 6.5.1).
         self.headers = []
         self.cycle.transport = self._closing
         self._closing.has_unread = True
-        if self._is_draining:
+        if self.config.is_ending:
             self.cycle.keep_alive = False
-        self._wait(self._give_up, self.config.request_timeout + _LATE_SECONDS)
 
     def on_body(self, body: bytes) -> None:
         self._bodiless = 0
@@ -167,38 +128,35 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if not self.parser.should_upgrade():
-            self._stop_waiting()
             self._closing.has_unread = False
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
         if self._closing.is_lingering:
             self.flow.resume_reading()
-        elif self._refusal and not self.pipeline and not self.transport.is_closing():
-            self._answer_refused()
-        else:
-            super().on_response_complete()
-            if self._is_draining and self._is_idle() and not self.transport.is_closing():
-                self._wait(self._closing.close, _LAST_REQUEST_SECONDS)
+            return
+        super().on_response_complete()
+        if self.config.is_ending and self.cycle.response_complete and not self._is_arriving:
+            self._close_soon()
 
     def timeout_keep_alive_handler(self) -> None:
-        self._closing.close()
+        if not self._is_arriving:  # which has a time limit of its own
+            self._closing.close()
 
     def shutdown(self) -> None:
         """Close after the answer to what came, or is on its way; uvicorn closes idle ones.
 
         The last answer says `Connection: close`, so that the client sends nothing after it.
         """
-        self._is_draining = True
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
-            # One that has begun to leave has said already that the connection is kept.
+            # An answer that has begun to leave has said already that the connection is kept.
             cycle.keep_alive = cycle.keep_alive and cycle.response_started
         elif not self._is_arriving:
-            self._wait(self._closing.close, _LAST_REQUEST_SECONDS)
+            self._close_soon()
 
-    def _is_idle(self) -> bool:
-        return self.cycle.response_complete and not self._is_arriving
+    def _close_soon(self) -> None:
+        self._wait(self._closing.close, _LAST_REQUEST_SECONDS)
 
     def _wait(self, then: Callable[[], None], seconds: float) -> None:
         self._stop_waiting()
@@ -210,44 +168,40 @@ class HttpProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _give_up(self) -> None:
-        """A request has not arrived in time. Of a body the app says so."""
-        cycle = self.cycle
-        if not self._closing.has_unread:
-            self._count("timeout")
-        if cycle is not None and not cycle.response_complete:
-            cycle.keep_alive = False
-        else:
-            self._closing.close()
+        """End a connection whose next head has not arrived in time."""
+        self._count("timeout")
+        self._close_after_answers()
 
     def _refuse(self, status: int, reason: str) -> None:
-        """Answer without the app, once all is answered that was asked before, and close."""
-        headers = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
-        end = b"connection: close\r\ncontent-length: 0\r\n\r\n"
-        self._refusal = b"".join([STATUS_LINE[status], *headers, end])
+        """Answer without the app, and close. Where another answer is due, that is the last one."""
+        self._is_refused = True
         self._stop_waiting()
-        cycle = self.cycle
-        if not self._closing.has_unread:
+        if self._is_arriving:
+            self.headers.clear()  # not to be kept for as long as the client sends on
+        cycle, is_body = self.cycle, self._closing.has_unread
+        if not is_body:
             self._count(reason)
-        elif self.pipeline and self.pipeline[0][0] is cycle:
-            self.pipeline.popleft()  # the app never sees it
-        elif cycle.response_started:
-            self._count(reason)
-            self.transport.close()  # the answer is still leaving, and stays unfinished
-            return
-        else:
-            # The app waits for what will not come, and nothing that it sends is sent.
+        elif not (cycle.response_started or self.pipeline):
+            # The app waits for a body that will not come, and nothing that it sends is sent.
             cycle.disconnected = cycle.scope["state"]["disconnected"] = True
             cycle.response_complete = True
             cycle.message_event.set()
-        if cycle is None or cycle.response_complete:
-            self._answer_refused()
-
-    def _answer_refused(self) -> None:
-        if self._is_arriving:
-            self.headers.clear()  # not to be kept for as long as the client sends on
-        self._closing.write(self._refusal)
+            is_body = False
+        if is_body or not (cycle is None or cycle.response_complete):
+            self._close_after_answers()
+            return
+        headers = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+        end = b"connection: close\r\ncontent-length: 0\r\n\r\n"
+        self._closing.write(b"".join([STATUS_LINE[status], *headers, end]))
         self._closing.linger()
         self.flow.resume_reading()
+
+    def _close_after_answers(self) -> None:
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            self._closing.close()
+        else:
+            cycle.keep_alive = False
 
     def _count(self, reason: str) -> None:
         app: Any = self.config.loaded_app

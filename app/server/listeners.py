@@ -9,13 +9,9 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from app.core.settings import Settings, SettingsError
 
-# That may wait to be taken at once; of more than five, as it is by default, others try again after
-# a second.
-_SCRAPES = 128
-
 
 def bind(settings: Settings) -> socket.socket:
-    """Take the address, before anything slow starts. Raises `SettingsError`."""
+    """Listen, before anything slow starts: who connects meanwhile waits. Raises `SettingsError`."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host,
@@ -30,9 +26,15 @@ def bind(settings: Settings) -> socket.socket:
         # Without it the port stays taken for a minute after each end.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen()
     except OSError as error:
         listener.close()
-        raise refused(error, settings.host, settings.port) from None
+        raise _refused(error, settings.host, settings.port, "TICKBOX") from None
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Linux ends a connection whose client takes nothing, for so long, of what waits for it.
+        # Connections have it from the socket that accepted them (RFC 5482, tcp(7)).
+        milliseconds = round(settings.send_timeout * 1000)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
     return listener
 
 
@@ -50,8 +52,7 @@ def serve_metrics(settings: Settings, registry: CollectorRegistry) -> Iterator[N
     try:
         server, thread = start_http_server(port, settings.metrics_host, registry)
     except OSError as error:
-        raise refused(error, settings.metrics_host, port, "TICKBOX_METRICS") from None
-    server.socket.listen(_SCRAPES)
+        raise _refused(error, settings.metrics_host, port, "TICKBOX_METRICS") from None
     try:
         yield
     finally:
@@ -60,7 +61,7 @@ def serve_metrics(settings: Settings, registry: CollectorRegistry) -> Iterator[N
         thread.join()
 
 
-def refused(error: OSError, host: str, port: int, prefix: str = "TICKBOX") -> SettingsError:
+def _refused(error: OSError, host: str, port: int, prefix: str) -> SettingsError:
     """Why a port cannot be listened on, and what to do."""
     match error.errno:
         case errno.EADDRINUSE:

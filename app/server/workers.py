@@ -1,88 +1,55 @@
 """Several processes that serve on one socket, and their parent, which serves nothing itself."""
 
 import logging
+import multiprocessing
 import os
 import signal
 import socket
 import threading
-import time
 from functools import cached_property
+from types import FrameType
 
-import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
 from app.core.settings import StartError
-from app.server.http_protocol import Config
-from app.server.process import REPLACED, Server, say_ready
+from app.server.config import Config
+from app.server.process import END, Server, say_ready
 
 logger = logging.getLogger(__name__)
-
-# Seconds beyond those that a worker gives itself to end, after which it is killed.
-_GRACE_SECONDS = 10
-_ENDS = frozenset({signal.SIGINT, signal.SIGTERM})
 
 
 class _Worker(multiprocess.Process):
     """One of several processes, and its parent's view of it."""
 
-    config: Config
-    # While another one is started for each of them: there is one supervisor in a process.
-    are_replaced = False
-
     @cached_property
-    def server(self) -> uvicorn.Server:
+    def server(self) -> Server:
+        """The server in the process."""
+        assert isinstance(self.config, Config)
         return Server(self.config)
 
-    def start(self) -> None:
-        # Ctrl-C reaches all processes of the terminal, also one that has not left it yet.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            super().start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        """What the process does: serve, and end at once when its parent has died."""
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        super().target(sockets)
 
-    def terminate(self) -> None:
-        if not self.are_replaced:
-            super().terminate()
-        elif self.pid is not None and self.exitcode is None:
-            # Not ready is who ends with all others: a load balancer would leave them too.
-            os.kill(self.pid, REPLACED)
 
-    def join(self) -> None:
-        self.process.join(self.config.seconds_to_end + _GRACE_SECONDS)
-        if self.process.is_alive():
-            self.kill()
-            self.process.join()
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 # uvicorn's supervisor takes no other kind of process.
 multiprocess.Process = _Worker  # type: ignore[misc]
 
 
-class _AskedToEnd(threading.Event):
-    """Set also while a signal that asks for the end waits in a supervisor's queue.
-
-    uvicorn's supervisor handles signals between its rounds alone, and one may replace all workers.
-    """
-
-    def __init__(self, signals: list[int]) -> None:
-        super().__init__()
-        self._signals = signals
-
-    def is_set(self) -> bool:
-        return super().is_set() or not _ENDS.isdisjoint(self._signals)
-
-
 class Supervisor(multiprocess.Multiprocess):
-    """uvicorn's, which says once when all are ready, and ends all at a second signal."""
+    """uvicorn's supervisor: says once when all are ready, and kills all at a second signal."""
 
     config: Config
-
-    def __init__(self, config: Config, listener: socket.socket) -> None:
-        super().__init__(config, [listener])
-        self.should_exit = _AskedToEnd(self.signal_queue)
-        self._is_ready = False
+    _is_ready = False
 
     def run(self) -> None:
         """Serve until a signal. Raises `StartError`."""
@@ -96,10 +63,7 @@ class Supervisor(multiprocess.Multiprocess):
             if worker.exitcode is not None:
                 text = "worker %s has ended by itself (exit code %s); another one follows"
                 logger.error(text, worker.pid, worker.exitcode)
-        try:
-            super().keep_subprocess_alive()
-        except OSError as error:
-            logger.error("a worker cannot be started: %s", error.strerror)
+        super().keep_subprocess_alive()
         if not self._is_ready and all(worker.is_ready() for worker in self.processes):
             self._is_ready = True
             say_ready(self.config, self.sockets[0])
@@ -107,10 +71,8 @@ class Supervisor(multiprocess.Multiprocess):
     def restart_all(self) -> None:
         """Replace all, one after the other, which is what SIGHUP asks for."""
         before = {worker.pid for worker in self.processes}
-        _Worker.are_replaced = True
         super().restart_all()
-        _Worker.are_replaced = False
-        if not self.should_exit.is_set() and before & {worker.pid for worker in self.processes}:
+        if before & {worker.pid for worker in self.processes}:
             logger.error("not all workers could be replaced: those that were there serve on")
 
     def terminate_all(self) -> None:
@@ -118,14 +80,16 @@ class Supervisor(multiprocess.Multiprocess):
         # From here on the last worker to close it closes it for all.
         for listener in self.sockets:
             listener.close()
-        super().terminate_all()
+        for worker in self.processes:
+            if worker.pid is not None and worker.exitcode is None:
+                os.kill(worker.pid, END)
 
     def join_all(self) -> None:
-        """Wait for all to end; kill them at a second signal, or when they take too long."""
-        self.signal_queue.clear()
-        killed_at = time.monotonic() + self.config.seconds_to_end + _GRACE_SECONDS
+        """Wait for all to end, and kill them at a second signal."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._kill_all)
+        super().join_all()
+
+    def _kill_all(self, _number: int, _frame: FrameType | None) -> None:
         for worker in self.processes:
-            while worker.process.is_alive():
-                worker.process.join(0.1)
-                if not _ENDS.isdisjoint(self.signal_queue) or time.monotonic() > killed_at:
-                    worker.kill()
+            worker.kill()

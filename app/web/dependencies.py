@@ -63,7 +63,6 @@ class AppState:
     request_gate: RequestGate
     idempotency: Idempotency
     resources: Mapping[type, Any]
-    sweeps: bool = True
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
 
     def resource(self, kind: type[T]) -> T:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -162,6 +163,11 @@ class Tickbox:
     def resident_bytes(self) -> int:
         size: int = psutil.Process(self.process.pid).memory_info().rss
         return size
+
+    def client_ports(self) -> set[int]:
+        """Those of the clients whose connections the kernel holds for it."""
+        ends: list[tuple[Any, Any]] = [(c.laddr, c.raddr) for c in psutil.net_connections("tcp4")]
+        return {theirs.port for ours, theirs in ends if theirs and ours.port == self.address[1]}
 
     def last_words(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.core.settings import Settings
-from app.server import closing, http_protocol
+from app.server.config import Config
 from tests.apps import running
 from tests.server.wire import Wire, listening
 
@@ -60,16 +60,6 @@ async def test_a_body_that_does_not_arrive_is_told_so(wire: Wire, sent: bytes) -
         assert response.headers["connection"] == "close"
 
 
-async def test_a_body_that_nobody_waits_for_ends_its_connection(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http_protocol, "_LATE_SECONDS", 0)
-    request = BODY.replace(b"/users", b"/todos") + b"Content-Length: 100\r\n\r\n{"
-    answer = await wire.send(request)
-    assert answer.startswith(b"HTTP/1.1 401 ")
-    assert b"connection: close" not in answer
-
-
 @pytest.mark.parametrize(("sent", "status"), [(HEAD, None), (HALF_A_BODY[1], 408)])
 async def test_bytes_that_keep_coming_are_no_reason_to_wait(
     wire: Wire, sent: bytes, status: int | None
@@ -115,7 +105,8 @@ async def test_a_connection_is_kept_for_the_next_request(wire: Wire) -> None:
 
 async def test_a_connection_that_is_made_at_the_end_has_one_answer(wire: Wire) -> None:
     """A handshake may end once the others have been told to go."""
-    wire.config.is_ending = True
+    assert isinstance(wire.server.config, Config)
+    wire.server.config.is_ending = True
     answer = await wire.send(HEAD + b"\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"connection: close\r\n" in answer
@@ -132,9 +123,8 @@ async def test_a_client_that_is_refused_while_it_sends_reads_why(wire: Wire) -> 
 
 
 async def test_a_slow_reader_gets_all_of_an_answer_after_which_the_connection_ends(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch
+    wire: Wire,
 ) -> None:
-    monkeypatch.setattr(closing, "_ARRIVED_SECONDS", 0.02)
     reader, writer = await wire.connect()
     # A small window, so that most of it has to wait in the server's process.
     window = writer.get_extra_info("socket")
@@ -158,12 +148,7 @@ async def send_on(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize(("seconds", "size"), [(TIMEOUT, 1 << 30), (60, 1 << 20)])
-async def test_a_client_that_does_not_stop_is_cut(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, seconds: float, size: int
-) -> None:
-    monkeypatch.setattr(closing, "_LINGER_SECONDS", seconds)
-    monkeypatch.setattr(closing, "_LINGER_BYTES", size)
+async def test_a_client_that_does_not_stop_is_cut(wire: Wire) -> None:
     reader, writer = await wire.connect()
     writer.write(BODY + b"Content-Length: 4000000000\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")

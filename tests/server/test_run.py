@@ -2,13 +2,13 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
 from app.core.settings import Settings, SettingsError
 from app.server import process
+from app.server.config import Config
 from app.server.listeners import bind
 from app.server.run import run
 from app.web.dependencies import Lifecycle
@@ -24,15 +24,11 @@ def app() -> FastAPI:
     return app
 
 
-def test_a_port_that_is_taken_meanwhile_is_one_sentence(app: FastAPI) -> None:
-    with bind(Settings(port=0)) as ours:
-        settings = Settings(port=ours.getsockname()[1])
-        with bind(settings) as theirs:
-            theirs.listen()
-            with pytest.raises(SettingsError, match=f"^Port {settings.port} on .* is in use: stop"):
-                run(lambda: app, settings, ours)
-        # It is ours to close, and nobody else has.
-        assert ours.getsockname()[1] == settings.port
+def test_a_port_that_is_taken_is_one_sentence() -> None:
+    with bind(Settings(port=0)) as theirs:
+        settings = Settings(port=theirs.getsockname()[1])
+        with pytest.raises(SettingsError, match=f"^Port {settings.port} on .* is in use: stop"):
+            bind(settings)
 
 
 def test_what_the_app_cannot_do_is_said_before_workers_start() -> None:
@@ -47,17 +43,14 @@ def test_what_the_app_cannot_do_is_said_before_workers_start() -> None:
 def test_clients_have_the_time_that_is_set(monkeypatch: pytest.MonkeyPatch, app: FastAPI) -> None:
     monkeypatch.delenv("TICKBOX_KEEP_ALIVE_TIMEOUT", raising=False)
     assert Settings().keep_alive_timeout > CADDY_KEEPS
-    kept: list[tuple[float, ...]] = []
-
-    def serve(self: Any, _sockets: Any) -> None:
-        config = self.config
-        kept.append((config.timeout_keep_alive, config.request_timeout, config.send_timeout))
-
-    monkeypatch.setattr(process.Server, "run", serve)
-    settings = Settings(port=0, keep_alive_timeout=77, request_timeout=7, send_timeout=8)
+    served: list[Config] = []
+    monkeypatch.setattr(process.Server, "run", lambda self, _sockets: served.append(self.config))
+    settings = Settings(port=0, keep_alive_timeout=77)
     with bind(settings) as listener:
         run(lambda: app, settings, listener)
-    assert kept == [(77, 7, 8)]
+    [config] = served
+    assert config.timeout_keep_alive == 77
+    assert config.settings is settings
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

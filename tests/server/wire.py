@@ -1,7 +1,6 @@
 """Tickbox behind a real port, by HTTP and by HTTPS, and what comes back from there byte by byte."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,17 +10,19 @@ import uvicorn
 from fastapi import FastAPI
 from httpx import Request, Response
 
-from app.server.http_protocol import Config, HttpProtocol
+from app.core.settings import Settings
+from app.server.config import Config
+from app.server.listeners import bind
 from tests.certificates import Authority
 
 
 class Wire:
     """A port on which Tickbox listens."""
 
-    def __init__(self, port: int, context: ssl.SSLContext | None, config: Config) -> None:
+    def __init__(self, port: int, context: ssl.SSLContext | None, server: uvicorn.Server) -> None:
         self.port = port
-        self.config = config
         self.context = context
+        self.server = server
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port, ssl=self.context)
@@ -63,28 +64,25 @@ async def listening(
 
     By HTTPS there are files in the folder.
     """
-    config = Config(
-        lambda: app,
-        factory=True,
-        http=HttpProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        timeout_keep_alive=keep_alive,
-    )
-    config.request_timeout, config.send_timeout = request_timeout, send_timeout
-    context = None
+    context = files = None
     if scheme == "https":
         authority = Authority()
         files = authority.issue(folder)
-        config.ssl_certfile, config.ssl_keyfile = files.certificate, files.key
         context = authority.client_context()
+    settings = Settings(
+        port=0,
+        request_timeout=request_timeout,
+        send_timeout=send_timeout,
+        keep_alive_timeout=keep_alive,
+        tls_cert=None if files is None else files.certificate,
+        tls_key=None if files is None else files.key,
+    )
+    config = Config(lambda: app, settings)
+    config.lifespan = "off"
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with bind(settings) as listener:
         await server.startup(sockets=[listener])
-        yield Wire(listener.getsockname()[1], context, config)
+        yield Wire(listener.getsockname()[1], context, server)
         await server.shutdown(sockets=[listener])

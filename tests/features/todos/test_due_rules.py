@@ -199,7 +199,7 @@ async def test_the_same_due_again_is_no_change_whatever_the_rules(
     assert response.json() == todo
 
 
-async def test_migrate_and_the_hourly_sweep_do_it(
+async def test_migrate_and_the_sweep_do_it(
     app: FastAPI, own: Settings, ada: Person, database: asyncpg.Connection
 ) -> None:
     await database.execute(_ROWS, 2, ada.id)
@@ -208,5 +208,5 @@ async def test_migrate_and_the_hourly_sweep_do_it(
     assert await database.fetchval(_WRONG) == 0
 
     await database.execute(_OTHERS, 0)
-    await sweeps.sweep_hourly(app.state.database, own, utc_now, after=[0])
+    await sweeps.sweep(app.state.database, own, utc_now)
     assert await database.fetchval(_WRONG) == 0

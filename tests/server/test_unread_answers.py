@@ -1,17 +1,15 @@
 """Clients that do not take their answers, by HTTP and by HTTPS: their connections end."""
 
 import asyncio
-import select
 import socket
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI, Response
 from fastapi.responses import StreamingResponse
 
-from app.server import send_timeout, sockets
 from app.web.dependencies import Lifecycle
 from tests.server.wire import Wire, listening
 
@@ -21,37 +19,6 @@ GRACE = 30
 LARGE = 1 << 23
 HOST = b" HTTP/1.1\r\nHost: tickbox\r\n\r\n"
 CLOSE = b" HTTP/1.1\r\nHost: tickbox\r\nConnection: close\r\n\r\n"
-
-
-class Looks:
-    """Each time that the server looks whether a client has taken something, until it cuts it."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._arrived = sockets.arrived
-        self._reset = sockets.reset
-        self._looked = asyncio.Event()
-        self._ended = False
-        monkeypatch.setattr(sockets, "arrived", self._look)
-        monkeypatch.setattr(sockets, "reset", self._end)
-
-    def _look(self, transport: asyncio.Transport) -> tuple[int, int]:
-        self._looked.set()
-        return self._arrived(transport)
-
-    def _end(self, transport: asyncio.Transport) -> None:
-        self._ended = True
-        self._looked.set()
-        self._reset(transport)
-
-    async def next(self) -> None:
-        if not self._ended:
-            self._looked.clear()
-        await asyncio.wait_for(self._looked.wait(), GRACE)
-
-
-@pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
-    return Looks(monkeypatch)
 
 
 @pytest.fixture
@@ -98,22 +65,34 @@ async def wire(
         yield wire
 
 
-def is_reset(wire: Wire, sent: bytes, read: int) -> bool:
-    """Whether a client that reads so much, and then no more, is cut; it blocks until then."""
+@contextmanager
+def held(wire: Wire, sent: bytes, read: int) -> Iterator[None]:
+    """A client that reads so much, and then no more."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
     connection.settimeout(GRACE)
     connection.connect(("127.0.0.1", wire.port))
     if wire.context is not None:
         connection = wire.context.wrap_socket(connection, server_hostname="127.0.0.1")
-    with connection, suppress(ConnectionError):
-        connection.sendall(sent)
-        while read > 0:
-            read -= len(connection.recv(read))
-        cut = select.poll()
-        cut.register(connection, 0)  # for nothing but that
-        return bool(cut.poll(GRACE * 1000))
-    return True
+    with connection:
+        with suppress(ConnectionError):  # cut while it sends
+            connection.sendall(sent)
+            while read > 0:
+                read -= len(connection.recv(read))
+        yield
+
+
+async def assert_cut(wire: Wire, sent: bytes, read: int) -> None:
+    connections = wire.server.server_state.connections
+    before = {*connections}
+    client = held(wire, sent, read)
+    await asyncio.to_thread(client.__enter__)
+    await wire.send(b"GET /bytes/1" + CLOSE)  # which comes after it
+    held_open = {*connections} - before
+    async with asyncio.timeout(GRACE):
+        while held_open & connections:
+            await wire.send(b"GET /bytes/1" + CLOSE)
+    client.__exit__(None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -142,45 +121,15 @@ def is_reset(wire: Wire, sent: bytes, read: int) -> bool:
     ],
 )
 async def test_who_does_not_take_an_answer_is_cut(wire: Wire, sent: bytes, read: int) -> None:
-    assert await asyncio.to_thread(is_reset, wire, sent, read)
+    await assert_cut(wire, sent, read)
 
 
-async def take(wire: Wire, looks: Looks, size: int) -> tuple[int, int]:
-    """How much of a large answer comes to whom takes so much at each look; and after how many."""
+async def test_nothing_that_waits_is_no_reason(wire: Wire, go_on: asyncio.Event) -> None:
     reader, writer = await wire.connect()
-    window = writer.get_extra_info("socket")
-    window.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
-    writer.write(b"GET /bytes/%d" % LARGE + HOST)
-    taken = count = 0
+    writer.write(b"GET /events" + HOST)
     await reader.readuntil(b"\r\n\r\n")
-    with suppress(ConnectionError, asyncio.IncompleteReadError):
-        while taken < LARGE:
-            await looks.next()
-            part = await asyncio.wait_for(reader.readexactly(min(size, LARGE - taken)), GRACE)
-            taken += len(part)
-            count += 1
-    writer.close()
-    return taken, count
-
-
-async def test_who_takes_it_slowly_gets_all_of_it(wire: Wire, looks: Looks) -> None:
-    assert await take(wire, looks, LARGE // 4) == (LARGE, 4)
-
-
-async def test_who_takes_it_by_the_byte_does_not(wire: Wire, looks: Looks) -> None:
-    taken, _ = await take(wire, looks, send_timeout.LEAST_BYTES // 8)
-    assert taken < LARGE // 4
-
-
-async def test_nothing_that_waits_is_no_reason(
-    wire: Wire, looks: Looks, go_on: asyncio.Event
-) -> None:
-    reader, writer = await wire.connect()
-    for request in (b"GET /bytes/5" + HOST, b"GET /events" + HOST):
-        writer.write(request)
-        await reader.readuntil(b"\r\n\r\n")
-        for _ in range(4):
-            await looks.next()
+    # Which takes longer than the time that it had if something waited for it.
+    await assert_cut(wire, b"GET /bytes/%d" % LARGE + HOST, 0)
     go_on.set()
     answer = await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), GRACE)
     assert answer == b"5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"
