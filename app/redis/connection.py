@@ -53,6 +53,7 @@ class Connection(asyncio.Protocol):
         self._reader = hiredis.Reader(notEnoughData=_INCOMPLETE)
         self._waiting: deque[_Exchange] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._unsent: list[bytes] = []
         self._transport: asyncio.Transport
         # Each connection begins with a new epoch of the cache, so it cannot have missed anything.
         self._trusted_at = self._loop.time()
@@ -90,10 +91,18 @@ class Connection(asyncio.Protocol):
         self._waiting.append(_Exchange(future, len(commands), now, is_trusted, []))
         # hiredis's own annotation allows text alone.
         packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]
-        self._transport.write(b"".join(packed))
+        if not self._unsent:
+            self._loop.call_soon(self._send)
+        self._unsent += packed
         if self._timer is None:
             self._timer = self._loop.call_later(REPLY_TIMEOUT, self._look)
         return future
+
+    def _send(self) -> None:
+        """Write what was asked in this turn of the event loop."""
+        if self._unsent and not self._transport.is_closing():
+            self._transport.write(b"".join(self._unsent))
+        self._unsent.clear()
 
     def data_received(self, data: bytes) -> None:
         """Hand replies out in the order of the commands."""
@@ -122,6 +131,7 @@ class Connection(asyncio.Protocol):
         self.lost = reason
         if self._timer is not None:
             self._timer.cancel()
+        self._send()
         self._transport.close()
         for exchange in self._waiting:
             if not exchange.future.done():
