@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
 from httpx import Request, Response
+from starlette.types import ASGIApp
 
 from app.server.http_protocol import Config, HttpProtocol
 from tests.certificates import Authority
@@ -51,7 +51,7 @@ class Wire:
 
 @asynccontextmanager
 async def listening(
-    app: FastAPI,
+    app: ASGIApp,
     scheme: str,
     folder: Path,
     *,
