@@ -35,7 +35,7 @@ run: $(READY)  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL and Redis
 
 .PHONY: test
 test: $(VENV)/.dev  ## run all tests but faults, laws, contract, browser and image, on embedded servers
-	@$(EMBEDDED) $(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+	@$(EMBEDDED) $(BIN)/pytest -n 3 --dist worksteal $(ARGS)
 
 # Without those that ask no store, or start their own; the benchmarks' floor is PostgreSQL 18's.
 .PHONY: test-services

@@ -12,6 +12,7 @@ from httpx import ASGITransport, AsyncClient
 from app import sweeps
 from app.core.settings import Settings
 from app.main import create_app
+from app.server.process import spare_collector
 from tests import servers
 from tests.people import Person, RememberingHasher, sign_up
 
@@ -34,6 +35,11 @@ hypothesis.settings.load_profile("tickbox")
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         config.add_cleanup(servers.start().close)
+
+
+def pytest_collection_finish() -> None:
+    # As when serving: thousands of tests, which stay, are not looked at again and again.
+    spare_collector()
 
 
 @pytest.fixture(scope="session")

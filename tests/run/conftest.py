@@ -11,9 +11,9 @@ from tests.run.processes import Tickbox
 Start = Callable[..., Tickbox]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def start() -> Iterator[Start]:
-    """Start `tickbox serve` in a data folder; what is still there after the tests is killed."""
+    """Start `tickbox serve` in a data folder; what is still there after the test is killed."""
     runs: list[Tickbox] = []
 
     def start(data_dir: Path, **environment: str) -> Tickbox:
@@ -25,6 +25,13 @@ def start() -> Iterator[Start]:
     for run in runs:
         run.process.kill()
         run.process.communicate()
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Iterator[Path]:
+    """A data folder for one run after the other: the first one makes its cluster, for all."""
+    with tempfile.TemporaryDirectory(prefix="tickbox-test-") as folder:
+        yield Path(folder) / "data"
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,19 @@ from http.client import HTTPConnection, HTTPSConnection
 import httpx
 
 # `/upload` answers when the whole body has come, so that the tests say how long a request takes.
+# Nothing of the web is imported: that would be most of the time of a test.
 PROGRAM = """
 import signal
+from collections import Counter
 from contextlib import asynccontextmanager
-from fastapi import FastAPI, Request
+from types import SimpleNamespace
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 from app.core.settings import Settings
 from app.server.listeners import bind
 from app.server.run import run
-from app.web.dependencies import Lifecycle
 
 @asynccontextmanager
 async def lifespan(app):
@@ -27,17 +32,16 @@ async def lifespan(app):
     finally:
         print("closed", flush=True)
 
-app = FastAPI(lifespan=lifespan)
-app.state.lifecycle = Lifecycle()
+async def draining(request: Request) -> JSONResponse:
+    return JSONResponse(app.state.lifecycle.draining)
 
-@app.get("/draining")
-async def draining() -> bool:
-    return app.state.lifecycle.draining
-
-@app.post("/upload")
-async def upload(request: Request) -> int:
+async def upload(request: Request) -> JSONResponse:
     print("open", flush=True)
-    return len(await request.body())
+    return JSONResponse(len(await request.body()))
+
+routes = [Route("/draining", draining), Route("/upload", upload, methods=["POST"])]
+app = Starlette(routes=routes, lifespan=lifespan)
+app.state.lifecycle = SimpleNamespace(draining=False, refused=Counter())
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
 settings = Settings()

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.embedded import processes
-from tests.commands import environment, invoke, run
+from tests.commands import environment, invoke
 from tests.people import PASSWORD
 from tests.run.processes import Tickbox
 
@@ -28,7 +28,7 @@ def test_they_use_its_servers(folder: Path) -> None:
     try:
         address = serving.wait_until_ready()
         create = ("user", "create", "--email", "ada@example.com", "--password-stdin")
-        created = run(*create, env=env, typed=PASSWORD)
+        created = invoke(*create, env=env, typed=PASSWORD)
         assert (created.code, created.errors) == (0, "")
         form = {"grant_type": "password", "username": "ada@example.com", "password": PASSWORD}
         assert httpx.post(f"{address}/v1/oauth/token", data=form).status_code == 200
@@ -64,6 +64,6 @@ def test_without_a_schema_they_say_what_comes_first(folder: Path) -> None:
     assert refusals == ["The schema is behind: run `tickbox migrate` first."]
     assert invoke("migrate", env=env).code == 0
     # Those that are not there run for the doctor alone.
-    done = run("doctor", env=env)
+    done = invoke("doctor", env=env)
     assert (done.code, done.errors) == (0, "")
     assert {line.split()[0] for line in done.output.splitlines()} == {"ok"}

@@ -80,62 +80,43 @@ def ask(connection: ssl.SSLSocket) -> http.client.HTTPResponse:
     return answer
 
 
-class TestHandshake:
-    @pytest.mark.parametrize(
-        "sent",
-        [REQUEST, b"\x16\x03\x01\x00\x05hello", b"\x00" * 1000, b"\x16\x03\x03\xff\xff"],
-        ids=["http", "garbage", "zeros", "a long record"],
-    )
-    def test_that_is_none_does_no_harm(self, service: Service, sent: bytes) -> None:
+def test_no_handshake_does_harm(service: Service) -> None:
+    # None at all: HTTP, garbage, zeros, a long record.
+    garbage = (b"\x16\x03\x01\x00\x05hello", b"\x00" * 1000, b"\x16\x03\x03\xff\xff")
+    for sent in (REQUEST, *garbage):
         with connect(service) as connection:
             connection.sendall(sent)
             assert is_ended(connection)
         assert service.is_draining() is False
+    # One that its client breaks off.
+    for part in (0, 1, 100, -1):
+        with connect(service) as connection:
+            connection.sendall(first_flight()[:part])
+    assert service.is_draining() is False
+    # That of a client that does not know the root is its own affair.
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        httpx.get(service.url.join("/draining"))
+    assert service.is_draining() is False
+    service.process.terminate()
+    # Nothing was logged of it.
+    assert service.end() == (0, ["closed", "ended"])
+
+
+def test_shutdown_waits_for_open_requests_and_no_other_connections(service: Service) -> None:
+    with encrypt(service, connect(service)) as kept:
+        assert ask(kept).status == 200
+        upload = service.open_upload()
         service.process.terminate()
-        # Nothing was logged of it.
+        while not service.refuses():
+            pass
+        upload.send(b"2")
+        response = upload.getresponse()
+        assert (response.status, response.read()) == (200, b"2")
+        upload.close()
+        # Whoever keeps a connection, and does not look, is not waited for.
+        since = time.monotonic()
         assert service.end() == (0, ["closed", "ended"])
-
-    def test_that_a_client_breaks_off_does_no_harm(self, service: Service) -> None:
-        for part in (0, 1, 100, -1):
-            with connect(service) as connection:
-                connection.sendall(first_flight()[:part])
-        assert service.is_draining() is False
-        service.process.terminate()
-        assert service.end() == (0, ["closed", "ended"])
-
-    def test_of_a_client_that_does_not_know_the_root_is_its_own_affair(
-        self, service: Service
-    ) -> None:
-        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-            httpx.get(service.url.join("/draining"))
-        assert service.is_draining() is False
-
-
-class TestShutdown:
-    def test_open_request_is_finished(self, authority: Authority, files: Files) -> None:
-        with serving(authority.client_context(), **files.settings) as service:
-            upload = service.open_upload()
-            service.process.terminate()
-            while not service.refuses():
-                pass
-            upload.send(b"2")
-            response = upload.getresponse()
-            assert (response.status, response.read()) == (200, b"2")
-            upload.close()
-            assert service.end() == (0, ["closed", "ended"])
-
-    def test_does_not_wait_for_who_keeps_a_connection_and_does_not_look(
-        self, authority: Authority, files: Files
-    ) -> None:
-        with (
-            serving(authority.client_context(), **files.settings) as service,
-            encrypt(service, connect(service)) as kept,
-        ):
-            assert ask(kept).status == 200
-            since = time.monotonic()
-            service.process.terminate()
-            assert service.end() == (0, ["closed", "ended"])
-            assert time.monotonic() - since < GRACE
+        assert time.monotonic() - since < GRACE
 
 
 @pytest.fixture

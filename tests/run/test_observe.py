@@ -9,20 +9,19 @@ from pathlib import Path
 
 import httpx
 
-from tests.run.processes import NO_SERVERS, PASSWORD, Tickbox
+from tests import commands
+from tests.run.conftest import Start
+from tests.run.processes import NO_SERVERS, PASSWORD
 
 
-def test_the_embedded_default_tells_all_where_it_listens(folder: Path) -> None:
-    run = Tickbox(folder / "data")
-    try:
-        with httpx.Client(base_url=run.wait_until_ready()) as client:
-            client.get("/livez")
-            client.get(f"/v1/todos?password={PASSWORD}", headers={"X-Request-Id": "mine"})
-            metrics = client.get("/metrics")
-        run.process.terminate()
-        code, errors = run.end()
-    finally:
-        run.process.kill()
+def test_the_embedded_default_tells_all_where_it_listens(start: Start, data_dir: Path) -> None:
+    run = start(data_dir)
+    with httpx.Client(base_url=run.wait_until_ready()) as client:
+        client.get("/livez")
+        client.get(f"/v1/todos?password={PASSWORD}", headers={"X-Request-Id": "mine"})
+        metrics = client.get("/metrics")
+    run.process.terminate()
+    code, errors = run.end()
     assert code == 0
     [entry] = [json.loads(line) for line in errors.splitlines()]
     assert (entry["request_id"], entry["route"], entry["status"]) == ("mine", "/v1/todos", 401)
@@ -32,21 +31,19 @@ def test_the_embedded_default_tells_all_where_it_listens(folder: Path) -> None:
     )
 
 
-def test_metrics_have_their_own_port_where_it_is_set(folder: Path) -> None:
+def test_metrics_have_their_own_port_where_it_is_set(start: Start, data_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        refused = Tickbox(folder / "data", TICKBOX_METRICS_PORT=port)
-        code, errors = refused.end()
-        assert (code, "TICKBOX_METRICS_PORT" in errors) == (1, True)
-    run = Tickbox(folder / "data", TICKBOX_METRICS_PORT=port)
-    try:
-        address = run.wait_until_ready()
-        assert httpx.get(f"{address}/metrics").status_code == 404
-        told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
-        run.press_ctrl_c()
-        assert run.end()[0] == 0
-    finally:
-        run.process.kill()
+        env = {"TICKBOX_PORT": "0", "TICKBOX_METRICS_PORT": port}
+        env |= {"TICKBOX_DATA_DIR": str(data_dir)}
+        [refusal] = commands.invoke("serve", env=commands.environment(None, **env)).refusals
+        assert "TICKBOX_METRICS_PORT" in refusal
+    run = start(data_dir, TICKBOX_METRICS_PORT=port)
+    address = run.wait_until_ready()
+    assert httpx.get(f"{address}/metrics").status_code == 404
+    told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    run.press_ctrl_c()
+    assert run.end()[0] == 0
     route = 'route="unknown",status="404"'
     assert f'tickbox_http_requests_total{{method="GET",{route}}} 1.0' in told
 

@@ -1,6 +1,7 @@
 """Canaries in the settings and on standard input: no command says them, however it fails."""
 
 import json
+import logging
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from app.embedded.keys import new_secret_key, new_signing_key
 from tests.cli.doctor.examined import CANARY
-from tests.commands import environment, run
+from tests.commands import Run, environment, invoke, run
 from tests.people import PASSWORD
 
 COMMANDS = {
@@ -62,15 +63,20 @@ def port(answer: Callable[[socket.socket], None] | None) -> Iterator[int]:
     thread.join()
 
 
-# All of them reach the store by the same way: what it answers differs for one of them.
+# All of them reach the store by the same way: what it answers differs for one of them, and for two
+# the process is its own, where warnings and logs are as users have them.
 @pytest.mark.parametrize(
-    ("command", "answer"),
+    ("command", "answer", "start"),
     [
-        *((command, refuse) for command in COMMANDS),
-        *(("migrate", answer) for answer in (speak_http, hang_up, None)),
+        ("serve", refuse, run),
+        ("doctor", refuse, run),
+        *((command, refuse, invoke) for command in ("migrate", "purge", "create")),
+        *(("migrate", answer, invoke) for answer in (speak_http, hang_up, None)),
     ],
 )
-def test_a_store_that_refuses(command: str, port: int) -> None:
+def test_a_store_that_refuses(
+    command: str, port: int, start: Callable[..., Run], caplog: pytest.LogCaptureFixture
+) -> None:
     env = environment(
         TICKBOX_DATABASE_URL=f"postgresql://{CANARY}:{CANARY}@127.0.0.1:{port}/{CANARY}",
         TICKBOX_REDIS_URL=f"redis://{CANARY}:{CANARY}@127.0.0.1:{port}",
@@ -80,9 +86,10 @@ def test_a_store_that_refuses(command: str, port: int) -> None:
         TICKBOX_LOG_LEVEL="debug",
         PYTHONWARNINGS="default",
     )
-    done = run(*COMMANDS[command], env=env, typed=f"{PASSWORD} {CANARY}")
+    caplog.set_level(logging.DEBUG)
+    done = start(*COMMANDS[command], env=env, typed=f"{PASSWORD} {CANARY}")
     assert done.code == 1
-    said = done.output + done.errors
+    said = done.output + done.errors + caplog.text
     assert "geheim" not in said
     assert "Traceback" not in said
     assert PASSWORD not in said

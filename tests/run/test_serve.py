@@ -169,27 +169,25 @@ def test_an_option_wins_over_the_setting_that_it_names(
     assert reason in refusal
 
 
-def test_database_that_cannot_be_reached(
-    start: Start, folder: Path, secrets: dict[str, str]
-) -> None:
-    refusing = NO_SERVERS | secrets
-    with closing(socket.create_server(("127.0.0.1", 0))) as silent:  # connects, never answers
-        port = silent.getsockname()[1]
-        url = f"postgresql+asyncpg://tickbox:{PASSWORD}@127.0.0.1:{port}/tickbox"
-        runs = [
-            start(folder / "unused", **refusing),
-            start(folder / "unused", **refusing | {"TICKBOX_DATABASE_URL": url}),
-        ]
-        for run in runs:
-            assert_refused(run, "database at 127.0.0.1 cannot be reached")
+def test_database_that_refuses(start: Start, folder: Path, secrets: dict[str, str]) -> None:
+    run = start(folder / "unused", **NO_SERVERS, **secrets)
+    assert_refused(run, "database at 127.0.0.1 cannot be reached")
     assert not (folder / "unused").exists()
 
 
-def test_every_wrong_setting_is_named(start: Start, folder: Path) -> None:
-    wrong = {"TICKBOX_PORT": "70000", "TICKBOX_LOG_LEVEL": "loud"}
-    code, errors = start(folder / "unused", **wrong).end()
-    assert code == 1
-    assert [line.split(":")[:2] for line in errors.splitlines()] == [
-        ["tickbox", " TICKBOX_PORT"],
-        ["tickbox", " TICKBOX_LOG_LEVEL"],
-    ]
+def test_database_that_never_answers(secrets: dict[str, str]) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        port = silent.getsockname()[1]
+        url = f"postgresql+asyncpg://tickbox:{PASSWORD}@127.0.0.1:{port}/tickbox"
+        given = NO_SERVERS | secrets | {"TICKBOX_DATABASE_URL": url, "TICKBOX_PORT": "0"}
+        given["TICKBOX_STATEMENT_TIMEOUT"] = "0.2"
+        [refusal] = commands.invoke("serve", env=commands.environment(None, **given)).refusals
+    assert "database at 127.0.0.1 cannot be reached" in refusal
+    assert PASSWORD not in refusal
+
+
+def test_every_wrong_setting_is_named() -> None:
+    env = commands.environment(None, TICKBOX_PORT="70000", TICKBOX_LOG_LEVEL="loud")
+    refusals = commands.invoke("serve", env=env).refusals
+    names = [refusal.partition(":")[0] for refusal in refusals]
+    assert names == ["TICKBOX_PORT", "TICKBOX_LOG_LEVEL"]

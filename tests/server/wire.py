@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
 from httpx import Request, Response
+from starlette.types import ASGIApp
 
 from app.core.settings import Settings
 from app.server.config import Config
@@ -52,7 +52,7 @@ class Wire:
 
 @asynccontextmanager
 async def listening(
-    app: FastAPI,
+    app: ASGIApp,
     scheme: str,
     folder: Path,
     *,

@@ -1,10 +1,8 @@
 """A session that ended is over in every process within a second, whatever becomes of Redis."""
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 from fastapi import FastAPI, Response
@@ -17,7 +15,6 @@ from app.features.sessions.revocations import MAX_AGE, EndedSessions
 from app.web.dependencies import Caller
 from app.web.routing import Route
 from tests.apps import client_of, running
-from tests.commands import environment as environment_of
 from tests.features.auth.tokens import refresh, renewed, revoke
 from tests.people import PASSWORD, Person, sign_in
 
@@ -65,37 +62,6 @@ async def test_that_ended_before_a_process_began_is_over_there_from_its_first_re
     await by_sign_out(client, ada)
     async with running(settings) as other, client_of(other, ada.tokens["access_token"]) as late:
         assert (await late.get(ME)).status_code == 401
-
-
-@asynccontextmanager
-async def another_process(settings: Settings) -> AsyncIterator[str]:
-    """The address of a Tickbox that is really another one."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.cli", "serve"),
-        env=environment_of(settings) | {"TICKBOX_PORT": "0"},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        assert process.stdout is not None
-        line = (await process.stdout.readline()).decode()
-        assert "ready" in line
-        yield line.split()[-1].removesuffix("/docs")
-    finally:
-        process.terminate()
-        await process.communicate()
-
-
-async def test_is_over_in_another_process_of_the_machine_within_a_second(
-    settings: Settings, client: AsyncClient, ada: Person
-) -> None:
-    headers = {"Authorization": f"Bearer {ada.tokens['access_token']}"}
-    async with (
-        another_process(settings) as address,
-        AsyncClient(base_url=address, headers=headers) as elsewhere,
-    ):
-        assert (await elsewhere.get(ME)).status_code == 200
-        await by_sign_out(client, ada)
-        assert await seconds_until_refused(elsewhere) <= 1
 
 
 class TestDatabaseAway:
