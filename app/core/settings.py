@@ -41,6 +41,8 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         allow_inf_nan=False,
         use_attribute_docstrings=True,
+        # An ASGI server prints what is raised; a wrong secret is still one.
+        hide_input_in_errors=True,
     )
 
     host: str = "127.0.0.1"

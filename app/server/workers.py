@@ -18,6 +18,8 @@ from app.server.process import END, Server, say_ready
 
 logger = logging.getLogger(__name__)
 
+_ENDS = (signal.SIGINT, signal.SIGTERM)
+
 
 class _Worker(multiprocess.Process):
     """One of several processes, and its parent's view of it."""
@@ -50,6 +52,8 @@ class Supervisor(multiprocess.Multiprocess):
 
     config: Config
     _is_ready = False
+    # How many signals have asked for the end.
+    _ends = 0
 
     def run(self) -> None:
         """Serve until a signal. Raises `StartError`."""
@@ -84,12 +88,19 @@ class Supervisor(multiprocess.Multiprocess):
             if worker.pid is not None and worker.exitcode is None:
                 os.kill(worker.pid, END)
 
+    def handle_signals(self) -> None:
+        """Handle those of the last half second, of which two may ask for the end."""
+        self._ends += sum(number in _ENDS for number in self.signal_queue)
+        super().handle_signals()
+
     def join_all(self) -> None:
         """Wait for all to end, and kill them at a second signal."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _ENDS:
             signal.signal(number, self._kill_all)
+        if self._ends + len(self.signal_queue) > 1:
+            self._kill_all()
         super().join_all()
 
-    def _kill_all(self, _number: int, _frame: FrameType | None) -> None:
+    def _kill_all(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         for worker in self.processes:
             worker.kill()

@@ -1,7 +1,6 @@
 """What others do with Tickbox: another ASGI server runs it, a developer changes a file."""
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -32,12 +31,11 @@ def environment(settings: Settings) -> dict[str, str]:
 def line_with(process: subprocess.Popen[str], text: str) -> str:
     """The next line that has this in it."""
     assert process.stdout is not None
-    while select.select([process.stdout], [], [], SECONDS)[0]:
-        line = process.stdout.readline()
+    for line in process.stdout:
         if text in line:
             return line
-        assert line, "it has ended"
-    pytest.fail(f"it does not say {text!r}")
+    pytest.fail(f"it has ended without {text!r}")
+
 
 
 def test_uvicorn_serves_it(environment: dict[str, str]) -> None:

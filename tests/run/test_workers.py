@@ -140,7 +140,7 @@ def test_a_parent_that_is_killed_leaves_nothing_in_the_way(start: Start, data_di
         output, errors = again.process.communicate(timeout=SECONDS)
     assert (again.process.returncode, output) == (0, "")
     assert '"error"' not in errors
-    assert still_there(servers) == []
+    until(lambda: still_there(servers) == [])
 
 
 def test_what_no_worker_can_do_is_said_once(start: Start, data_dir: Path) -> None:
