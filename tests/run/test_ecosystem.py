@@ -37,7 +37,6 @@ def line_with(process: subprocess.Popen[str], text: str) -> str:
     pytest.fail(f"it has ended without {text!r}")
 
 
-
 def test_uvicorn_serves_it(environment: dict[str, str]) -> None:
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "uvicorn", "--factory", "app.main:create_app", "--port", "0"],
