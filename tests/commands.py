@@ -15,8 +15,11 @@ from app.core.settings import Settings
 SECONDS = 60
 _SERVERS = ("database_url", "database_direct_url", "redis_url")
 # A terminal in a process of its own: what is written to the process is typed, and all that the
-# command says comes back, on stdout.
-_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+# command says comes back, on stdout. Ctrl-C is not ignored there, whoever runs the tests.
+_TERMINAL = (
+    "import os, pty, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+)
 
 
 @dataclass(frozen=True)
