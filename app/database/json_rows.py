@@ -9,6 +9,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     Text,
+    case,
     cast,
     func,
     join,
@@ -62,16 +63,26 @@ def document(
     )
 
 
-def answer_of(document: CTE) -> Select[Any]:
-    """What a `JsonRow` is made of: a document's `id` and `version`, and its `body` as text."""
-    return select(document.c.id, document.c.version, as_text(document.c.body).label("body"))
+def answer_of(document: CTE, described: ColumnElement[Any] | None = None) -> Select[Any]:
+    """What a `JsonRow` is made of: a document's `id` and `version`, and its `body` as text.
+
+    The `body` is null for all but the row with the id `described`, if one is named.
+    """
+    body = as_text(document.c.body)
+    if described is not None:
+        body = case((document.c.id == described, body))
+    return select(document.c.id, document.c.version, body.label("body"))
 
 
-def written(document: CTE, affected_users: ColumnElement[Any]) -> Select[Any]:
+def written(
+    document: CTE,
+    affected_users: ColumnElement[Any],
+    described: ColumnElement[Any] | None = None,
+) -> Select[Any]:
     """`answer_of` a write: also its project, and an array of the users who see what it says.
 
     The unit of work goes by these two.
     """
-    return answer_of(document).add_columns(
+    return answer_of(document, described).add_columns(
         document.c.project_id, affected_users.label(AFFECTED_USERS)
     )

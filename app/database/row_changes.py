@@ -87,14 +87,17 @@ class Resource:
         """The rows' JSON: see `json_rows.document`."""
         return document(self.representation(row), self.project_id(row), row, name, *carried)
 
-    def lock(self, rows: Select[Any], *carried: str) -> Statement:
+    def lock(
+        self, rows: Select[Any], *carried: str, described: ColumnElement[Any] | None = None
+    ) -> Statement:
         """Lock rows, selected with all of the table's columns, and read their JSON and `carried`.
 
-        Foreign keys may still refer to them, as a new subtask does to its parent.
+        Where many are locked, JSON may be made of the row with the id `described` alone. Foreign
+        keys may still refer to them, as a new subtask does to its parent.
         """
         locked = rows.with_for_update(of=self.table, key_share=True).cte("locked")
         read = self.document(locked, "read", *carried)
-        answer = written(read, only_principal)
+        answer = written(read, only_principal, described)
         return Statement(answer.add_columns(*(read.c[name] for name in carried)))
 
     def insert(

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from enum import IntEnum
 from typing import Any
 
+MAX_LENGTH = 500
 MAX_INTERVAL = 1_000
 MAX_COUNT = 10_000
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -50,12 +51,14 @@ class Rule:
 
     @property
     def needs_time(self) -> bool:
-        """Whether it tells occurrences of one day apart."""
+        """Whether it needs a due with a time, since it may occur more than once a day."""
         return self.frequency is Frequency.HOURLY or bool(self.hours or self.minutes)
 
 
 def parse(text: str) -> Rule:
     """The rule that an RRULE value says, in either case. Raises `RuleInvalid`."""
+    if len(text) > MAX_LENGTH:
+        raise RuleInvalid(f"must have at most {MAX_LENGTH} characters")
     if not text.isascii():
         raise RuleInvalid("must be plain ASCII")
     parts: dict[str, Any] = {}
@@ -151,7 +154,8 @@ def _until(value: str) -> date | datetime:
     return datetime.fromisoformat(value)
 
 
-_UNTIL = re.compile(r"[0-9]{8}(T[0-9]{6}Z?)?")
+# Not 24:00:00, which newer Pythons take for the next day.
+_UNTIL = re.compile(r"[0-9]{8}(T(?!24)[0-9]{6}Z?)?")
 _ordinal = _number(r"[+-]?[0-9]{1,2}", -53, 53)
 _year_day = _number(r"[+-]?[0-9]{1,3}", -366, 366)
 _PARTS: dict[str, tuple[str, Callable[[str], Any]]] = {

@@ -18,7 +18,7 @@ from app.features.recurrence.rule import Frequency, Rule
 MAX_PERIODS = 10_000
 MAX_YEARS = 100
 
-# More than there are of months and years.
+# There are no more shapes of months (12 by 7 by at most 2 lengths) and of years.
 _MOST_SHAPES = 400
 _DAYS_BEFORE = [
     [date(year, month, 1).toordinal() - date(year, 1, 1).toordinal() for month in range(1, 13)]
@@ -28,7 +28,10 @@ _DAYS_BEFORE = [
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A rule and its start, which is its first occurrence, in the rule or not."""
+    """A rule and its start, which is its first occurrence, in the rule or not.
+
+    The start is in the year 2 or later: weeks that begin before the year 1 are no dates.
+    """
 
     rule: Rule
     start: datetime
@@ -65,22 +68,24 @@ class Series:
 def _search(expansion: "_Expansion", place: datetime) -> Iterator[datetime]:
     step = expansion.rule.interval
     number = max(0, (expansion.number_of(place) - expansion.first) // step * step)
-    last = _latest(place)
+    last = expansion.number_of(_latest(place))
     empty = 0
-    while empty < MAX_PERIODS and (begin := expansion.first_day(expansion.first + number)) <= last:
+    while empty < MAX_PERIODS and expansion.first + number <= last:
         empty += 1
-        for occurrence in expansion.occurrences(expansion.first + number, begin, place):
+        for occurrence in expansion.occurrences(expansion.first + number, place):
             if occurrence > place:
                 empty = 0
-                last = _latest(occurrence)
+                last = expansion.number_of(_latest(occurrence))
                 yield occurrence
         number += step
 
 
-def _latest(place: datetime) -> int:
-    """The last day on which a period may begin that is looked at for what follows a place."""
-    # A period of the last year that there is would end in none.
-    return date(min(place.year + MAX_YEARS, MAXYEAR - 1), 12, 31).toordinal()
+def _latest(place: datetime) -> datetime:
+    """Until when the next occurrence after a place is looked for.
+
+    Not in the last year that there is: its last week ends in none.
+    """
+    return datetime(min(place.year + MAX_YEARS, MAXYEAR - 1), 12, 31, 23)  # noqa: DTZ001 - a clock
 
 
 class _Expansion:
@@ -107,8 +112,8 @@ class _Expansion:
         self._minutes = [time(0, minute, start.second) for minute in minutes]
         self._times = [one.replace(hour=hour) for hour in hours for one in self._minutes]
         self._tests = tuple(self._day_tests())
-        # The chosen days of a period, from its begin; by what they depend on, since periods of the
-        # same shape come again and again.
+        # The chosen days of a period, counted from its first; by the period's shape, since the same
+        # shapes come again and again.
         self._chosen: dict[tuple[int, ...], list[int]] = {}
         self.first = self.number_of(start)
 
@@ -140,8 +145,9 @@ class _Expansion:
             case Frequency.HOURLY:
                 return number // 24
 
-    def occurrences(self, number: int, begin: int, place: datetime) -> Iterator[datetime]:
-        """Those of one period, in order; of the days before a place not all."""
+    def occurrences(self, number: int, place: datetime) -> Iterator[datetime]:
+        """The occurrences of a period, in order; days before the place may be left out."""
+        begin = self.first_day(number)
         times = self._times
         if self.rule.frequency is Frequency.HOURLY:
             hour = number % 24
@@ -166,8 +172,8 @@ class _Expansion:
         key: tuple[int, ...]
         match self.rule.frequency:
             case Frequency.YEARLY:
-                # The first days may be in the last week of the year before.
-                key = begin % 7, isleap(number), isleap(number - 1)
+                # The first and the last days may be in weeks of the years beside it.
+                key = begin % 7, isleap(number), isleap(number - 1), isleap(number + 1)
                 size = 366 if isleap(number) else 365
             case Frequency.MONTHLY:
                 size = monthrange(number // 12, number % 12 + 1)[1]
@@ -197,13 +203,14 @@ class _Expansion:
         if self._months:
             yield lambda day: day.month in self._months
         if self._month_days:
-            yield lambda day: _is_among(self._month_days, day.day, _size_of_month(day))
+            month_days = frozenset(self._month_days)
+            yield lambda day: _is_among(month_days, day.day, _size_of_month(day))
         if self.rule.year_days:
-            yield lambda day: _is_among(self.rule.year_days, _day_of_year(day), _size_of_year(day))
+            year_days = frozenset(self.rule.year_days)
+            yield lambda day: _is_among(year_days, _day_of_year(day), _size_of_year(day))
         if self.rule.week_numbers:
-            yield lambda day: _is_among(
-                self.rule.week_numbers, *_week_number(day, self.rule.week_start)
-            )
+            weeks = frozenset(self.rule.week_numbers)
+            yield lambda day: _is_among(weeks, *_week_number(day, self.rule.week_start))
         if any(ordinal for ordinal, _ in self._weekdays):
             yield self._is_numbered_weekday
 
@@ -219,7 +226,7 @@ class _Expansion:
         )
 
 
-def _is_among(wanted: tuple[int, ...], place: int, size: int) -> bool:
+def _is_among(wanted: frozenset[int], place: int, size: int) -> bool:
     """Whether a place among so many is wanted, counted from the first or, below 0, the last."""
     return place in wanted or place - size - 1 in wanted
 

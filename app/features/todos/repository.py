@@ -109,7 +109,7 @@ class TodoRepository(Repository):
         return await self._one(writes.LOCK_PARENT, **self._seen, id=todo_id)
 
     async def lock_above(self, todo_id: UUID) -> list[Row]:
-        """The same of all above a todo that is locked, the nearest first."""
+        """Lock all todos above a locked one, the nearest first; read what `lock_parent` does."""
         return await self._all(writes.LOCK_ABOVE, id=todo_id)
 
     async def lock_project_of(self, todo_id: UUID) -> None:
@@ -120,23 +120,30 @@ class TodoRepository(Repository):
         """Lock a todo and, if it may be edited, all below it; the todo is the last row."""
         return await self._all(writes.LOCK_TREE, **self._seen, id=todo_id)
 
-    async def lock_open_tree(self, todo_id: UUID) -> list[Row]:
-        """A todo as `lock` has it, and all open ones below it; the todo is the last.
+    async def lock_open_tree(self, todo_id: UUID) -> tuple[Row, list[Row]]:
+        """Lock a todo and all open ones below it; read the todo, and the counts of the others.
 
         Raises `NotFound`, `Forbidden`, `ProjectArchived`.
         """
-        rows: list[Row] = []
-        # Where it waited for somebody who added to it, a subtask may be missing. What is locked by
-        # now gets no more, so that each time one level less is open to others.
+        # Where it waited for somebody who added a subtask, that one is missing. No locked todo gets
+        # any more, so that each look leaves others one level less. A second look may deadlock with
+        # whoever completes the new one: of these two one is answered 503.
         for _ in range(MAX_DEPTH):
-            rows = await self._all(writes.LOCK_OPEN_TREE, **self._seen, id=todo_id)
-            if not rows:
+            rows = {
+                row["id"]: row
+                for row in await self._all(writes.LOCK_OPEN_TREE, **self._seen, id=todo_id)
+            }
+            if todo_id not in rows:
                 raise NotFound
-            require_editable(rows[-1])
-            found = Counter(row["parent_id"] for row in rows)
-            if all(found[row["id"]] == _open_subtasks(row) for row in rows):
+            todo = rows.pop(todo_id)
+            require_editable(todo)
+            found = Counter(row["parent_id"] for row in rows.values())
+            if todo["completed_at"] is not None or all(
+                found[row["id"]] == row["subtask_count"] - row["completed_subtask_count"]
+                for row in (todo, *rows.values())
+            ):
                 break
-        return rows
+        return todo, list(rows.values())
 
     async def update(self, changes: Sequence[RowChange], **by: Any) -> JsonRow:
         """Change locked todos of one project; returns the first of them as it is then."""
@@ -144,9 +151,3 @@ class TodoRepository(Repository):
         row = await self._one(writes.UPDATE, given=given, answered=changes[0].id, **by)
         assert row is not None
         return json_row(row)
-
-
-def _open_subtasks(row: Row) -> int:
-    """How many open subtasks a locked todo has; none if it is completed."""
-    open_subtasks: int = row["subtask_count"] - row["completed_subtask_count"]
-    return 0 if row["completed_at"] is not None else open_subtasks

@@ -23,7 +23,7 @@ from app.features.todos.errors import (
 )
 from app.features.todos.repository import TodoRepository
 from app.features.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
-from app.features.todos.subtasks import completed, counted, opens
+from app.features.todos.subtasks import changes_above, completion_of, reopens
 from app.security.principal import Principal
 
 # Fields of a new todo that say where it goes, not what it contains.
@@ -100,12 +100,15 @@ class TodoService:
         return todo
 
     async def update(self, todo_id: UUID, data: TodoUpdate, expected: Expected) -> JsonRow:
-        """Change a todo. Raises `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`."""
+        """Change a todo; completing it completes those below, and opening it opens those above.
+
+        Raises `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`.
+        """
         given = data.given()
         words = await words_of(given)
         below: list[Row] = []
         if given.get("completed"):
-            *below, todo = await self._repository.lock_open_tree(todo_id)
+            todo, below = await self._repository.lock_open_tree(todo_id)
         else:
             found = await self._repository.lock(todo_id)
             if found is None:
@@ -122,10 +125,10 @@ class TodoService:
         changes = [RowChange(todo_id, event, values)]
         if fields.get("completed"):
             values["completed_subtask_count"] = todo["subtask_count"]
-            changes += [completed(row, by["now"]) for row in below]
+            changes += [completion_of(row, by["now"]) for row in below]
         if "completed" in fields and todo["parent_id"] is not None:
             step = 1 if fields["completed"] else -1
-            changes += await self._all_above(todo["parent_id"], 0, step)
+            changes += await self._change_parent(todo["parent_id"], 0, step)
         return await self._repository.update(changes, **by)
 
     async def delete(self, todo_id: UUID, expected: Expected) -> None:
@@ -141,22 +144,22 @@ class TodoService:
         changes = [RowChange(row["id"], "todo.trashed", {"deleted_at": by["now"]}) for row in tree]
         if todo["parent_id"] is not None:
             was_completed = todo["completed_at"] is not None
-            changes += await self._all_above(todo["parent_id"], -1, -int(was_completed))
+            changes += await self._change_parent(todo["parent_id"], -1, -int(was_completed))
         await self._repository.update(changes, **by)
 
-    async def _all_above(
-        self, parent_id: UUID, subtasks: int, completed: int
+    async def _change_parent(
+        self, parent_id: UUID, added: int, added_completed: int
     ) -> Iterable[RowChange]:
         """Lock a parent; returns the changes that add to its subtask counts, and what follows."""
         parent = await self._repository.lock_parent(parent_id)
         if parent is None:
             # The project was deleted in the meantime, and the todo with it.
             raise NotFound
-        return await self._above(parent, subtasks, completed)
+        return await self._above(parent, added, added_completed)
 
-    async def _above(self, parent: Row, subtasks: int, completed: int) -> Iterable[RowChange]:
-        """The same for a parent that is locked already. What opens again above it is locked too."""
+    async def _above(self, parent: Row, added: int, added_completed: int) -> Iterable[RowChange]:
+        """The changes of a locked parent, and of those above it that are no longer completed."""
         ancestors = [parent]
-        if opens(parent, subtasks, completed):
+        if reopens(parent, added, added_completed):
             ancestors += await self._repository.lock_above(parent["id"])
-        return counted(ancestors, subtasks, completed)
+        return changes_above(ancestors, added, added_completed)

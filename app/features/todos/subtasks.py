@@ -1,6 +1,7 @@
-"""What a change of one todo means for those below and above it.
+"""How a change of one todo changes those below and above it.
 
-No completed todo has an open subtask: completing goes down, and what opens goes up.
+No completed todo has an open subtask: completing one completes all below it, and what opens
+reopens all above it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,29 +11,34 @@ from app.database.repository import Row
 from app.database.row_changes import RowChange
 
 
-def completed(row: Row, now: datetime) -> RowChange:
-    """An open todo that is completed with all below it."""
+def completion_of(row: Row, now: datetime) -> RowChange:
+    """The change that completes an open todo whose subtasks are completed too."""
     values = {"completed_at": now, "completed_subtask_count": row["subtask_count"]}
     return RowChange(row["id"], "todo.completed", values)
 
 
-def opens(parent: Row, subtasks: int, completed: int) -> bool:
-    """Whether a parent that gets so many subtasks more, and completed ones, is no longer completed.
+def reopens(parent: Row, added: int, added_completed: int) -> bool:
+    """Whether a parent is no longer completed when so many are added to its counts.
 
-    Either number may be below 0.
+    A number below 0 takes away: to reopen a subtask adds 0 and -1.
     """
-    return subtasks > completed and parent["completed_at"] is not None
+    return added > added_completed and parent["completed_at"] is not None
 
 
-def counted(ancestors: Sequence[Row], subtasks: int, completed: int) -> Iterator[RowChange]:
-    """What becomes of a parent that gets so many subtasks more, and of those above it in order."""
+def changes_above(
+    ancestors: Sequence[Row], added: int, added_completed: int
+) -> Iterator[RowChange]:
+    """The changes of a parent when so many are added to its counts, and of those above in order.
+
+    They end with the first one that does not reopen.
+    """
     for row in ancestors:
         values = {
-            "subtask_count": row["subtask_count"] + subtasks,
-            "completed_subtask_count": row["completed_subtask_count"] + completed,
+            "subtask_count": row["subtask_count"] + added,
+            "completed_subtask_count": row["completed_subtask_count"] + added_completed,
         }
-        if not opens(row, subtasks, completed):
+        if not reopens(row, added, added_completed):
             yield RowChange(row["id"], "todo.updated", values)
             return
         yield RowChange(row["id"], "todo.reopened", values | {"completed_at": None})
-        subtasks, completed = 0, -1
+        added, added_completed = 0, -1

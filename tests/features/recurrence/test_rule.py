@@ -87,6 +87,7 @@ def test_until_is_a_date_a_wall_clock_or_an_instant(value: str, until: date) -> 
         "FREQ=DAILY;UNTIL=2026-12-31",
         "FREQ=DAILY;UNTIL=20261231T0900",
         "FREQ=DAILY;UNTIL=20261231T240000",
+        "FREQ=DAILY;UNTIL=20261231T240000Z",
         "FREQ=DAILY;UNTIL=20261231T090000+0100",
         "FREQ=DAILY;UNTIL=20261231Z",
         "FREQ=YEARLY;BYMONTH=0",
@@ -127,6 +128,8 @@ def test_until_is_a_date_a_wall_clock_or_an_instant(value: str, until: date) -> 
         "FREQ=DA\u0131LY",
         "FREQ=DAILY;INTERVAL=" + "9" * 100_000,
         "FREQ=DAILY;BYHOUR=" + "1," * 50_000 + "1" * 5,
+        "FREQ=DAILY;BYHOUR=" + ",".join(["1"] * 50_000),
+        "FREQ=DAILY;BYHOUR=" + ",".join(["1"] * 242),
         ";" * 100_000,
     ],
 )

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice, takewhile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.features.recurrence.rule import parse
@@ -13,8 +13,7 @@ from app.features.recurrence.series import Series
 from tests.features.recurrence.day_by_day import occurrences
 from tests.features.recurrence.rules import rules
 
-# RFC 5545, section 3.8.5.3: a rule, its start, and the days on which it says that it occurs. What
-# stands there with UNTIL or COUNT ends so; of the others the first are named.
+# RFC 5545, section 3.8.5.3: a rule, its start, and the first days on which it says that it occurs.
 EXAMPLES = [
     ("FREQ=DAILY;INTERVAL=10;COUNT=5", "1997-09-02", "09-02 09-12 09-22 10-02 10-12"),
     ("FREQ=WEEKLY;INTERVAL=2;WKST=SU", "1997-09-02", "09-02 09-16 09-30 10-14 10-28 11-11 11-25"),
@@ -99,6 +98,7 @@ def test_hours_and_minutes_of_the_rfc() -> None:
     ]
 
 
+@settings(max_examples=10 * settings().max_examples)
 @given(rules(), STARTS, st.integers(0, 500))
 def test_any_rule_agrees_with_a_day_by_day_check(rule: str, start: datetime, skipped: int) -> None:
     days = 60 if rule.startswith("FREQ=HOURLY") else 1_500
@@ -130,6 +130,7 @@ def test_where_it_is_asked_from_does_not_matter(rule: str, start: datetime) -> N
         "FREQ=YEARLY;BYWEEKNO=53;BYMONTH=6",
         "FREQ=MONTHLY;BYDAY=6MO",
         "FREQ=YEARLY;INTERVAL=1000",
+        f"FREQ=HOURLY;INTERVAL=24;BYSETPOS=9;BYYEARDAY={','.join(map(str, range(1, 110)))}",
     ],
 )
 def test_a_rule_without_occurrences_is_known_soon(rule: str) -> None:
@@ -137,6 +138,29 @@ def test_a_rule_without_occurrences_is_known_soon(rule: str) -> None:
     begun = time.thread_time()
     assert list(Series(parse(rule), start).after(start)) == []
     assert time.thread_time() - begun < 0.05
+
+
+def test_the_last_week_of_a_year_may_be_in_the_next_one() -> None:
+    """Its number from the end is then that of a week of that year: 2003 and 2020 differ there."""
+    start = datetime.fromisoformat("2002-01-01T09:00")
+    series = Series(parse("FREQ=YEARLY;BYWEEKNO=-53;BYDAY=MO"), start)
+    found = [one.date().isoformat() for one in islice(series.after(start), 4)]
+    assert found == ["2003-12-29", "2008-12-29", "2014-12-29", "2019-12-30"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "start"),
+    [
+        ("FREQ=YEARLY;INTERVAL=1000", "9500-01-01T00:00"),
+        ("FREQ=YEARLY;INTERVAL=2", "9998-01-01T00:00"),
+        ("FREQ=MONTHLY;INTERVAL=200", "9990-01-01T00:00"),
+        ("FREQ=WEEKLY;INTERVAL=1000", "9997-12-31T00:00"),
+        ("FREQ=DAILY", "9999-12-31T00:00"),
+    ],
+)
+def test_after_the_last_year_there_is_nothing(rule: str, start: str) -> None:
+    begin = datetime.fromisoformat(start)
+    assert list(Series(parse(rule), begin).after(begin)) == []
 
 
 def test_the_last_year_there_is_ends_it() -> None:

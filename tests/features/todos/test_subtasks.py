@@ -1,11 +1,14 @@
 """No completed todo has an open subtask: completing goes down, and what opens goes up."""
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 import asyncpg
+import pytest
 from fastapi import FastAPI
 
+from app.features.todos.repository import TodoRepository
 from tests.features.todos.changes import Log
 from tests.locks import somebody_waits
 from tests.people import Json, Person
@@ -205,6 +208,52 @@ async def test_what_is_added_while_it_waits_is_completed_too(
     assert (await completing)["completed"] is True
     await ada.invalidate()
     assert await _states(ada, root, child, new) == [(True, 1, 1), (True, 1, 1), (True, 0, 0)]
+
+
+async def test_what_is_completed_while_it_waits_does_not_stand_for_what_is_added(
+    ada: Person, database: asyncpg.Connection
+) -> None:
+    root, child = await _chain(ada, 2)
+    new = await ada.make_todo("New")
+
+    async with database.transaction():
+        await database.execute(
+            "UPDATE todos SET completed_at = now() WHERE id = $1", UUID(child["id"])
+        )
+        await database.execute(
+            "UPDATE todos SET parent_id = $1, depth = 2 WHERE id = $2",
+            UUID(root["id"]),
+            UUID(new["id"]),
+        )
+        await database.execute(
+            "UPDATE todos SET subtask_count = 2, completed_subtask_count = 1 WHERE id = $1",
+            UUID(root["id"]),
+        )
+        completing = asyncio.create_task(_set(ada, root, completed=True))
+        await somebody_waits(database)
+
+    assert (await completing)["completed"] is True
+    await ada.invalidate()
+    assert await _states(ada, root, child, new) == [(True, 2, 2), (True, 0, 0), (True, 0, 0)]
+    assert (await _all(ada))[child["id"]]["version"] == child["version"]
+
+
+async def test_of_what_is_completed_below_no_text_is_read(
+    app: FastAPI, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, _, _ = await _chain(ada, 3)
+    bodies: list[object] = []
+    found = TodoRepository.lock_open_tree
+
+    async def noted(self: TodoRepository, todo_id: UUID) -> Any:
+        todo, below = await found(self, todo_id)
+        bodies.extend([todo["body"] is None, *(row["body"] for row in below)])
+        return todo, below
+
+    monkeypatch.setattr(TodoRepository, "lock_open_tree", noted)
+    await _set(ada, root, completed=True)
+
+    assert bodies == [False, None, None]
 
 
 async def test_what_it_takes_is_bounded_whatever_is_below_and_above(

@@ -1,8 +1,8 @@
 """The statements that write todos; the service says which of them make up a write.
 
-Rows are locked from the leaves to the root, so that writes cannot deadlock. A write that adds a
-subtask or deletes a todo first takes its project's lock (`LOCK_PROJECT`), so that no subtask is
-added below a todo that is being deleted.
+Rows are locked from the leaves to the root, so that writes do not deadlock (the repository's
+`lock_open_tree` names the one that may). A write that adds a subtask or deletes a todo first takes
+its project's lock (`LOCK_PROJECT`), so that no subtask is added below a todo that is being deleted.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ TODOS = Resource(
 
 _id: ColumnElement[Any] = bindparam("id", type_=Uuid)
 _project = visible_to_principal().subquery("project")
-# What subtasks are placed and counted by.
+# Of a parent, what its subtasks' place and its own counts are made from.
 _COUNTED = (
     todos.c.id,
     todos.c.project_id,
@@ -73,20 +73,27 @@ def _tree(*columns: Any, only_open: bool = False) -> Select[Any]:
         .join(tree, (todos.c.project_id == tree.c.project_id) & (todos.c.parent_id == tree.c.id))
         .where(may_edit(tree))
     )
+    is_wanted: ColumnElement[bool] = todos.c.deleted_at.is_(None)
     if only_open:
-        below = below.where(todos.c.completed_at.is_(None), todos.c.deleted_at.is_(None))
+        is_open = todos.c.completed_at.is_(None)
+        below = below.where(is_open)
+        # Once more outside: only there it is asked again after waiting for a lock.
+        is_wanted &= is_open | (todos.c.id == _id)
     tree = tree.union_all(below)
     return (
         select(*columns, tree.c.role, tree.c.archived)
         .join(tree, tree.c.id == todos.c.id)
-        .where(todos.c.deleted_at.is_(None))
+        .where(is_wanted)
         .order_by(todos.c.depth.desc(), todos.c.id)
         .with_for_update(of=todos, key_share=True)
     )
 
 
 def _lock_above() -> Statement:
-    """Lock the todos above one that this transaction has locked, the nearest first."""
+    """Lock all todos above one that this transaction has locked, the nearest first.
+
+    Also those above an open one, which stay as they are: which are open may change while it waits.
+    """
     first = select(todos.c.project_id, todos.c.parent_id).where(todos.c.id == _id)
     above = first.cte("above", recursive=True)
     above = above.union_all(
@@ -139,6 +146,7 @@ LOCK_OPEN_TREE = TODOS.lock(
     "subtask_count",
     "completed_subtask_count",
     "completed_at",
+    described=_id,
 )
 # Without the parent's texts, which are not needed.
 LOCK_PARENT = Statement(
