@@ -2,7 +2,8 @@
 
 On SIGTERM or SIGINT readiness fails at once, requests are served for `shutdown_delay` seconds
 more (load balancers need that long to notice), then open ones get `shutdown_timeout` seconds to
-finish. A second signal ends that at once.
+finish. A second signal ends that at once. SIGHUP is one of them here; with workers it is their parent's
+(`workers.py`), who replaces them.
 """
 
 import gc
