@@ -1,5 +1,6 @@
 """What stops a command: a sentence each on stderr, and exit code 1."""
 
+import errno
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,9 @@ import typer
 from pydantic import ValidationError
 
 from app.core.settings import SettingsError, StartError
+
+# Of what a command prints: nobody reads it, it is closed, or its disk is full.
+_OUTPUT_ERRORS = {errno.EPIPE, errno.EBADF, errno.ENOSPC, errno.EIO}
 
 
 class CommandError(Exception):
@@ -29,7 +33,9 @@ def errors_as_sentences() -> Iterator[None]:
     except (CommandError, SettingsError, StartError) as error:
         problems = error.args
     except OSError as error:
-        problems = [f"cannot use {error.filename or 'standard output'}: {error.strerror}"]
+        name = error.filename or ("standard output" if error.errno in _OUTPUT_ERRORS else None)
+        reason = error.strerror or str(error)
+        problems = [f"cannot use {name}: {reason}" if name else reason]
     else:
         return
     for problem in problems:

@@ -17,8 +17,9 @@ _MARKS = frozenset(filter(unicodedata.combining, map(chr, range(0x20000)))) | fr
 )
 _LINE_BREAK = re.compile("[\n\v\f\r\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-# Letters and symbols that are blank: Hangul fillers, and the Braille pattern without dots.
-_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# Letters and symbols that are blank, and what Unicode keeps for more invisible characters: Hangul
+# fillers, the Braille pattern without dots, and the unassigned that are to be ignored.
+_BLANK = frozenset("\u115f\u1160\u2065\u2800\u3164\uffa0") | {*map(chr, range(0xFFF0, 0xFFF9))}
 
 
 def stream_safe(text: str) -> str:

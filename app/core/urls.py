@@ -21,6 +21,7 @@ _IGNORED = (
     *("tcp_user_timeout", "fallback_application_name", "gssencmode", "pgbouncer"),
 )
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_CHANNEL_BINDINGS = ("disable", "prefer", "require")
 
 
 class PostgresAddress(NamedTuple):
@@ -56,7 +57,9 @@ def postgres(url: str) -> PostgresAddress:
         if "port" in given:
             # asyncpg ignores that of the URL if the host is named before the "?".
             arguments["port"] = [int(port) for port in given["port"].split(",")]
-        if seconds := int(given.get("connect_timeout", "0")):
+        if (seconds := int(given.get("connect_timeout", "0"))) < 0:
+            raise ValueError
+        if seconds:
             arguments["timeout"] = seconds
     except ValueError:
         raise ValueError(
@@ -84,6 +87,8 @@ def redis(url: str) -> tuple[dict[str, Any], ssl.SSLContext | None]:
         raise ValueError("has a port, a parameter or a file that is wrong") from None
     if not (options.get("path") or options.get("host")):
         raise ValueError("names no host or socket")
+    if parts.scheme != "unix" and not (parts.path.strip("/") or "0").isdecimal():
+        raise ValueError("has a path that is no number of a database")
     return options, context
 
 
@@ -110,7 +115,7 @@ def _split(url: str, *schemes: str) -> SplitResult:
 
 def _parameters(query: str) -> dict[str, str]:
     # A + is no space here.
-    given = dict(parse_qsl(query.replace("+", "%2B")))
+    given = dict(parse_qsl(query.replace("+", "%2B"), keep_blank_values=True))
     if "ssl" in given:
         # JDBC's, and SQLAlchemy's for asyncpg.
         mode = given.pop("ssl")
@@ -120,6 +125,8 @@ def _parameters(query: str) -> dict[str, str]:
         raise ValueError(f"has a parameter other than {names}")
     if given.get("sslmode", "prefer") not in _SSL_MODES:
         raise ValueError(f"has an sslmode other than {', '.join(_SSL_MODES)}")
+    if given.get("channel_binding", "prefer") not in _CHANNEL_BINDINGS:
+        raise ValueError(f"has a channel_binding other than {', '.join(_CHANNEL_BINDINGS)}")
     return given
 
 

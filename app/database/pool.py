@@ -22,6 +22,7 @@ _BUSY = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
+    asyncpg.InvalidCachedStatementError,  # a migration has just changed a column
 )
 _UNAVAILABLE = (
     asyncpg.PostgresConnectionError,

@@ -130,7 +130,7 @@ class Redis:
             await connection.ask(self._greeting())
         except ssl.SSLError as error:
             self._miss(urls.describe_tls_error(error))
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a host that is no name is the latter
             self._miss(type(error).__name__)
         except RedisAway:
             self._miss(connection.lost)

@@ -70,4 +70,11 @@ class ClosingTransport:
         self._flush()
         self._transport.close()
         if not self._transport.can_write_eof():
-            get_running_loop().call_later(_CONFIRM_SECONDS, self._transport.abort)
+            get_running_loop().call_later(_CONFIRM_SECONDS, self._abort)
+
+    def _abort(self) -> None:
+        # What is not sent yet is bounded by the limit on clients that take nothing.
+        if self._transport.get_write_buffer_size():
+            get_running_loop().call_later(_CONFIRM_SECONDS, self._abort)
+        else:
+            self._transport.abort()

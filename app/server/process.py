@@ -2,15 +2,17 @@
 
 On SIGTERM or SIGINT readiness fails at once, requests are served for `shutdown_delay` seconds
 more (load balancers need that long to notice), then open ones get `shutdown_timeout` seconds to
-finish. A second signal ends that at once. SIGHUP is one of them here; with workers it is their parent's
-(`workers.py`), who replaces them.
+finish. A second signal ends that at once. SIGHUP does the same; with workers it is for their parent,
+who replaces them (`workers.py`).
 """
 
+import asyncio
 import gc
 import math
 import signal
 import socket
 import time
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -21,8 +23,10 @@ from app.server.config import Config
 # New objects after which the collector looks for cycles among them; Python's own 700 are fewer
 # than what 32 requests hold at once, so that it would mostly look at what is still in use.
 YOUNG_OBJECTS = 10_000
-# Asks a worker to end because the service does. By SIGTERM uvicorn ends one that was replaced.
-END = signal.SIGUSR1
+# For the app to give back what it holds, where a second signal ends it.
+_LAST_SECONDS = 2
+# Asks a worker to end because another one has taken its place: at once, the service goes on.
+REPLACED = signal.SIGUSR1
 
 
 class Server(uvicorn.Server):
@@ -34,7 +38,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin the app's lifespan, listen, and say so."""
         # Besides those that uvicorn handles. A hangup may be ignored (nohup).
-        signal.signal(END, self.handle_exit)
+        signal.signal(REPLACED, self.handle_exit)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             signal.signal(signal.SIGHUP, self.handle_exit)
         await super().startup(sockets)
@@ -49,7 +53,9 @@ class Server(uvicorn.Server):
         if self.force_exit:  # uvicorn leaves the app as it is then
             for task in self.server_state.tasks:
                 task.cancel()
-            await self.lifespan.shutdown()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_SECONDS):
+                    await self.lifespan.shutdown()
 
     async def on_tick(self, counter: int) -> bool:
         """Whether it is time to end; called ten times a second."""
@@ -57,14 +63,14 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Begin to end, or end at once."""
-        lifecycle: Any = self.config.loaded_app.state.lifecycle
-        is_worker = self.config.workers > 1
-        if not self.started or (is_worker and sig == signal.SIGTERM):
+        if not self.started or sig == REPLACED:
             self.should_exit = True
-        elif not lifecycle.draining:
+            return
+        lifecycle: Any = self.config.loaded_app.state.lifecycle
+        if not lifecycle.draining:
             lifecycle.draining = True
             self._ends_at = time.monotonic() + self.config.settings.shutdown_delay
-        elif not is_worker:  # workers are killed by their parent
+        elif self.config.workers == 1:  # workers are killed by their parent
             self.should_exit = self.force_exit = True
 
 

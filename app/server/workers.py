@@ -14,7 +14,7 @@ from uvicorn.supervisors import multiprocess
 
 from app.core.settings import StartError
 from app.server.config import Config
-from app.server.process import END, Server, say_ready
+from app.server.process import REPLACED, Server, say_ready
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,13 @@ class _Worker(multiprocess.Process):
         """The server in the process."""
         assert isinstance(self.config, Config)
         return Server(self.config)
+
+    def terminate(self) -> None:
+        """Ask it to end, now that another one serves in its place."""
+        if self.pid is not None and self.exitcode is None:
+            os.kill(self.pid, REPLACED)
+        self.parent_conn.close()
+        self.child_conn.close()
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
         """What the process does: serve, and end at once when its parent has died."""
@@ -62,12 +69,19 @@ class Supervisor(multiprocess.Multiprocess):
             raise StartError("A worker did not start; the log says why.")
 
     def keep_subprocess_alive(self) -> None:
-        """Put another one in the place of each that has ended; called twice a second."""
-        for worker in self.processes:
+        """Put another one in the place of each that has ended or hangs; called twice a second."""
+        if self.should_exit.is_set():
+            return
+        before = list(self.processes)
+        for worker in before:
             if worker.exitcode is not None:
                 text = "worker %s has ended by itself (exit code %s); another one follows"
                 logger.error(text, worker.pid, worker.exitcode)
+        ended = {worker.pid for worker in before if worker.exitcode is not None}
         super().keep_subprocess_alive()
+        for worker in before:
+            if worker not in self.processes and worker.pid not in ended:
+                logger.error("worker %s did not answer; another one follows", worker.pid)
         if not self._is_ready and all(worker.is_ready() for worker in self.processes):
             self._is_ready = True
             say_ready(self.config, self.sockets[0])
@@ -76,7 +90,7 @@ class Supervisor(multiprocess.Multiprocess):
         """Replace all, one after the other, which is what SIGHUP asks for."""
         before = {worker.pid for worker in self.processes}
         super().restart_all()
-        if before & {worker.pid for worker in self.processes}:
+        if not self.should_exit.is_set() and before & {worker.pid for worker in self.processes}:
             logger.error("not all workers could be replaced: those that were there serve on")
 
     def terminate_all(self) -> None:
@@ -86,7 +100,7 @@ class Supervisor(multiprocess.Multiprocess):
             listener.close()
         for worker in self.processes:
             if worker.pid is not None and worker.exitcode is None:
-                os.kill(worker.pid, END)
+                os.kill(worker.pid, signal.SIGTERM)
 
     def handle_signals(self) -> None:
         """Handle those of the last half second, of which two may ask for the end."""
@@ -97,7 +111,7 @@ class Supervisor(multiprocess.Multiprocess):
         """Wait for all to end, and kill them at a second signal."""
         for number in _ENDS:
             signal.signal(number, self._kill_all)
-        if self._ends + len(self.signal_queue) > 1:
+        if self._ends + sum(number in _ENDS for number in self.signal_queue) > 1:
             self._kill_all()
         super().join_all()
 

@@ -8,10 +8,9 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request, Security
 
 from app.core.clock import Now
-from app.core.context import Context
+from app.core.context import Context, Expected
 from app.core.settings import Settings
 from app.core.signing import Signer
-from app.core.versions import Expected
 from app.database.unit_of_work import Database, ReadConnection, UnitOfWork
 from app.observability.metrics import Metrics
 from app.redis.client import Redis

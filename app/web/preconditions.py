@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
+from app.core.context import Expected
 from app.core.errors import VersionConflict
-from app.core.versions import Expected
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*+"'
 # Elements may be empty (section 5.6.1.2).

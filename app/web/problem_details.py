@@ -70,8 +70,8 @@ def _allowed_methods(error: HTTPException, scope: Scope) -> list[str]:
     for route in scope["app"].routes:
         if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
             methods |= route.methods or set()
-    if "GET" in methods:
-        methods.add("HEAD")
+    if "GET" in methods or not methods:  # mounted files name none
+        methods |= {"GET", "HEAD"}
     return sorted(methods)
 
 

@@ -4,13 +4,12 @@ from typing import Any
 from uuid import UUID
 
 from app.core.clock import new_id
-from app.core.context import Context
+from app.core.context import Context, Expected
 from app.core.errors import Forbidden, NotFound
 from app.core.pagination import Cursors
 from app.core.positions import last_position
 from app.core.schemas import JsonPage, JsonRow
 from app.core.signing import Signer
-from app.core.versions import Expected
 from app.database.repository import differences, json_row
 from app.database.row_changes import RowChange
 from app.features.projects.errors import ProjectArchived

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from uuid import UUID
 
 from app.core.clock import new_id
-from app.core.context import Context
+from app.core.context import Context, Expected
 from app.core.errors import InvalidToken, NotFound
 from app.core.schemas import JsonRow
-from app.core.versions import Expected
 from app.database.repository import differences, json_row
 from app.features.projects.service import ProjectService
 from app.features.sessions.service import SessionService

@@ -10,9 +10,8 @@ import pytest
 from fastapi import FastAPI
 
 from app.core.clock import new_id, utc_now
-from app.core.context import Context
+from app.core.context import Context, Expected
 from app.core.errors import Forbidden, NotFound
-from app.core.versions import Expected
 from app.features.projects.errors import ProjectNotFound
 from app.features.projects.permissions import seen_by
 from app.features.projects.repository import ProjectRepository
