@@ -13,12 +13,11 @@
     ├── ContentTooLarge 413
     ├── UnsupportedMediaType 415
     ├── ValidationFailed 422      CursorInvalid
-    ├── RateLimited 429           in `redis/rate_limits.py`
     ├── InternalError 500
     └── Unavailable 503           DatabaseUnavailable, DatabaseBusy
 
 A class that is raised has a `code`, which never changes; `docs/problems.md` lists all, those of the
-features too.
+features and `RateLimited` (429, `redis/rate_limits.py`) too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,6 +1,6 @@
 """How an answer is written, and how a connection is closed while its client is still sending."""
 
-from asyncio import Transport, get_running_loop
+from asyncio import TimerHandle, Transport, get_running_loop
 
 # Seconds that a client which is still sending has to read why it was refused.
 _LINGER_SECONDS = 2
@@ -19,6 +19,7 @@ class ClosingTransport:
     """
 
     has_unread = is_lingering = False
+    _timer: TimerHandle | None = None
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -70,11 +71,16 @@ class ClosingTransport:
         self._flush()
         self._transport.close()
         if not self._transport.can_write_eof():
-            get_running_loop().call_later(_CONFIRM_SECONDS, self._abort)
+            self._timer = get_running_loop().call_later(_CONFIRM_SECONDS, self._abort)
+
+    def cancel(self) -> None:
+        """Forget the connection, which has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _abort(self) -> None:
-        # What is not sent yet is bounded by the limit on clients that take nothing.
+        # How long a client may take nothing of what is left is limited elsewhere.
         if self._transport.get_write_buffer_size():
-            get_running_loop().call_later(_CONFIRM_SECONDS, self._abort)
+            self._timer = get_running_loop().call_later(_CONFIRM_SECONDS, self._abort)
         else:
             self._transport.abort()

@@ -2,8 +2,8 @@
 
 On SIGTERM or SIGINT readiness fails at once, requests are served for `shutdown_delay` seconds
 more (load balancers need that long to notice), then open ones get `shutdown_timeout` seconds to
-finish. A second signal ends that at once. SIGHUP does the same; with workers it is for their parent,
-who replaces them (`workers.py`).
+finish. A second signal ends that at once. SIGHUP does the same; with workers it is for their
+parent, who replaces them (`workers.py`).
 """
 
 import asyncio

@@ -7,11 +7,11 @@ from itertools import combinations
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import Integer, bindparam, column, literal_column, select, table
 
+from app.core.errors import DatabaseBusy
 from app.core.settings import Settings
 from app.database.shapes import MOST_KNOWN, MOST_PREPARED, Shapes
 from app.database.statement import Statement
@@ -161,7 +161,7 @@ async def test_one_whose_columns_changed_is_prepared_anew(data: Database) -> Non
     statement = await Shapes().statement(ANYBODY, of_table)
     assert [tuple(row) for row in await data.primary.fetch_all(statement)] == [(1,)]
     await run(f"ALTER TABLE {name} ALTER one TYPE text")
-    with pytest.raises(asyncpg.InvalidCachedStatementError):
+    with pytest.raises(DatabaseBusy):
         await data.primary.fetch_all(statement)
     assert [tuple(row) for row in await data.primary.fetch_all(statement)] == [("1",)]
 

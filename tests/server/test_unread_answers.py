@@ -134,3 +134,17 @@ async def test_nothing_that_waits_is_no_reason(wire: Wire, go_on: asyncio.Event)
     answer = await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), GRACE)
     assert answer == b"5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"
     writer.close()
+
+
+async def test_who_takes_the_last_answer_slowly_gets_all_of_it(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.server.closing._CONFIRM_SECONDS", 0.001)
+    reader, writer = await wire.connect()
+    writer.write(b"GET /bytes/%d" % LARGE + CLOSE)
+    await reader.readuntil(b"\r\n\r\n")
+    received = 0
+    while part := await reader.read(1 << 12):
+        received += len(part)
+    assert received == LARGE
+    writer.close()
