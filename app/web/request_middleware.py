@@ -111,6 +111,9 @@ class RequestMiddleware:
             if scope.get("state", {}).get("disconnected"):  # the server says so there
                 outcome = logs.DISCONNECTED
             self._leave_traces(scope, method, status, outcome, time.perf_counter() - begun)
+            # Its body refers to the server's scope: together they would wait for the collector, and
+            # with them what a client did not take.
+            del scope["tickbox"]
 
     def _leave_traces(
         self, scope: Scope, method: str, status: int | None, outcome: str, seconds: float
