@@ -9,6 +9,8 @@ from app.core.context import Expected
 from app.core.errors import VersionConflict
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*+"'
+# Bytes of a list; in a longer one, of hundreds of tags, none is looked for.
+_MAX_LENGTH = 4096
 # Elements may be empty (section 5.6.1.2).
 _LIST = re.compile(rf"[\t ,]*+(?:{_TAG}[\t ]*+(?:,[\t ,]*+|\Z))*+")
 
@@ -39,11 +41,13 @@ NO_PRECONDITIONS = Preconditions()
 
 
 def _tags(scope: Scope, header: bytes) -> frozenset[str] | None:
-    """The entity tags that a header lists: none if it is malformed, None if it was not sent."""
+    """The entity tags that a header lists: none if it is malformed or too long, None if not sent."""
     values = [value for name, value in scope["headers"] if name == header]
     if not values:
         return None
     text = b",".join(values).decode("latin-1").strip("\t ")
     if text == "*":
         return frozenset(text)
-    return frozenset(re.findall(_TAG, text) if _LIST.fullmatch(text) else ())
+    if len(text) > _MAX_LENGTH or not _LIST.fullmatch(text):
+        return frozenset()
+    return frozenset(re.findall(_TAG, text))

@@ -100,7 +100,6 @@ async def test_read_of_what_is_known_is_304_and_never_what_is_not_wanted(
             assert await ask((NONE_MATCH, b"W/" + tag), method=method) == (304, etag)
             assert await ask((MATCH, tag), (NONE_MATCH, tag), method=method) == (304, etag)
             assert await ask((MATCH, b'"x", ' + tag), method=method) == (200, etag)
-            assert await ask((NONE_MATCH, b'"x", ' * 1000 + tag), method=method) == (304, etag)
             # The stronger one first (section 13.2.2).
             assert await ask((MATCH, b'"x"'), (NONE_MATCH, tag), method=method) == (412, etag)
             assert await ask((MATCH, b"W/" + tag), method=method) == (412, etag)
