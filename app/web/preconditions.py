@@ -41,7 +41,7 @@ NO_PRECONDITIONS = Preconditions()
 
 
 def _tags(scope: Scope, header: bytes) -> frozenset[str] | None:
-    """The entity tags that a header lists: none if it is malformed or too long, None if not sent."""
+    """The entity tags that a header lists, none if it is malformed or too long; None: not sent."""
     values = [value for name, value in scope["headers"] if name == header]
     if not values:
         return None
