@@ -19,12 +19,13 @@ from app.core.settings import StartError
 STOP_SECONDS = 30
 POLL_SECONDS = 0.01
 
-# PostgreSQL ends in order by SIGINT (a fast shutdown), and so does Valkey. The shell ignores what a
-# service manager sends to all processes of a service: it has its server to end.
+# PostgreSQL ends in order by SIGINT (a fast shutdown), and so does Valkey; again and again, since
+# what makes the cluster takes no notice of it. The shell ignores what a service manager sends to all
+# processes of a service: it has its server to end.
 _RUN_WHILE_PIPE_IS_OPEN = """
 trap '' INT TERM HUP
 exec 3<&0
-{ read -r _ <&3; kill -INT 0; } >/dev/null 2>&1 &
+{ cd /; read -r _ <&3; for _ in $(seq 150); do kill -INT 0; sleep 0.2; done; } >/dev/null 2>&1 &
 "$@" </dev/null 3<&-
 kill -KILL $! 2>/dev/null
 wait
