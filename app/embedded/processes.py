@@ -19,9 +19,9 @@ from app.core.settings import StartError
 STOP_SECONDS = 30
 POLL_SECONDS = 0.01
 
-# PostgreSQL ends in order by SIGINT (a fast shutdown), and so does Valkey; again and again, since
-# what makes the cluster takes no notice of it. The shell ignores what a service manager sends to all
-# processes of a service: it has its server to end.
+# PostgreSQL ends in order by SIGINT (a fast shutdown), and so does Valkey. It is sent again and
+# again, since what makes the cluster takes no notice of it. The shell ignores what a service
+# manager sends to all processes of a service: it has its server to end.
 _RUN_WHILE_PIPE_IS_OPEN = """
 trap '' INT TERM HUP
 exec 3<&0
