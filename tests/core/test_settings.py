@@ -189,6 +189,12 @@ class TestServers:
         only = {variable: value for variable, value in SERVERS.items() if variable != name}
         assert f"{name} is missing" in refusal(**only)
 
+    def test_what_an_asgi_server_prints_does_not_have_a_wrong_secret(self) -> None:
+        with pytest.raises(ValidationError) as refused:
+            Settings.model_validate({"secret_key": "geheim-4711"})
+        assert "is weak" in str(refused.value)
+        assert "geheim" not in str(refused.value)
+
     @pytest.mark.parametrize(
         "secret", ["x", SECRET[:31], "a" * 64, "password" * 8, "0123456789" * 3, "ab" * 40]
     )

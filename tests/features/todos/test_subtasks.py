@@ -182,6 +182,15 @@ async def test_a_wrong_version_completes_nothing(ada: Person) -> None:
     assert await _states(ada, root, child) == [(False, 1, 0), (False, 0, 0)]
 
 
+async def _put_below(database: asyncpg.Connection, parent: Json, todo: Json, *, depth: int) -> None:
+    await database.execute(
+        "UPDATE todos SET parent_id = $1, depth = $2 WHERE id = $3",
+        UUID(parent["id"]),
+        depth,
+        UUID(todo["id"]),
+    )
+
+
 async def test_what_is_added_while_it_waits_is_completed_too(
     ada: Person, database: asyncpg.Connection
 ) -> None:
@@ -194,11 +203,7 @@ async def test_what_is_added_while_it_waits_is_completed_too(
             await database.execute(
                 "SELECT FROM todos WHERE id = $1 FOR NO KEY UPDATE", UUID(todo["id"])
             )
-        await database.execute(
-            "UPDATE todos SET parent_id = $1, depth = 3 WHERE id = $2",
-            UUID(child["id"]),
-            UUID(new["id"]),
-        )
+        await _put_below(database, child, new, depth=3)
         await database.execute(
             "UPDATE todos SET subtask_count = 1 WHERE id = $1", UUID(child["id"])
         )
@@ -220,11 +225,7 @@ async def test_what_is_completed_while_it_waits_does_not_stand_for_what_is_added
         await database.execute(
             "UPDATE todos SET completed_at = now() WHERE id = $1", UUID(child["id"])
         )
-        await database.execute(
-            "UPDATE todos SET parent_id = $1, depth = 2 WHERE id = $2",
-            UUID(root["id"]),
-            UUID(new["id"]),
-        )
+        await _put_below(database, root, new, depth=2)
         await database.execute(
             "UPDATE todos SET subtask_count = 2, completed_subtask_count = 1 WHERE id = $1",
             UUID(root["id"]),
