@@ -21,8 +21,8 @@ from app.core.clock import new_id
 from app.core.positions import last_position
 from app.core.settings import Settings
 from app.core.text import text_key
+from app.features.due.schemas import DueDate, DueDateTime
 from app.features.projects.models import Project, ProjectMember
-from app.features.todos.due import DueDate, DueDateTime
 from app.features.todos.models import PRIORITIES, Todo
 from app.features.todos.schemas import Priority, TodoCreate, TodoPage, TodoRead, TodoUpdate
 from app.features.users.models import User

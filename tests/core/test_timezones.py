@@ -24,8 +24,8 @@ def test_names_are_those_of_the_package() -> None:
 _ASK = """
 import json
 from app.core import timezones
-from app.features.todos.due import DueDateTime
-from app.features.todos.wall_clocks import clocks_before
+from app.features.due.schemas import DueDateTime
+from app.features.due.wall_clocks import clocks_before
 from datetime import datetime
 due = DueDateTime.model_validate(
     {"datetime": "2027-07-01T12:00:00", "timezone": "Europe/Berlin"}

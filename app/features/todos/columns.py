@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from app.core.text import text_key
-from app.features.todos.due import due_columns
+from app.features.due.schemas import due_columns
 from app.features.todos.models import PRIORITIES
 from app.features.todos.words import as_column
 

@@ -28,7 +28,7 @@ from app.core.schemas import (
     absent_or,
 )
 from app.core.text import OneLine, Storable
-from app.features.todos.due import Due
+from app.features.due.schemas import Due
 from app.features.todos.models import MAX_MATCHES
 from app.features.todos.words import words
 

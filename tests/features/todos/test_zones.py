@@ -26,7 +26,7 @@ from app.features.todos.sql.filters import _FILTERS
 from app.features.todos.sql.sorting import ORDERS
 from app.security.principal import Principal
 from tests.core import wall_clocks
-from tests.features.todos.test_wall_clocks import moments
+from tests.features.due.test_wall_clocks import moments
 from tests.people import Json, Person
 
 _ROOT = Path(__file__).parents[3]

@@ -30,10 +30,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSMULTIRANGE
 from sqlalchemy.sql import ColumnElement
 
 from app.database.base import table_of
+from app.features.due.wall_clocks import clocks_before, plus
 from app.features.todos.models import PRIORITIES, Todo
 from app.features.todos.schemas import TodoQuery
 from app.features.todos.sql.sorting import completed_key, due_key, last_completed, last_due
-from app.features.todos.wall_clocks import clocks_before, plus
 
 Clause = ColumnElement[Any]
 

@@ -70,7 +70,7 @@ class DueDate(Input):
     date: LocalDate = Field(examples=["2026-11-30"])
 
     def columns(self) -> dict[str, Any]:
-        """The columns of `todos` that hold it."""
+        """The columns of a todo that hold it."""
         midnight = datetime.combine(self.date, time.min)
         return _columns(local=midnight, all_day=True)
 
@@ -82,7 +82,7 @@ class DueDateTime(Input):
     timezone: TimeZone | None = Field(description="`null` means wherever you are.")
 
     def columns(self) -> dict[str, Any]:
-        """The columns of `todos` that hold it."""
+        """The columns of a todo that hold it."""
         return _columns(local=self.datetime, timezone=self.timezone, at=self.instant())
 
     def instant(self) -> dt.datetime | None:
@@ -125,7 +125,7 @@ Due = TypeAliasType(
 
 
 def due_columns(due: DueDate | DueDateTime | None) -> dict[str, Any]:
-    """The columns of `todos` for a due, or for none."""
+    """The columns of a todo for a due, or for none."""
     return due.columns() if due is not None else _columns(local=None)
 
 

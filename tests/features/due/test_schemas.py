@@ -9,7 +9,7 @@ from httpx import Response
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.features.todos.due import DueDateTime
+from app.features.due.schemas import DueDateTime
 from tests.core import wall_clocks
 from tests.core.wall_clocks import instant_of
 from tests.people import Json, Person

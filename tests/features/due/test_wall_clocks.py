@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.timezones import instant_of
-from app.features.todos.wall_clocks import clocks_before
+from app.features.due.wall_clocks import clocks_before
 from tests.core import wall_clocks
 
 _local = datetime.fromisoformat
