@@ -17,8 +17,6 @@ from app.server.config import Config
 HEAD_BYTES = 1 << 16
 # Parsed headers take a hundred times the memory of what was sent, so they are parsed in parts.
 _PART_BYTES = 1 << 14
-# A colon, a space and a line break with each header.
-_HEADER_EXTRA = 4
 # At a shutdown a request may be on its way to an idle connection for as long as a round trip.
 _LAST_REQUEST_SECONDS = 0.5
 
@@ -43,6 +41,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._closing = ClosingTransport(transport)
+        self._refused_counts = self.app.state.lifecycle.refused
         if self.config.is_ending:  # it began before, by a handshake
             self._close_soon()
         else:
@@ -89,8 +88,8 @@ class HttpProtocol(HttpToolsProtocol):
                 # again without its offer, which is ignored (RFC 9110, section 7.8). CONNECT stays
                 # an upgrade, and is refused.
                 parser = self.parser
-                version = parser.get_http_version().encode()
-                head = [b"%b %b HTTP/%b" % (parser.get_method(), self.url, version)]
+                version = b"HTTP/%b" % parser.get_http_version().encode()
+                head = [b"%b %b %b" % (parser.get_method(), self.url, version)]
                 head += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
@@ -106,7 +105,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         # A head that came in one part is no larger than that.
         if self._bodiless:
-            size = sum(len(name) + len(value) + _HEADER_EXTRA for name, value in self.headers)
+            # With each header go a colon, a space and a line break.
+            size = sum(len(name) + len(value) + 4 for name, value in self.headers)
             if len(self.url) + size > HEAD_BYTES:
                 raise _HeadTooLarge
         if self.parser.should_upgrade():
@@ -170,7 +170,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         """End a connection whose next head has not arrived in time."""
-        self._count("timeout")
+        self._refused_counts["timeout"] += 1
         self._close_after_answers()
 
     def _refuse(self, status: int, reason: str) -> None:
@@ -181,7 +181,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.headers.clear()  # not to be kept for as long as the client sends on
         cycle, is_body = self.cycle, self._closing.has_unread
         if not is_body:
-            self._count(reason)
+            self._refused_counts[reason] += 1
         elif not (cycle.response_started or self.pipeline):
             # The app waits for a body that will not come, and nothing that it sends is sent.
             cycle.disconnected = cycle.scope["state"]["disconnected"] = True
@@ -203,7 +203,3 @@ class HttpProtocol(HttpToolsProtocol):
             self._closing.close()
         else:
             cycle.keep_alive = False
-
-    def _count(self, reason: str) -> None:
-        app: Any = self.config.loaded_app
-        app.state.lifecycle.refused[reason] += 1
