@@ -43,7 +43,7 @@ class Shapes:
                 # Somebody else may have wanted it too.
                 if key not in self._known:
                     statement = await asyncio.to_thread(build, *arguments, **options)
-                    statement.is_frequent = False
+                    statement.is_prepared = False
                     self._known[key] = statement
             finally:
                 self._turns.release(share)
@@ -51,7 +51,7 @@ class Shapes:
         self._known.move_to_end(key)
         self._count(statement)
         if len(self._known) > MOST_KNOWN:
-            del self._known[next(key for key, one in self._known.items() if not one.is_frequent)]
+            del self._known[next(key for key, one in self._known.items() if not one.is_prepared)]
         return statement
 
     def _count(self, statement: Statement) -> None:
@@ -60,7 +60,7 @@ class Shapes:
         if self._uses % _HALVED_AFTER == 0:
             for known in self._known.values():
                 known.uses //= 2
-        if statement.is_frequent:
+        if statement.is_prepared:
             return
         if len(self._frequent) == MOST_PREPARED:
             least = min(self._frequent, key=lambda other: other.uses)
@@ -68,9 +68,9 @@ class Shapes:
             if statement.uses <= 2 * least.uses:
                 return
             self._frequent.remove(least)
-            least.is_frequent = False
+            least.is_prepared = False
         self._frequent.append(statement)
-        statement.is_frequent = True
+        statement.is_prepared = True
 
 
 SHAPES = Shapes()
