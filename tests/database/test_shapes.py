@@ -94,6 +94,17 @@ async def test_one_that_gives_up_leaves_it_to_those_who_wait() -> None:
     assert await use(shapes, 2) is not await second
 
 
+def test_a_process_may_have_one_event_loop_after_another() -> None:
+    shapes = Shapes()
+
+    async def many(first: int) -> list[Statement]:
+        return await asyncio.gather(
+            *(shapes.statement(who, build, first + who) for who in range(3))
+        )
+
+    assert len({*asyncio.run(many(0)), *asyncio.run(many(3))}) == 6
+
+
 async def test_frequent_ones_stay_however_many_others_come() -> None:
     shapes = Shapes()
     frequent = [await use(shapes, number, times=3) for number in range(MOST_PREPARED)]
