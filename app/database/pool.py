@@ -35,6 +35,11 @@ _UNAVAILABLE = (
     asyncpg.ReadOnlySQLTransactionError,
     OSError,
 )
+_UNKNOWN_POOLER = (
+    "a database's URL is of a pooler, such as PgBouncer: set TICKBOX_DATABASE_POOL_MODE to the "
+    "mode of its pools; with transaction, set TICKBOX_DATABASE_DIRECT_URL to the database behind "
+    "it, too"
+)
 _PLAN_CACHE_MODE = Statement(select(func.current_setting("plan_cache_mode")))
 
 
@@ -209,11 +214,8 @@ class Pool:
         except AppError as error:
             if not connection_errors.refuses_settings(error.__cause__):
                 raise
-            if is_direct:
-                raise _unknown_pooler() from error
-            raise SettingsError(
-                "the pooler does not take `options` of a database's URL: leave them out"
-            ) from error
+            reason = "the pooler does not take `options` of a database's URL: leave them out"
+            raise SettingsError(_UNKNOWN_POOLER if is_direct else reason) from error
         try:
             encoding = connection.driver_connection.get_settings().server_encoding
             if encoding.upper().replace("-", "") != "UTF8":
@@ -224,7 +226,7 @@ class Pool:
             if is_direct:
                 [[found]] = await connection.fetch(_PLAN_CACHE_MODE, [])
                 if found != self._session["plan_cache_mode"]:
-                    raise _unknown_pooler()
+                    raise SettingsError(_UNKNOWN_POOLER)
         finally:
             self.release(connection)
 
@@ -257,11 +259,3 @@ class Pool:
             is_busy = isinstance(error, asyncpg.TooManyConnectionsError)
             raise (DatabaseBusy if is_busy else DatabaseUnavailable) from error
         return PooledConnection(driver, keeps_session=self.keeps_session)
-
-
-def _unknown_pooler() -> SettingsError:
-    return SettingsError(
-        "a database's URL is of a pooler, such as PgBouncer: set TICKBOX_DATABASE_POOL_MODE to "
-        "the mode of its pools; with transaction, set TICKBOX_DATABASE_DIRECT_URL to the database "
-        "behind it, too"
-    )
