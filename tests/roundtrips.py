@@ -1,7 +1,7 @@
 """What a request costs: its round trips, to PostgreSQL a statement each, and to Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -38,7 +38,7 @@ async def statements(app: FastAPI) -> AsyncIterator[list[str]]:
     sent: list[str] = []
     token = _sent.set(sent)
     try:
-        with pytest.MonkeyPatch.context() as patch, prepared(lambda sql, _: _note(sql)):
+        with pytest.MonkeyPatch.context() as patch, _unnamed():
             patch.setattr(Pool, "acquire", logged)
             yield sent
             await asyncio.sleep(0)  # the driver tells of its last statement in the next turn
@@ -47,14 +47,14 @@ async def statements(app: FastAPI) -> AsyncIterator[list[str]]:
 
 
 @contextmanager
-def prepared(note: Callable[[str, Sequence[Any]], None]) -> Iterator[None]:
-    """Tell of each statement of many shapes, and its parameters; the driver's loggers do not."""
+def _unnamed() -> Iterator[None]:
+    """Note each statement that is not to stay prepared; the driver's loggers do not tell of it."""
     fetch = PreparedStatement.fetch
 
     async def noted(statement: Any, *arguments: Any, **options: Any) -> Any:
         rows = await fetch(statement, *arguments, **options)
         # In the next turn, as the driver tells of others.
-        asyncio.get_running_loop().call_soon(note, statement.get_query(), arguments)
+        asyncio.get_running_loop().call_soon(_note, statement.get_query())
         return rows
 
     with pytest.MonkeyPatch.context() as patch:

@@ -257,12 +257,12 @@ class TestFailure:
 
     def test_says_that_the_database_cannot_be_reached(self) -> None:
         said = sentence("postgresql://ada:geheim-4711@127.0.0.1:1/tickbox")
-        assert said == "the database at 127.0.0.1 cannot be reached: nothing listens there"
+        assert said == "the database at 127.0.0.1 cannot be migrated: nothing listens there"
 
     def test_says_that_there_is_no_such_host(self) -> None:
         said = sentence("postgresql://ada:geheim-4711@tickbox.invalid/tickbox")
         assert said == (
-            "the database at tickbox.invalid cannot be reached: there is no host of that name"
+            "the database at tickbox.invalid cannot be migrated: there is no host of that name"
         )
 
     @pytest.mark.parametrize(

@@ -3,27 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    DateTime,
-    Index,
-    Integer,
-    LargeBinary,
-    SmallInteger,
-    Table,
-    Text,
-    Uuid,
-    bindparam,
-    cast,
-    delete,
-    func,
-    literal_column,
-    or_,
-    select,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.sql import ColumnElement
 
 from app.core.clock import Now
 from app.database.base import Base
@@ -32,35 +13,35 @@ from app.database.unit_of_work import Database
 
 RETENTION = timedelta(hours=24)
 
-keys = Table(
+keys = sa.Table(
     "idempotency_keys",
     Base.metadata,
-    Column("user_id", Uuid, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("fingerprint", LargeBinary, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
+    sa.Column("user_id", sa.Uuid, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     # The answer; NULL while the transaction runs.
-    Column("status", SmallInteger, nullable=True),
-    Column("headers", ARRAY(Text), nullable=True),
-    Column("body", LargeBinary, nullable=True),
-    Column("project_ids", ARRAY(Uuid), nullable=True),
-    Index("ix_idempotency_keys_created_at", "created_at"),
+    sa.Column("status", sa.SmallInteger, nullable=True),
+    sa.Column("headers", ARRAY(sa.Text), nullable=True),
+    sa.Column("body", sa.LargeBinary, nullable=True),
+    sa.Column("project_ids", ARRAY(sa.Uuid), nullable=True),
+    sa.Index("ix_idempotency_keys_created_at", "created_at"),
 )
 
 
-def _given(*names: str) -> dict[str, ColumnElement[Any]]:
-    return {name: bindparam(name, type_=keys.c[name].type) for name in names}
+def _given(*names: str) -> dict[str, sa.ColumnElement[Any]]:
+    return {name: sa.bindparam(name, type_=keys.c[name].type) for name in names}
 
 
 _mine = _given("user_id", "key")
 mine = [keys.c[name] == value for name, value in _mine.items()]
-_expired_at: ColumnElement[Any] = bindparam("expired_at", type_=DateTime(timezone=True))
-_lock = func.pg_try_advisory_xact_lock(
-    func.hashtextextended(func.concat(*_mine.values()), literal_column("1"))
+_expired_at: sa.ColumnElement[Any] = sa.bindparam("expired_at", type_=sa.DateTime(timezone=True))
+_lock = sa.func.pg_try_advisory_xact_lock(
+    sa.func.hashtextextended(sa.func.concat(*_mine.values()), sa.literal_column("1"))
 )
 _new = _mine | _given("fingerprint", "created_at")
 _claimed = insert(keys).from_select(
-    [*_new], select(*_new.values()).where(_lock), include_defaults=False
+    [*_new], sa.select(*_new.values()).where(_lock), include_defaults=False
 )
 CLAIM = Statement(
     _claimed.on_conflict_do_update(
@@ -71,26 +52,30 @@ CLAIM = Statement(
             for column in keys.c
             if not column.primary_key
         },
-        where=or_(keys.c.created_at < _expired_at, keys.c.status.is_(None)),
+        where=sa.or_(keys.c.created_at < _expired_at, keys.c.status.is_(None)),
     ).returning(keys.c.user_id)
 )
 KEEP = Statement(
-    update(keys)
+    sa.update(keys)
     .where(*mine)
     .values(**_given("status", "headers", "body", "project_ids"))
     .returning(keys.c.user_id)
 )
 # Deletes the key of the current request too, whose answer is then not kept.
 FORGET = Statement(
-    delete(keys).where(keys.c.user_id == _mine["user_id"]).returning(cast(keys.c.user_id, Text))
+    sa.delete(keys)
+    .where(keys.c.user_id == _mine["user_id"])
+    .returning(sa.cast(keys.c.user_id, sa.Text))
 )
-_oldest = select(keys.c.user_id, keys.c.key).where(keys.c.created_at < _expired_at)
+_oldest = sa.select(keys.c.user_id, keys.c.key).where(keys.c.created_at < _expired_at)
 _SWEEP = Statement(
-    delete(keys)
+    sa.delete(keys)
     .where(
-        func.row(keys.c.user_id, keys.c.key).in_(_oldest.limit(bindparam("batch", type_=Integer)))
+        sa.func.row(keys.c.user_id, keys.c.key).in_(
+            _oldest.limit(sa.bindparam("batch", type_=sa.Integer))
+        )
     )
-    .returning(cast(keys.c.user_id, Text))
+    .returning(sa.cast(keys.c.user_id, sa.Text))
 )
 
 

@@ -2,83 +2,68 @@
 
 from typing import Any
 
-from sqlalchemy import (
-    CTE,
-    JSON,
-    FromClause,
-    Select,
-    Subquery,
-    Text,
-    case,
-    cast,
-    func,
-    join,
-    select,
-    true,
-    type_coerce,
-)
-from sqlalchemy.sql import ColumnElement
+import sqlalchemy as sa
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from app.database.statement import AFFECTED_USERS
 
 
-def instant(column: ColumnElement[Any]) -> ColumnElement[str]:
+def instant(column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
     """RFC 3339 in UTC with milliseconds and `Z`, as `schemas.format_instant` writes it."""
-    return func.to_char(
-        func.timezone("UTC", column),
+    return sa.func.to_char(
+        sa.func.timezone("UTC", column),
         'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"',
     )
 
 
-def as_object(row: Subquery | LateralFromClause) -> ColumnElement[Any]:
+def as_object(row: sa.Subquery | LateralFromClause) -> sa.ColumnElement[Any]:
     """A row of a subquery as one JSON object, its columns in order."""
-    return type_coerce(func.row_to_json(row.table_valued()), JSON)
+    return sa.type_coerce(sa.func.row_to_json(row.table_valued()), sa.JSON)
 
 
-def as_text(json: ColumnElement[Any]) -> ColumnElement[str]:
+def as_text(json: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
     """JSON as the driver gives it without parsing."""
-    return cast(json, Text)
+    return sa.cast(json, sa.Text)
 
 
 def document(
-    fields: list[ColumnElement[Any]],
-    project_id: ColumnElement[Any],
-    row: FromClause,
+    fields: list[sa.ColumnElement[Any]],
+    project_id: sa.ColumnElement[Any],
+    row: sa.FromClause,
     name: str,
     *carried: str,
-) -> CTE:
+) -> sa.CTE:
     """A row's `id`, `version` and `project_id`, its `fields` as `body`, and the columns carried."""
-    read = select(*fields).correlate(row).lateral("fields")
+    read = sa.select(*fields).correlate(row).lateral("fields")
     return (
-        select(
+        sa.select(
             read.c.id,
             read.c.version,
             project_id.label("project_id"),
             as_object(read).label("body"),
             *(row.c[column] for column in carried),
         )
-        .select_from(join(row, read, true()))
+        .select_from(sa.join(row, read, sa.true()))
         .cte(name)
     )
 
 
-def answer_of(document: CTE, described: ColumnElement[Any] | None = None) -> Select[Any]:
+def answer_of(document: sa.CTE, described: sa.ColumnElement[Any] | None = None) -> sa.Select[Any]:
     """What a `JsonRow` is made of: a document's `id` and `version`, and its `body` as text.
 
     The `body` is null for all but the row with the id `described`, if one is named.
     """
     body = as_text(document.c.body)
     if described is not None:
-        body = case((document.c.id == described, body))
-    return select(document.c.id, document.c.version, body.label("body"))
+        body = sa.case((document.c.id == described, body))
+    return sa.select(document.c.id, document.c.version, body.label("body"))
 
 
 def written(
-    document: CTE,
-    affected_users: ColumnElement[Any],
-    described: ColumnElement[Any] | None = None,
-) -> Select[Any]:
+    document: sa.CTE,
+    affected_users: sa.ColumnElement[Any],
+    described: sa.ColumnElement[Any] | None = None,
+) -> sa.Select[Any]:
     """`answer_of` a write: also its project, and an array of the users who see what it says.
 
     The unit of work goes by these two.

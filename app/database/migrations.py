@@ -1,6 +1,5 @@
 """Runs Alembic: the revision that this code needs, and the upgrade to it."""
 
-import ssl
 from functools import cache
 from pathlib import Path
 
@@ -71,10 +70,5 @@ def upgrade(database_url: str, revision: str = "head", *, pool_mode: str = "none
                 "TICKBOX_DATABASE_DIRECT_URL, or TICKBOX_DATABASE_POOL_MODE to session if that is "
                 "the pooler's"
             )
-        cannot = "migrated"
-        if isinstance(error, ssl.SSLError):
-            cannot = "trusted"
-        elif isinstance(error, OSError):
-            cannot = "reached"
         host = ", ".join(urls.hosts(database_url))
-        raise MigrationError(f"the database at {host} cannot be {cannot}: {why}") from error
+        raise MigrationError(f"the database at {host} cannot be migrated: {why}") from error

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar
 
 import asyncpg
-from asyncpg.prepared_stmt import PreparedStatement
 from sqlalchemy import func, select
 
 from app.core import urls
@@ -16,6 +15,9 @@ from app.database.fair_semaphore import FairSemaphore
 from app.database.statement import Statement
 
 _T = TypeVar("_T")
+
+# On a connection: the program's own statements, and the frequent ones of many `Shapes`.
+STATEMENT_CACHE_SIZE = 128
 
 _BUSY = (
     asyncpg.QueryCanceledError,
@@ -32,6 +34,11 @@ _UNAVAILABLE = (
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
     OSError,
+)
+_UNKNOWN_POOLER = (
+    "a database's URL is of a pooler, such as PgBouncer: set TICKBOX_DATABASE_POOL_MODE to the "
+    "mode of its pools; with transaction, set TICKBOX_DATABASE_DIRECT_URL to the database behind "
+    "it, too"
 )
 _PLAN_CACHE_MODE = Statement(select(func.current_setting("plan_cache_mode")))
 
@@ -66,18 +73,17 @@ def _commands(verb: str, settings: Mapping[str, str]) -> str:
 
 
 class PooledConnection:
-    """A connection of the pool, and the `Shapes` that are prepared on it.
+    """A connection of the pool.
 
     It is closed as soon as a statement is cancelled or the server fails, since its state is unknown
     then.
     """
 
-    __slots__ = ("_keeps_session", "_prepared", "driver_connection", "holds_accounts", "share")
+    __slots__ = ("_keeps_session", "driver_connection", "holds_accounts", "share")
 
     def __init__(self, driver_connection: Any, *, keeps_session: bool) -> None:
         self.driver_connection = driver_connection
         self._keeps_session = keeps_session
-        self._prepared: dict[Statement, PreparedStatement] = {}
         # Whether the statement that locks an account is prepared.
         self.holds_accounts = False
         # What to release with it.
@@ -94,9 +100,10 @@ class PooledConnection:
 
         Raises `DatabaseUnavailable`, `DatabaseBusy`, `ValidationFailed`, or what a constraint says.
         """
-        if statement.is_frequent is None or not self._keeps_session:
+        if statement.is_prepared or not self._keeps_session:
+            # Prepared the first time, and then kept by the driver, which closes the oldest ones.
             return await self._run(self.driver_connection.fetch(statement.sql, *arguments))
-        return await self._run(self._fetch_shape(statement, arguments))
+        return await self._run(self._fetch_unnamed(statement.sql, arguments))
 
     async def execute(self, command: str, *, seconds: float | None = None) -> str:
         """Run a command without parameters, in `seconds` at most. Raises as `fetch` does.
@@ -104,6 +111,11 @@ class PooledConnection:
         Returns the status of its last statement, such as `SELECT 1`.
         """
         return await self._run(self.driver_connection.execute(command, timeout=seconds))
+
+    async def _fetch_unnamed(self, sql: str, arguments: list[Any]) -> list[asyncpg.Record]:
+        statement = await self.driver_connection.prepare(sql, name="")
+        rows: list[asyncpg.Record] = await statement.fetch(*arguments)
+        return rows
 
     async def _run(self, work: Awaitable[_T]) -> _T:
         """Translate the driver's errors; a violated constraint is left to the repository."""
@@ -120,31 +132,6 @@ class PooledConnection:
         except _UNAVAILABLE as error:
             self.driver_connection.terminate()
             raise DatabaseUnavailable from error
-
-    async def _fetch_shape(
-        self, statement: Statement, arguments: list[Any]
-    ) -> list[asyncpg.Record]:
-        """Run one of many `Shapes`: a frequent one stays prepared, any other is unnamed.
-
-        The driver closes a prepared statement when the last reference to it goes.
-        """
-        if not statement.is_frequent:
-            self._prepared.pop(statement, None)
-            prepared = await self.driver_connection.prepare(statement.sql, name="")
-        elif statement in self._prepared:
-            prepared = self._prepared[statement]
-        else:
-            for other in [other for other in self._prepared if not other.is_frequent]:
-                del self._prepared[other]
-            prepared = await self.driver_connection.prepare(statement.sql)
-            self._prepared[statement] = prepared
-        try:
-            rows: list[asyncpg.Record] = await prepared.fetch(*arguments)
-        except asyncpg.InvalidCachedStatementError:
-            # A column has another type than when it was prepared.
-            self._prepared.pop(statement, None)
-            raise
-        return rows
 
 
 class Pool:
@@ -227,11 +214,8 @@ class Pool:
         except AppError as error:
             if not connection_errors.refuses_settings(error.__cause__):
                 raise
-            if is_direct:
-                raise _unknown_pooler() from error
-            raise SettingsError(
-                "the pooler does not take `options` of a database's URL: leave them out"
-            ) from error
+            reason = "the pooler does not take `options` of a database's URL: leave them out"
+            raise SettingsError(_UNKNOWN_POOLER if is_direct else reason) from error
         try:
             encoding = connection.driver_connection.get_settings().server_encoding
             if encoding.upper().replace("-", "") != "UTF8":
@@ -242,7 +226,7 @@ class Pool:
             if is_direct:
                 [[found]] = await connection.fetch(_PLAN_CACHE_MODE, [])
                 if found != self._session["plan_cache_mode"]:
-                    raise _unknown_pooler()
+                    raise SettingsError(_UNKNOWN_POOLER)
         finally:
             self.release(connection)
 
@@ -256,7 +240,10 @@ class Pool:
         options: dict[str, Any] = {"statement_cache_size": 0}
         if self.keeps_session:
             # The driver would not cache longer statements by default.
-            options = {"statement_cache_size": 256, "max_cacheable_statement_size": 32 * 1024}
+            options = {
+                "statement_cache_size": STATEMENT_CACHE_SIZE,
+                "max_cacheable_statement_size": 32 * 1024,
+            }
         try:
             driver = await connect(
                 self._url,
@@ -272,11 +259,3 @@ class Pool:
             is_busy = isinstance(error, asyncpg.TooManyConnectionsError)
             raise (DatabaseBusy if is_busy else DatabaseUnavailable) from error
         return PooledConnection(driver, keeps_session=self.keeps_session)
-
-
-def _unknown_pooler() -> SettingsError:
-    return SettingsError(
-        "a database's URL is of a pooler, such as PgBouncer: set TICKBOX_DATABASE_POOL_MODE to "
-        "the mode of its pools; with transaction, set TICKBOX_DATABASE_DIRECT_URL to the database "
-        "behind it, too"
-    )

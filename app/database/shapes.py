@@ -25,8 +25,9 @@ class Shapes:
         # In order of use, the latest at the end.
         self._known: OrderedDict[tuple[object, ...], Statement] = OrderedDict()
         self._frequent: list[Statement] = []
-        # One thread at a time, so that the event loop keeps its share of the interpreter.
-        self._turns = FairSemaphore(1, 1)
+        # One thread at a time, so that the event loop keeps its share of the interpreter. Once
+        # somebody has waited for it, a semaphore is of that event loop.
+        self._turns: tuple[asyncio.AbstractEventLoop, FairSemaphore] | None = None
         self._uses = 0
 
     async def statement(
@@ -38,21 +39,28 @@ class Shapes:
         """
         key = (build, arguments, *options.items())
         if key not in self._known:
-            share = await self._turns.acquire(whose)
+            turns = self._turns_here()
+            share = await turns.acquire(whose)
             try:
                 # Somebody else may have wanted it too.
                 if key not in self._known:
                     statement = await asyncio.to_thread(build, *arguments, **options)
-                    statement.is_frequent = False
+                    statement.is_prepared = False
                     self._known[key] = statement
             finally:
-                self._turns.release(share)
+                turns.release(share)
         statement = self._known[key]
         self._known.move_to_end(key)
         self._count(statement)
         if len(self._known) > MOST_KNOWN:
-            del self._known[next(key for key, one in self._known.items() if not one.is_frequent)]
+            del self._known[next(key for key, one in self._known.items() if not one.is_prepared)]
         return statement
+
+    def _turns_here(self) -> FairSemaphore:
+        loop = asyncio.get_running_loop()
+        if self._turns is None or self._turns[0] is not loop:
+            self._turns = loop, FairSemaphore(1, 1)
+        return self._turns[1]
 
     def _count(self, statement: Statement) -> None:
         statement.uses += 1
@@ -60,7 +68,7 @@ class Shapes:
         if self._uses % _HALVED_AFTER == 0:
             for known in self._known.values():
                 known.uses //= 2
-        if statement.is_frequent:
+        if statement.is_prepared:
             return
         if len(self._frequent) == MOST_PREPARED:
             least = min(self._frequent, key=lambda other: other.uses)
@@ -68,9 +76,9 @@ class Shapes:
             if statement.uses <= 2 * least.uses:
                 return
             self._frequent.remove(least)
-            least.is_frequent = False
+            least.is_prepared = False
         self._frequent.append(statement)
-        statement.is_frequent = True
+        statement.is_prepared = True
 
 
 SHAPES = Shapes()

@@ -27,14 +27,14 @@ class Statement:
 
     The parameters are the `bindparam`s that have a name; all of them are given at each call.
     It `tells_affected_users` if its rows have that column: the users who see what they changed.
-    `is_frequent` and `uses` are for one of many `Shapes`; None is for one that is always prepared.
+    Only those that are used often are worth preparing (`Shapes` counts the `uses` of many).
     """
 
-    __slots__ = ("_names", "is_frequent", "sql", "tells_affected_users", "uses")
+    __slots__ = ("_names", "is_prepared", "sql", "tells_affected_users", "uses")
 
     def __init__(self, clause: ClauseElement) -> None:
         dialect: Any = _Dialect
-        self.is_frequent: bool | None = None
+        self.is_prepared = True
         self.uses = 0
         compiled: Any = clause.compile(dialect=dialect())
         self.sql = str(compiled)

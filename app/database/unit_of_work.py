@@ -28,12 +28,12 @@ Invalidate = Callable[[Iterable[UUID]], Awaitable[None]]
 OnBegin = Callable[["UnitOfWork"], Awaitable[None]]
 
 
-async def _invalidate_nothing(_users: Iterable[UUID]) -> None:
-    """For a process without a cache."""
-
-
 class Connection(ABC):
-    """What a repository runs statements on."""
+    """What a repository runs statements on, for a holder of connections."""
+
+    def __init__(self, pool: Pool, holder: object = None) -> None:
+        self._pool = pool
+        self._holder = holder
 
     @abstractmethod
     async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
@@ -41,13 +41,12 @@ class Connection(ABC):
 
     async def fetch_one(self, statement: Statement, **params: Any) -> asyncpg.Record | None:
         """The first row, if there is one."""
-        rows = await self.fetch_all(statement, **params)
-        return rows[0] if rows else None
+        return next(iter(await self.fetch_all(statement, **params)), None)
 
     async def fetch_value(self, statement: Statement, **params: Any) -> Any:
         """The first column of the first row, or None."""
-        rows = await self.fetch_all(statement, **params)
-        return rows[0][0] if rows else None
+        row = await self.fetch_one(statement, **params)
+        return None if row is None else row[0]
 
 
 class ReadConnection(Connection):
@@ -55,10 +54,6 @@ class ReadConnection(Connection):
 
     Behind a pooler in transaction mode, each statement is in a transaction of its own.
     """
-
-    def __init__(self, pool: Pool, holder: object = None) -> None:
-        self._pool = pool
-        self._holder = holder
 
     async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
         """See `Connection.fetch_all`."""
@@ -84,13 +79,12 @@ class UnitOfWork(Connection):
     def __init__(
         self,
         pool: Pool,
-        invalidate: Invalidate = _invalidate_nothing,
+        invalidate: Invalidate | None = None,
         on_begin: OnBegin | None = None,
         account: UUID | None = None,
         holder: object = None,
     ) -> None:
-        self._pool = pool
-        self._holder = holder
+        super().__init__(pool, holder)
         self._invalidate = invalidate
         self._on_begin = on_begin
         self._account = account
@@ -106,8 +100,11 @@ class UnitOfWork(Connection):
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is None or (isinstance(error, AppError) and error.keeps_transaction):
             await self._commit()
-        else:
-            await self._rollback()
+            return
+        try:
+            await self._end("ROLLBACK")
+        except AppError as failure:
+            logger.warning("rollback failed: %s", failure.code)
 
     async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
         """See `Connection.fetch_all`."""
@@ -161,7 +158,7 @@ class UnitOfWork(Connection):
 
     async def _commit(self) -> None:
         actions: list[AfterCommit] = []
-        if self._affected_users:
+        if self._affected_users and self._invalidate is not None:
             actions.append(partial(self._invalidate, self._affected_users))
         try:
             await self._end("COMMIT")
@@ -174,21 +171,14 @@ class UnitOfWork(Connection):
                 except Exception:
                     logger.exception("an action after the commit failed")
 
-    async def _rollback(self) -> None:
-        try:
-            await self._end("ROLLBACK")
-        except AppError as error:
-            logger.warning("rollback failed: %s", error.code)
-
     async def _end(self, command: str) -> None:
         connection, self._connection = self._connection, None
         if connection is None:
             return
         try:
-            if connection.is_closed and command == "ROLLBACK":
-                return
+            is_over = connection.is_closed and command == "ROLLBACK"
             # PostgreSQL answers COMMIT with ROLLBACK if a statement before it failed.
-            if await connection.execute(command) != command:
+            if not is_over and await connection.execute(command) != command:
                 raise DatabaseUnavailable
         finally:
             self._pool.release(connection)
@@ -202,7 +192,7 @@ class Database:
     itself.
     """
 
-    def __init__(self, settings: Settings, invalidate: Invalidate = _invalidate_nothing) -> None:
+    def __init__(self, settings: Settings, invalidate: Invalidate | None = None) -> None:
         self._invalidate = invalidate
         assert settings.database_url is not None
         url = settings.database_url.get_secret_value()

@@ -97,16 +97,12 @@ class Redis:
     async def _keep(self) -> None:
         """Notice that Redis has gone or is back, and keep it trusted while it is used."""
         while True:
-            await asyncio.sleep(self._interval())
+            idle = asyncio.get_running_loop().time() - self._used_at
+            interval = HEARTBEAT_INTERVAL if idle > HEARTBEAT_INTERVAL else IN_USE_INTERVAL
+            await asyncio.sleep(RETRY_INTERVAL if self._connection is None else interval)
             with suppress(RedisAway):
                 connection = await self._connected(CONNECT_TIMEOUT)
                 await connection.ask([HEARTBEAT])
-
-    def _interval(self) -> float:
-        if self._connection is None:
-            return RETRY_INTERVAL
-        idle = asyncio.get_running_loop().time() - self._used_at
-        return HEARTBEAT_INTERVAL if idle > HEARTBEAT_INTERVAL else IN_USE_INTERVAL
 
     async def _connected(self, patience: float) -> Connection:
         if self._connection is None:

@@ -23,6 +23,9 @@ from app.core.settings import Settings
 from app.redis.client import Redis
 from app.redis.connection import Command, RedisAway
 
+# Gives a call back that was counted.
+Refund = Callable[[], None]
+
 _SECOND = 1_000_000  # in Redis's microseconds
 _MAX_REMEMBERED = 100_000
 
@@ -125,15 +128,9 @@ class Verdict:
 
 
 def take_command(limit: Limit, caller: bytes) -> Command:
-    """The command that counts a call by `caller`; `read` understands its reply."""
+    """The command that counts a call by `caller`; its reply is what a `Verdict` says."""
     interval, tolerance = limit.emission_interval, limit.burst_tolerance
     return ("EVAL", _SCRIPT, 1, _key(limit, caller), interval, tolerance, _KEPT)
-
-
-def read(limit: Limit, reply: Any) -> Verdict:
-    """The verdict in a reply."""
-    allowed, full_in = reply
-    return Verdict(limit, bool(allowed), full_in)
 
 
 def _key(limit: Limit, caller: bytes) -> bytes:
@@ -168,13 +165,6 @@ class LocalCounts:
             self._full[key] -= limit.emission_interval
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaReservation:
-    """A call that was counted; `refund` gives it back."""
-
-    refund: Callable[[], None]
-
-
 class Counts:
     """Calls, counted in Redis, or here where a limit holds without it."""
 
@@ -186,7 +176,7 @@ class Counts:
         """The verdict in Redis's next reply, or this process's own where there is none."""
         reply = next(replies, None)
         if reply is not None:
-            verdict = read(limit, reply)
+            verdict = Verdict(limit, *reply)
         elif limit.holds_without_redis:
             verdict = self._local.take(limit, caller)
         else:
@@ -197,7 +187,7 @@ class Counts:
             limit.refused += 1
         return verdict
 
-    async def take(self, limit: Limit, caller: bytes) -> QuotaReservation:
+    async def take(self, limit: Limit, caller: bytes) -> Refund:
         """Count a call. Raises `RateLimited`."""
         replies: list[Any] = []
         with suppress(RedisAway):
@@ -206,6 +196,6 @@ class Counts:
         if verdict is not None:
             verdict.enforce()
         if not replies:
-            return QuotaReservation(partial(self._local.refund, limit, caller))
+            return partial(self._local.refund, limit, caller)
         command = ("EVAL", _REFUND, 1, _key(limit, caller), limit.emission_interval)
-        return QuotaReservation(partial(self._redis.tell, command))
+        return partial(self._redis.tell, command)

@@ -134,7 +134,7 @@ class TestPostgres:
     ) -> None:
         query = f"sslmode={mode}&sslrootcert={stranger.certificate}"
         said = await self.refusal(through(settings.migration_url, proxy, query))
-        assert said.startswith("the database at localhost cannot be trusted: its certificate is")
+        assert said.startswith("the database at localhost cannot be migrated: its certificate is")
         assert "unable to get local issuer certificate" in said
 
     async def test_is_refused_from_whom_the_system_does_not_know(
@@ -150,7 +150,7 @@ class TestPostgres:
         root = f"sslrootcert={authority.certificate}"
         url = through(settings.migration_url, proxy, f"sslmode=verify-full&{root}", "127.0.0.1")
         said = await self.refusal(url)
-        assert said.startswith("the database at 127.0.0.1 cannot be trusted")
+        assert said.startswith("the database at 127.0.0.1 cannot be migrated")
         assert "IP address mismatch" in said
 
         await self.migrated(url.replace("verify-full", "verify-ca"))
@@ -158,7 +158,7 @@ class TestPostgres:
     async def test_is_not_given_up_where_the_server_speaks_none(self, settings: Settings) -> None:
         async with before_postgres(settings.migration_url, None) as proxy:
             said = await self.refusal(through(settings.migration_url, proxy, "sslmode=require"))
-            assert said == "the database at localhost cannot be reached: it speaks no TLS"
+            assert said == "the database at localhost cannot be migrated: it speaks no TLS"
             assert proxy.plain == 0
             await self.migrated(through(settings.migration_url, proxy, "sslmode=prefer"))
 
@@ -192,7 +192,7 @@ class TestPostgres:
         _, said = await serve.communicate()
         assert serve.returncode == 1
         assert said.decode() == (
-            "tickbox: The database at localhost cannot be trusted: its certificate is refused "
+            "tickbox: The database at localhost cannot be migrated: its certificate is refused "
             "(unable to get local issuer certificate).\n"
         )
 

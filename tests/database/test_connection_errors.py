@@ -80,7 +80,7 @@ class TestWhatIsNoPostgres:
         async with answering(HTTP) as url:
             migrate, doctor = await both(settings, url + query)
         assert migrate == (
-            "the database at 127.0.0.1 cannot be reached: what listens there is no PostgreSQL"
+            "the database at 127.0.0.1 cannot be migrated: what listens there is no PostgreSQL"
         )
         assert "at 127.0.0.1: what listens there is no PostgreSQL; mend that" in doctor
 
@@ -90,7 +90,7 @@ class TestWhatIsNoPostgres:
     ) -> None:
         async with answering(answer) as url:
             migrate, doctor = await both(settings, f"{url}?sslmode=require")
-        assert migrate.endswith("cannot be reached: it speaks no TLS")
+        assert migrate.endswith("cannot be migrated: it speaks no TLS")
         assert "it speaks no TLS; mend that" in doctor
 
     async def test_may_end_the_connection_without_a_word(self, settings: Settings) -> None:
@@ -116,7 +116,7 @@ class TestAway:
         self, settings: Settings, place: str, why: str
     ) -> None:
         migrate, doctor = await both(settings, f"postgresql://ada:geheim@{place}/geheim")
-        assert migrate.endswith(f"cannot be reached: {why}")
+        assert migrate.endswith(f"cannot be migrated: {why}")
         assert f": {why}; mend that, or TICKBOX_DATABASE_URL" in doctor
 
 

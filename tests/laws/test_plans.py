@@ -1,9 +1,8 @@
 """What lists cost where there are many todos: rows that PostgreSQL touches for a page."""
 
-import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +17,13 @@ from sqlalchemy import func, select
 
 from app.core.pagination import Cursors, Position
 from app.core.settings import Settings
+from app.database.pool import PooledConnection
 from app.database.statement import Statement
 from app.features.todos.schemas import TodoQuery
 from tests import servers
 from tests.apps import Clock, running
 from tests.features.todos.many import largest_project, load
 from tests.people import Json, Person, sign_up
-from tests.roundtrips import prepared
 
 LIMIT = 50
 # Half as many todos stand before a page in the middle, if there are as many.
@@ -80,13 +79,20 @@ class House:
 
     async def statement(self, person: Person, query: str) -> tuple[str, list[Any]]:
         """What the app sends to PostgreSQL, and its parameters."""
-        sent: list[tuple[str, Sequence[Any]]] = []
-        with prepared(lambda *said: sent.append(said)):
+        sent: list[tuple[str, list[Any]]] = []
+        fetch = PooledConnection.fetch
+
+        async def noted(connection: Any, statement: Statement, arguments: list[Any]) -> Any:
+            if "sort_key" in statement.sql:
+                sent.append((statement.sql, list(arguments)))
+            return await fetch(connection, statement, arguments)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(PooledConnection, "fetch", noted)
             response = await person.get(f"/v1/todos?{query}")
             assert response.status_code == 200, response.text
-            await asyncio.sleep(0)  # the driver tells of its last statement in the next turn
-        [(sql, arguments)] = sent
-        return sql, list(arguments)
+        [told] = sent
+        return told
 
     async def deep(self, person: Person, query: str) -> str:
         """The query for a page in the middle."""

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.settings import Settings
-from app.redis.rate_limits import Limit, LocalCounts, RateLimited, read, take_command
+from app.redis.rate_limits import Limit, LocalCounts, RateLimited, Verdict, take_command
 from app.security.password_hashing import PasswordHashingBusy
 from tests.apps import client_of, running
 from tests.people import PASSWORD, Person
@@ -255,20 +255,18 @@ async def test_redis_and_this_process_count_alike(app: FastAPI, calls: list[byte
     limit, local, here = Limit(f"l-{uuid4().hex}", 7, 0.001), LocalCounts(), str(uuid4()).encode()
     for caller in calls:
         [reply] = await app.state.redis.run(take_command(limit, here + caller))
-        there = read(limit, reply)
-        assert there is not None
+        there = Verdict(limit, *reply)
         assert there.is_allowed == local.take(limit, here + caller).is_allowed
 
 
 async def test_what_is_given_back_in_part_does_not_stay_for_ever(app: FastAPI) -> None:
     limit, caller = Limit(f"part-{uuid4().hex}", 7, 1.0), b"ada"
     first, _ = [await app.state.counts.take(limit, caller) for _ in range(2)]
-    first.refund()
+    first()
     [reply] = await app.state.redis.run(take_command(limit, caller))
-    there = read(limit, reply)
-    assert there is not None
+    there = Verdict(limit, *reply)
     assert 1_000_000 < there.full_in <= 2_000_000
-    first.refund()
+    first()
     key = take_command(limit, caller)[3]
     [left] = await app.state.redis.run(("PTTL", key))
     assert 0 < left <= 3_602_000

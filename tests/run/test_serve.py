@@ -171,7 +171,7 @@ def test_an_option_wins_over_the_setting_that_it_names(
 
 def test_database_that_refuses(start: Start, folder: Path, secrets: dict[str, str]) -> None:
     run = start(folder / "unused", **NO_SERVERS, **secrets)
-    assert_refused(run, "database at 127.0.0.1 cannot be reached")
+    assert_refused(run, "database at 127.0.0.1 cannot be migrated")
     assert not (folder / "unused").exists()
 
 
@@ -182,7 +182,7 @@ def test_database_that_never_answers(secrets: dict[str, str]) -> None:
         given = NO_SERVERS | secrets | {"TICKBOX_DATABASE_URL": url, "TICKBOX_PORT": "0"}
         given["TICKBOX_STATEMENT_TIMEOUT"] = "0.2"
         [refusal] = commands.invoke("serve", env=commands.environment(None, **given)).refusals
-    assert "database at 127.0.0.1 cannot be reached" in refusal
+    assert "database at 127.0.0.1 cannot be migrated" in refusal
     assert PASSWORD not in refusal
 
 

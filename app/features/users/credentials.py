@@ -12,7 +12,7 @@ from uuid import UUID
 from app.features.sessions.service import SessionReader
 from app.features.users import emails, passwords
 from app.features.users.repository import UserRepository
-from app.redis.rate_limits import Counts, Limit, QuotaReservation, RateLimited
+from app.redis.rate_limits import Counts, Limit, RateLimited, Refund
 from app.security.access_tokens import hash_opaque_token
 from app.security.password_hashing import PasswordHasher
 
@@ -39,15 +39,15 @@ class VerifiedCredentials:
 class Attempt:
     """An attempt, counted as failed from its start, so that concurrent ones pass no limit.
 
-    `counted` are the quota reservations to refund if it succeeds.
+    `counted` are the calls to refund if it succeeds.
     """
 
-    counted: list[QuotaReservation]
+    counted: list[Refund]
 
     def give_back(self) -> None:
         """Refund what was counted."""
-        for taken in self.counted:
-            taken.refund()
+        for refund in self.counted:
+            refund()
 
     @contextmanager
     def only_if_wrong(self) -> Iterator[None]:
