@@ -76,5 +76,5 @@ def upgrade(database_url: str, revision: str = "head", *, pool_mode: str = "none
             cannot = "trusted"
         elif isinstance(error, OSError):
             cannot = "reached"
-        host = ", ".join(urls.hosts(database_url))
-        raise MigrationError(f"the database at {host} cannot be {cannot}: {why}") from error
+        hosts = urls.postgres(database_url).hosts
+        raise MigrationError(f"the database at {hosts} cannot be {cannot}: {why}") from error

@@ -81,8 +81,8 @@ async def check_postgres(
 
 
 def _host(url: str) -> str:
-    hosts = urls.hosts(url)
-    return "its socket" if hosts[0].startswith("/") else ", ".join(hosts)
+    hosts = urls.postgres(url).hosts
+    return "its socket" if hosts.startswith("/") else hosts
 
 
 def _judged(settings: Settings, facts: Record) -> Iterator[Finding]:
