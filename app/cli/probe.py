@@ -7,7 +7,7 @@ from app.cli.errors import CommandError
 from app.core.settings import Settings
 
 # Seconds; what calls it gives up a little later.
-PATIENCE = 4
+TIMEOUT = 4
 # Where to ask a service that listens on all addresses.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # not to bind to
 
@@ -17,13 +17,13 @@ def probe(settings: Settings, path: str) -> str:
     host = _LOOPBACK.get(settings.host, settings.host)
     where = f"port {settings.port} on {host}"
     if settings.tls_cert is None:
-        connection = http.client.HTTPConnection(host, settings.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(host, settings.port, timeout=TIMEOUT)
     else:
         # The certificate is for the service's name, not for this address, and nothing secret
         # is said: whether it is valid is a question for those who come by that name.
         context = ssl._create_unverified_context()  # noqa: S323
         connection = http.client.HTTPSConnection(
-            host, settings.port, timeout=PATIENCE, context=context
+            host, settings.port, timeout=TIMEOUT, context=context
         )
     try:
         connection.request("GET", path)
