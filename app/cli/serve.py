@@ -30,13 +30,7 @@ def run(settings: Settings, *, reload: bool = False) -> None:
         stack.enter_context(serve_metrics(settings, registry))
         complete = stack.enter_context(stores(settings, alone=True))
         upgrade(complete)
-        create = partial(
-            create_app,
-            complete,
-            metrics=metrics,
-            serves_metrics=settings.is_embedded and settings.metrics_port is None,
-            keeps_sign_in=settings.is_embedded,
-        )
+        create = partial(create_app, complete, metrics=metrics, embedded=settings.is_embedded)
         configure_logs = None if metrics else partial(logs.configure, settings.log_level)
         serve(create, complete, listener, reload=reload, configure_logs=configure_logs)
 
