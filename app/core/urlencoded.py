@@ -7,12 +7,13 @@ from urllib.parse import parse_qsl
 _MAX_ESCAPES = 10_000
 
 
-class TooMany(ValueError):
-    """More fields than are read, or more escapes."""
-
-
 def parse(raw: bytes, *, max_fields: int) -> list[tuple[str, str]]:
-    """The fields in their order, blank ones too. Raises `TooMany` and `UnicodeDecodeError`."""
-    if raw.count(b"&") >= max_fields or raw.count(b"%") > _MAX_ESCAPES:
-        raise TooMany
-    return parse_qsl(raw.decode(), keep_blank_values=True, errors="strict")
+    """The fields in their order, blank ones too.
+
+    Raises `UnicodeDecodeError`, and another `ValueError` for too many fields or escapes.
+    """
+    if raw.count(b"%") > _MAX_ESCAPES:
+        raise ValueError
+    return parse_qsl(
+        raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=max_fields
+    )
