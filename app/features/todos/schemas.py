@@ -27,7 +27,7 @@ from app.core.schemas import (
     Schema,
     absent_or,
 )
-from app.core.text import OneLine, Storable
+from app.core.text_rules import OneLine, Storable
 from app.features.due.schemas import DateOrInstantParameter, Due
 from app.features.todos.models import MAX_MATCHES
 from app.features.todos.words import words
