@@ -8,13 +8,11 @@ from app.core.settings import Settings
 
 # Seconds; what calls it gives up a little later.
 TIMEOUT = 4
-# Where to ask a service that listens on all addresses.
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # not to bind to
 
 
 def probe(settings: Settings, path: str) -> str:
     """What the service answers at the path. Raises `CommandError` if it is not 200, or none."""
-    host = _LOOPBACK.get(settings.host, settings.host)
+    host = settings.host  # also if it is all addresses: to connect to them is to ask this machine
     where = f"port {settings.port} on {host}"
     if settings.tls_cert is None:
         connection = http.client.HTTPConnection(host, settings.port, timeout=TIMEOUT)
