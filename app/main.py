@@ -50,14 +50,13 @@ def create_app(
     *,
     now: Now = utc_now,
     metrics: Metrics | None = None,
-    serves_metrics: bool = False,
-    keeps_sign_in: bool = False,
+    embedded: bool = False,
 ) -> FastAPI:
     """Make the service, for any ASGI server. Raises `SettingsError`.
 
     Without `settings`, which name running stores and the keys, they are the environment's. `now`
-    is the clock. `serves_metrics` is for `/metrics` beside `/v1`, and `keeps_sign_in` lets `/docs`
-    keep who signed in there.
+    is the clock. With `embedded` stores `/docs` keeps who signed in there, and `/metrics` is served
+    beside `/v1` where it has no port of its own.
     """
     settings = settings or Settings()
     if settings.is_embedded:
@@ -93,8 +92,8 @@ def create_app(
         # Outermost, so that a page of a listed origin can read errors too.
         cors.install(app, settings.cors_origins, settings.cors_headers)
     include_features(app)
-    pages.install(app, keeps_sign_in=keeps_sign_in)
-    if serves_metrics:
+    pages.install(app, keeps_sign_in=embedded)
+    if embedded and settings.metrics_port is None:
         local_metrics.install(app, state.metrics)
     document.install(app, FEATURES)
     return app

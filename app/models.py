@@ -1,21 +1,10 @@
 """Every feature's tables, so that Alembic sees one metadata."""
 
+from app.database import changes, idempotency_keys
 from app.database.base import Base
-from app.database.changes import changes
-from app.database.idempotency_keys import keys
-from app.features.projects.models import Project, ProjectMember
-from app.features.sessions.models import RefreshToken, SignInSession
-from app.features.todos.models import Todo
-from app.features.users.models import User
+from app.features.projects import models as projects
+from app.features.sessions import models as sessions
+from app.features.todos import models as todos
+from app.features.users import models as users
 
-__all__ = [
-    "Base",
-    "Project",
-    "ProjectMember",
-    "RefreshToken",
-    "SignInSession",
-    "Todo",
-    "User",
-    "changes",
-    "keys",
-]
+__all__ = ["Base", "changes", "idempotency_keys", "projects", "sessions", "todos", "users"]

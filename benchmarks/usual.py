@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from app.core.clock import new_id
 from app.core.positions import last_position
 from app.core.settings import Settings
-from app.core.text import text_key
+from app.core.text_rules import text_key
 from app.features.due.schemas import DueDate, DueDateTime
 from app.features.projects.models import Project, ProjectMember
 from app.features.todos.models import PRIORITIES, Todo

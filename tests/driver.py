@@ -14,6 +14,5 @@ def read(url: str) -> tuple[list[Any], Any]:
         "server_settings target_session_attrs krbsrvname gsslib"
     )
     given: Any = dict.fromkeys(names.split()) | urls.postgres(url).arguments
-    given.pop("timeout", None)
     addresses, parameters = connect_utils._parse_connect_dsn_and_args(**given)  # type: ignore[attr-defined]
     return addresses, parameters

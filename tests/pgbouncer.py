@@ -87,7 +87,7 @@ def _whoever_may_connect(url: str) -> tuple[int, int] | None:
     """Whom root runs it as, since it refuses root: the owner of the socket's folder."""
     if os.geteuid() != 0:
         return None
-    host = urls.hosts(url)[0]
+    host = urls.postgres(url).hosts
     owner = Path(host).stat() if host.startswith("/") else None
     if owner is not None and owner.st_uid != 0:
         return owner.st_uid, owner.st_gid

@@ -54,7 +54,7 @@ def test_the_settings_are_accepted(environment: None, service: str) -> None:
     assert not settings.is_embedded
     assert settings.database_url is not None
     address = postgres(settings.database_url.get_secret_value())
-    assert address.hosts == ["postgres"]
+    assert address.hosts == "postgres"
     assert make_url(address.arguments["dsn"]).password == VARIABLES["POSTGRES_PASSWORD"]
 
 

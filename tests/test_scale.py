@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from app.core.clock import new_id
 from app.core.settings import Settings
-from app.core.text import text_key
+from app.core.text_rules import text_key
 from app.features.todos.words import words
 from benchmarks import scale, table
 from benchmarks.client import Latency

@@ -1,29 +1,22 @@
-"""How commands get at the settings and the stores, and run something on PostgreSQL."""
-
-# ruff: noqa: PLC0415
-# What a command needs is imported when it runs, so that a wrong setting is said at once.
+"""How commands get at the stores, and run something on PostgreSQL."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+import asyncpg
 
 from app.cli.errors import CommandError, named
+from app.core.errors import AppError, Unavailable
 from app.core.settings import Settings
-
-if TYPE_CHECKING:
-    from app.database.unit_of_work import Database
+from app.database import migrations
+from app.database.unit_of_work import Database
+from app.embedded.stores import embedded
+from app.features.todos.due_rules import recompute
+from app.features.todos.search_backfill import backfill_search_words
 
 _T = TypeVar("_T")
-
-
-def configured(**options: Any) -> Settings:
-    """The settings, of which these win over the environment; logs go by them from here on."""
-    from app.observability import logs
-
-    settings = Settings.model_validate(options)
-    logs.configure(settings.log_level)
-    return settings
 
 
 def stores(settings: Settings, *, alone: bool = False) -> AbstractContextManager[Settings]:
@@ -31,21 +24,13 @@ def stores(settings: Settings, *, alone: bool = False) -> AbstractContextManager
 
     Those of a Tickbox that runs on the data folder will do, unless they are to be used `alone`.
     """
-    if not settings.is_embedded:
-        return nullcontext(settings)
-    from app.embedded.stores import embedded
-
-    return embedded(settings, shared=not alone)
+    return embedded(settings, shared=not alone) if settings.is_embedded else nullcontext(settings)
 
 
 def run_with_database(
-    settings: Settings, work: Callable[["Database"], Coroutine[Any, Any, _T]]
+    settings: Settings, work: Callable[[Database], Coroutine[Any, Any, _T]]
 ) -> _T:
     """Run this to its end. Raises `CommandError`, `SettingsError`."""
-    import asyncpg
-
-    from app.core.errors import AppError, Unavailable
-    from app.database.unit_of_work import Database
 
     async def run() -> _T:
         database = Database(settings)
@@ -74,10 +59,6 @@ def upgrade(settings: Settings) -> None:
 
     Raises `CommandError`, `SettingsError`.
     """
-    from app.database import migrations
-    from app.features.todos.due_rules import recompute
-    from app.features.todos.search_backfill import backfill_search_words
-
     run_with_database(settings, lambda database: database.check())
     # A direct URL has no pooler between.
     mode = "none" if settings.database_direct_url else settings.database_pool_mode

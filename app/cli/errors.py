@@ -1,6 +1,5 @@
 """What stops a command: a sentence each on stderr, and exit code 1."""
 
-import errno
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -8,9 +7,6 @@ import typer
 from pydantic import ValidationError
 
 from app.core.settings import SettingsError, StartError
-
-# Of what a command prints: nobody reads it, it is closed, or its disk is full.
-_OUTPUT_ERRORS = {errno.EPIPE, errno.EBADF, errno.ENOSPC, errno.EIO}
 
 
 class CommandError(Exception):
@@ -33,9 +29,9 @@ def errors_as_sentences() -> Iterator[None]:
     except (CommandError, SettingsError, StartError) as error:
         problems = error.args
     except OSError as error:
-        name = error.filename or ("standard output" if error.errno in _OUTPUT_ERRORS else None)
+        # Without a name it is standard output's: its disk is full, or who read it has gone.
         reason = error.strerror or str(error)
-        problems = [f"cannot use {name}: {reason}" if name else reason]
+        problems = [f"cannot use {error.filename}: {reason}" if error.filename else reason]
     else:
         return
     for problem in problems:

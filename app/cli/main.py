@@ -1,19 +1,19 @@
 """The `tickbox` command: serves, migrates, and prints what it knows of itself."""
 
 # ruff: noqa: PLC0415
-# What a command needs is imported when it runs, so that a wrong setting is said at once.
+# What a command needs is imported when it runs: all of it takes a second of CPU, and `health` runs
+# often.
 
 import json
 import os
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
 
-from app.cli.database import configured, run_with_database, stores, upgrade
 from app.cli.errors import errors_as_sentences, variable
-from app.cli.users import user
 from app.core.settings import Settings
 
 cli = typer.Typer(
@@ -21,6 +21,7 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # they show local variables, and so keys and URLs
 )
+user = typer.Typer(help="Accounts.", no_args_is_help=True)
 cli.add_typer(user, name="user")
 
 
@@ -32,9 +33,7 @@ def main() -> None:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
-
-        typer.echo(f"Tickbox {version('tickbox')}")
+        typer.echo(f"Tickbox {version_of('tickbox')}")
         raise typer.Exit
 
 
@@ -50,10 +49,19 @@ def _tickbox(
     """Tickbox, a TODO service. `tickbox settings` lists what the environment can set."""
 
 
-def _option(name: str) -> Any:
+def _option(name: str, *spellings: str) -> Any:
     """What the command line says instead of a setting."""
-    description = Settings.model_fields[name].description
-    return typer.Option(help=f"{description} [{variable(name)}]", show_default=False)
+    text = f"{Settings.model_fields[name].description} [{variable(name)}]"
+    return typer.Option(*spellings, help=text, show_default=False)
+
+
+def _configured(**options: Any) -> Settings:
+    """The settings, of which these win over the environment; logs go by them from here on."""
+    from app.observability import logs
+
+    settings = Settings.model_validate(options)
+    logs.configure(settings.log_level)
+    return settings
 
 
 @cli.command()
@@ -63,7 +71,7 @@ def serve(
     workers: Annotated[int | None, _option("workers")] = None,
     tls_cert: Annotated[Path | None, _option("tls_cert")] = None,
     tls_key: Annotated[Path | None, _option("tls_key")] = None,
-    proxy: Annotated[list[str] | None, _option("proxies")] = None,
+    proxies: Annotated[list[str] | None, _option("proxies", "--proxy")] = None,
     reload: Annotated[
         bool, typer.Option("--reload", help="Start anew when a file of it changes, to develop it.")
     ] = False,
@@ -72,16 +80,8 @@ def serve(
 
     An option wins over the setting that it names.
     """
-    options = {
-        "host": host,
-        "port": port,
-        "workers": workers,
-        "tls_cert": tls_cert,
-        "tls_key": tls_key,
-        "proxies": ",".join(proxy) if proxy else None,
-    }
-    given = {name: value for name, value in options.items() if value is not None}
-    settings = configured(**given)
+    options = {**locals(), "proxies": ",".join(proxies or ()) or None}
+    settings = _configured(**{name: value for name, value in options.items() if value is not None})
     from app.cli.serve import run
 
     run(settings, reload=reload)
@@ -90,7 +90,9 @@ def serve(
 @cli.command()
 def migrate() -> None:
     """Bring the database's schema to the newest revision, and what it holds up to it."""
-    with stores(configured()) as settings:
+    from app.cli.database import stores, upgrade
+
+    with stores(_configured()) as settings:
         upgrade(settings)
 
 
@@ -102,10 +104,11 @@ def purge() -> None:
     sessions 30 days after their last use, what nobody sees since an account was deleted: they are
     deleted. Dues in zones whose rules have changed are computed anew.
     """
-    with stores(configured()) as settings:
-        from app import sweeps
-        from app.core.clock import utc_now
+    from app import sweeps
+    from app.cli.database import run_with_database, stores
+    from app.core.clock import utc_now
 
+    with stores(_configured()) as settings:
         swept = run_with_database(settings, lambda base: sweeps.sweep(base, settings, utc_now))
     for name, count in swept.items():
         typer.echo(f"{name.capitalize()}: {count}")
@@ -146,12 +149,8 @@ def doctor(
 
 
 @cli.command()
-def openapi(
-    output: Annotated[
-        Path | None, typer.Option(help="File to write it to, rather than standard output.")
-    ] = None,
-) -> None:
-    """Print the OpenAPI document."""
+def openapi() -> None:
+    """Print the OpenAPI document, in UTF-8."""
     from app.embedded.keys import new_secret_key, new_signing_key
     from app.main import create_app
 
@@ -163,12 +162,8 @@ def openapi(
         signing_keys=SecretStr(new_signing_key()),
     )
     document = json.dumps(create_app(settings).openapi(), indent=2, ensure_ascii=False)
-    # In UTF-8, whatever the terminal's encoding is.
-    encoded = f"{document}\n".encode()
-    if output is None:
-        typer.echo(encoded, nl=False)
-    else:
-        output.write_bytes(encoded)
+    # Bytes, whatever the terminal's encoding is.
+    typer.echo(document.encode())
 
 
 @cli.command()
@@ -180,3 +175,26 @@ def settings() -> None:
         default = ",".join(value) if isinstance(value, tuple) else "" if value is None else value
         shown = "" if default == "" else f"`{default}`"
         typer.echo(f"| `{variable(name)}` | {shown} | {field.description} |")
+
+
+@user.callback()
+def _user() -> None:
+    """`create` stays a command of its own although there is no other one yet."""
+
+
+@user.command()
+def create(
+    email: Annotated[str, typer.Option(help="Address to sign in with.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+) -> None:
+    """Create an account with its Inbox, and print its id.
+
+    Asks for the password on the terminal, twice. The rules are those of signing up; what else
+    there is to an account its owner sets.
+    """
+    from app.cli.users import create_account
+
+    account = create_account(_configured(), email, password_is_piped=password_stdin)
+    typer.echo(account.id)

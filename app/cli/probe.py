@@ -7,23 +7,21 @@ from app.cli.errors import CommandError
 from app.core.settings import Settings
 
 # Seconds; what calls it gives up a little later.
-PATIENCE = 4
-# Where to ask a service that listens on all addresses.
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # not to bind to
+TIMEOUT = 4
 
 
 def probe(settings: Settings, path: str) -> str:
     """What the service answers at the path. Raises `CommandError` if it is not 200, or none."""
-    host = _LOOPBACK.get(settings.host, settings.host)
+    host = settings.host  # also if it is all addresses: to connect to them is to ask this machine
     where = f"port {settings.port} on {host}"
     if settings.tls_cert is None:
-        connection = http.client.HTTPConnection(host, settings.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(host, settings.port, timeout=TIMEOUT)
     else:
         # The certificate is for the service's name, not for this address, and nothing secret
         # is said: whether it is valid is a question for those who come by that name.
         context = ssl._create_unverified_context()  # noqa: S323
         connection = http.client.HTTPSConnection(
-            host, settings.port, timeout=PATIENCE, context=context
+            host, settings.port, timeout=TIMEOUT, context=context
         )
     try:
         connection.request("GET", path)

@@ -3,13 +3,12 @@
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
 from app.cli.database import stores, upgrade
 from app.core.settings import Settings, SettingsError
+from app.main import create_app
 from app.observability import logs
 from app.observability.metrics import FOLDER, Metrics
 from app.observability.worker_metrics import of_all_workers
@@ -26,44 +25,24 @@ def run(settings: Settings, *, reload: bool = False) -> None:
     with ExitStack() as stack:
         # What may be taken or wrong is found before anything slow starts.
         listener = stack.enter_context(bind(settings))
-        if settings.workers == 1 and not reload:
-            metrics = Metrics()
-            registry = metrics.registry
-        else:
-            metrics = None
-            registry = of_all_workers(stack.enter_context(shared_metrics()))
+        metrics = Metrics() if settings.workers == 1 and not reload else None
+        registry = metrics.registry if metrics else of_all_workers(shared_metrics(stack))
         stack.enter_context(serve_metrics(settings, registry))
         complete = stack.enter_context(stores(settings, alone=True))
         upgrade(complete)
-        from app.main import create_app  # noqa: PLC0415 - after what may refuse the start
-
-        create = partial(
-            create_app,
-            complete,
-            metrics=metrics,
-            serves_metrics=settings.is_embedded and settings.metrics_port is None,
-            keeps_sign_in=settings.is_embedded,
-        )
+        create = partial(create_app, complete, metrics=metrics, embedded=settings.is_embedded)
         configure_logs = None if metrics else partial(logs.configure, settings.log_level)
         serve(create, complete, listener, reload=reload, configure_logs=configure_logs)
 
 
-@contextmanager
-def shared_metrics() -> Iterator[str]:
-    """A folder in which the workers that are started from here on keep their metrics.
-
-    It is below one that is locked: what sweeps temporary folders by age leaves those alone
-    (tmpfiles.d(5)).
-    """
-    with tempfile.TemporaryDirectory(
-        prefix="tickbox-metrics-", ignore_cleanup_errors=True
-    ) as outer:
-        lock = os.open(outer, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        folder = Path(outer, "values")
-        folder.mkdir()
-        os.environ[FOLDER] = str(folder)
-        try:
-            yield str(folder)
-        finally:
-            os.close(lock)
+def shared_metrics(stack: ExitStack) -> str:
+    """A folder in which the workers that are started from here on keep their metrics."""
+    folder = stack.enter_context(
+        tempfile.TemporaryDirectory(prefix="tickbox-metrics-", ignore_cleanup_errors=True)
+    )
+    # What sweeps temporary folders by age leaves a locked one alone (tmpfiles.d(5)).
+    lock = os.open(folder, os.O_RDONLY)
+    stack.callback(os.close, lock)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    os.environ[FOLDER] = folder
+    return folder

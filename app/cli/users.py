@@ -1,55 +1,35 @@
-"""`tickbox user`: accounts, for whoever runs the service."""
-
-# ruff: noqa: PLC0415
-# What a command needs is imported when it runs, so that a wrong option is said at once.
+"""What `tickbox user create` does."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
-from app.cli.database import configured, run_with_database, stores
+from app.cli.database import run_with_database, stores
 from app.cli.errors import CommandError, explanations
+from app.core.clock import new_id_text, utc_now
+from app.core.context import Context
+from app.core.schemas import JsonRow
 from app.core.settings import Settings
-
-if TYPE_CHECKING:
-    from app.core.schemas import JsonRow
-    from app.database.unit_of_work import Database
-    from app.features.users.schemas import UserCreate
-
-user = typer.Typer(help="Accounts.", no_args_is_help=True)
-
-
-@user.callback()
-def _user() -> None:
-    """`create` stays a command of its own although there is no other one yet."""
+from app.core.signing import Signer
+from app.database.unit_of_work import Database
+from app.features.projects.dependencies import project_service
+from app.features.users.repository import UserRepository
+from app.features.users.schemas import UserCreate
+from app.features.users.service import UserService
+from app.security.password_hashing import PasswordHasher
 
 
-@user.command()
-def create(
-    email: Annotated[str, typer.Option(help="Address to sign in with.")],
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
-    ] = False,
-) -> None:
-    """Create an account with its Inbox, and print its id.
-
-    Asks for the password on the terminal, twice. The rules are those of signing up; what else
-    there is to an account its owner sets.
-    """
-    from app.features.users.schemas import UserCreate
-
-    settings = configured()
+def create_account(settings: Settings, email: str, *, password_is_piped: bool) -> JsonRow:
+    """Ask for its password, and make an account with its Inbox. Raises `CommandError`."""
     try:
         # The password is asked for only if the address will do.
         account = UserCreate(email=email, password="")
     except ValidationError as error:
         raise CommandError(*explanations(error, lambda name: f"--{name}")) from None
-    account = account.model_copy(update={"password": _password(is_piped=password_stdin)})
+    account = account.model_copy(update={"password": _password(is_piped=password_is_piped)})
     with stores(settings) as complete:
-        stored = run_with_database(complete, lambda base: _sign_up(base, complete, account))
-    typer.echo(stored.id)
+        return run_with_database(complete, lambda database: _sign_up(database, complete, account))
 
 
 def _password(*, is_piped: bool) -> str:
@@ -67,29 +47,17 @@ def _password(*, is_piped: bool) -> str:
     return typed
 
 
-async def _sign_up(database: "Database", settings: Settings, data: "UserCreate") -> "JsonRow":
-    from app.core.clock import new_id_text, utc_now
-    from app.core.context import Context
-    from app.core.signing import Signer
-    from app.features.projects.dependencies import project_service
-    from app.features.users.repository import UserRepository
-    from app.features.users.service import UserService
-    from app.security.password_hashing import PasswordHasher
-
-    assert isinstance(settings.secret_key, SecretStr)
+async def _sign_up(database: Database, settings: Settings, account: UserCreate) -> JsonRow:
+    assert settings.secret_key is not None
     signer = Signer(settings.secret_key.get_secret_value(), "cursor")
     context = Context(new_id_text(), utc_now)
-    hasher = PasswordHasher(threads=1)
-    try:
-        # There is nothing to invalidate: nobody has read this account.
-        async with database.unit_of_work() as session:
-            service = UserService(
-                UserRepository(session),
-                hasher,
-                context,
-                lambda principal: project_service(session, principal, context, signer),
-                settings.password_min_length,
-            )
-            return await service.sign_up(data)
-    finally:
-        hasher.close()
+    # There is nothing to invalidate: nobody has read this account.
+    async with database.unit_of_work() as session:
+        service = UserService(
+            UserRepository(session),
+            PasswordHasher(threads=1),
+            context,
+            lambda principal: project_service(session, principal, context, signer),
+            settings.password_min_length,
+        )
+        return await service.sign_up(account)

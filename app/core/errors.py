@@ -9,7 +9,7 @@
     ├── MethodNotAllowed 405
     ├── RequestTimeout 408
     ├── Conflict 409              IdTaken, QuotaExceeded
-    ├── PreconditionFailed 412    VersionConflict
+    ├── VersionConflict 412
     ├── ContentTooLarge 413
     ├── UnsupportedMediaType 415
     ├── ValidationFailed 422      CursorInvalid
@@ -191,16 +191,13 @@ class QuotaExceeded(Conflict):
         super().__init__(params={"quota": quota})
 
 
-class PreconditionFailed(AppError):
-    status = 412
-
-
-class VersionConflict(PreconditionFailed):
+class VersionConflict(AppError):
     """`If-Match` or `If-None-Match` (RFC 9110, section 13.1) is false.
 
     `current` is what it was compared with: a row's version, an `ETag`, or nothing.
     """
 
+    status = 412
     code = "version_conflict"
     title = "It has changed since you read it"
 

@@ -21,6 +21,8 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from app.core.instants import INSTANT_SCHEMA
+
 # Prefix of the tags of discriminated unions, which Pydantic puts into an error's location; they are
 # no part of the JSON Pointer.
 UNION_TAG = "\x1f"
@@ -72,18 +74,16 @@ class Patch(Input):
         return shown
 
 
-def _query_integer(value: object) -> object:
-    if isinstance(value, str) and re.fullmatch("-?[0-9]{1,100}", value):
-        return int(value)
+def _literal(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch("true|false|-?[0-9]{1,100}", value):
+        return value == "true" if value[-1] == "e" else int(value)
     return value
 
 
-_FLAGS: dict[object, bool] = {"true": True, "false": False}
-
 # Strict: not everything that Pydantic could read as one, such as `yes`, `5.0` and ` 5`.
 Flag = Annotated[bool, Strict()]
-QueryFlag = Annotated[bool, Strict(), BeforeValidator(lambda value: _FLAGS.get(value, value))]
-QueryInteger = Annotated[int, Strict(), BeforeValidator(_query_integer)]
+QueryFlag = Annotated[bool, Strict(), BeforeValidator(_literal)]
+QueryInteger = Annotated[int, Strict(), BeforeValidator(_literal)]
 
 
 class ListQuery(Input):
@@ -170,11 +170,7 @@ def format_instant(instant: datetime) -> str:
 
 
 Instant = Annotated[
-    datetime,
-    PlainSerializer(format_instant, return_type=str, when_used="json"),
-    WithJsonSchema(
-        {"type": "string", "format": "date-time", "examples": ["2026-11-22T09:00:00.123Z"]}
-    ),
+    datetime, PlainSerializer(format_instant, return_type=str, when_used="json"), INSTANT_SCHEMA
 ]
 
 _UUID_OR_NONE = "^(none|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$"

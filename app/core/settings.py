@@ -180,8 +180,6 @@ class Settings(BaseSettings):
             raise ValueError("TICKBOX_TLS_CERT and TICKBOX_TLS_KEY are set together")
         if self.is_embedded and self.database_direct_url is not None:
             raise ValueError("TICKBOX_DATABASE_DIRECT_URL is set, and TICKBOX_DATABASE_URL is not")
-        if self.metrics_port == self.port:
-            raise ValueError("TICKBOX_METRICS_PORT is TICKBOX_PORT: set it to another port")
         required = [] if self.is_embedded else ["secret_key", "signing_keys"]
         if self.database_pool_mode == "transaction":
             required.append("database_direct_url")

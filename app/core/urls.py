@@ -4,71 +4,65 @@ What they would misread, or fill in from this machine, is refused. No error repe
 behind a character that was not escaped, each part may be the password.
 """
 
+import re
 import ssl
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
+
+from pydantic_core import MultiHostUrl
 
 _PARSED_BY_ASYNCPG = (
     *("host", "port", "user", "password", "dbname", "target_session_attrs"),
     *("sslmode", "sslnegotiation", "sslrootcert", "sslcert", "sslkey"),
 )
 _SERVER_SETTINGS = ("application_name", "options")
-_PARSED_HERE = (*_SERVER_SETTINGS, "connect_timeout", "channel_binding")
+_KNOWN = (*_PARSED_BY_ASYNCPG, *_SERVER_SETTINGS, "channel_binding")
 # libpq's and Prisma's; asyncpg would send them to the server as settings.
 _IGNORED = (
-    *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
-    *("tcp_user_timeout", "fallback_application_name", "gssencmode", "pgbouncer"),
+    *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "pgbouncer"),
+    *("tcp_user_timeout", "connect_timeout", "fallback_application_name", "gssencmode"),
 )
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_CHANNEL_BINDINGS = ("disable", "prefer", "require")
 
 
 class PostgresAddress(NamedTuple):
     """The hosts of a PostgreSQL, or the folder of its socket, and asyncpg's `connect` arguments."""
 
-    hosts: list[str]
+    hosts: str
     arguments: dict[str, Any]
-
-
-def hosts(url: str) -> list[str]:
-    """The hosts of a PostgreSQL's URL, or the folder of its socket. Raises `ValueError`."""
-    return postgres(url).hosts
 
 
 def postgres(url: str) -> PostgresAddress:
     """Read a PostgreSQL's URL. Raises `ValueError`, whose text follows the setting's name."""
     parts = _split(url, "postgresql", "postgres")
     given = _parameters(parts.query)
-    named = unquote(parts.netloc.rpartition("@")[2]) or given.get("host", "")
-    if not named or not (parts.path.strip("/") or given.get("dbname")):
+    hosts = unquote(parts.netloc.rpartition("@")[2]) or given.get("host", "")
+    if not hosts or not (parts.path.strip("/") or given.get("dbname")):
         raise ValueError("names no host, or no database")
-    query = {name: value for name, value in given.items() if name in _PARSED_BY_ASYNCPG}
+    query = {name: given[name] for name in _PARSED_BY_ASYNCPG if name in given}
     dsn = parts._replace(
         scheme="postgresql", path=parts.path.rstrip("/"), query=urlencode(query, quote_via=quote)
     )
-    settings = {name: value for name, value in given.items() if name in _SERVER_SETTINGS}
+    settings = {name: given[name] for name in _SERVER_SETTINGS if name in given}
     arguments: dict[str, Any] = {"dsn": dsn.geturl(), "server_settings": settings}
     try:
-        # asyncpg splits at the first "@".
-        if parts.netloc.count("@") > 1:
-            raise ValueError
-        each = [_host(host) for host in named.split(",")]
+        if not hosts.startswith("/"):
+            MultiHostUrl(f"postgresql://{hosts}")
         if "port" in given:
             # asyncpg ignores that of the URL if the host is named before the "?".
             arguments["port"] = [int(port) for port in given["port"].split(",")]
-        if (seconds := int(given.get("connect_timeout", "0"))) < 0:
+        if parts.netloc.count("@") > 1:  # asyncpg splits at the first
             raise ValueError
-        if seconds:
-            arguments["timeout"] = seconds
     except ValueError:
-        raise ValueError(
-            "has a wrong host, port or connect_timeout; escape what is special in a password"
-        ) from None
-    context = _tls(given)
+        raise ValueError("has a wrong host or port; escape what is special in a password") from None
+    try:
+        context = _tls(given)
+    except OSError:  # ssl.SSLError is one
+        raise ValueError("names a file that cannot be read, or holds no such certificate") from None
     if context is not None:
         arguments["ssl"] = context
-    return PostgresAddress(each, arguments)
+    return PostgresAddress(re.sub(r":[0-9]+(?=,|$)", "", hosts), arguments)
 
 
 def redis(url: str) -> tuple[dict[str, Any], ssl.SSLContext | None]:
@@ -116,58 +110,36 @@ def _split(url: str, *schemes: str) -> SplitResult:
 def _parameters(query: str) -> dict[str, str]:
     # A + is no space here.
     given = dict(parse_qsl(query.replace("+", "%2B"), keep_blank_values=True))
-    if "ssl" in given:
-        # JDBC's, and SQLAlchemy's for asyncpg.
-        mode = given.pop("ssl")
-        given.setdefault("sslmode", "require" if mode == "true" else mode)
-    if not given.keys() <= {*_PARSED_BY_ASYNCPG, *_PARSED_HERE, *_IGNORED}:
-        names = ", ".join(_PARSED_BY_ASYNCPG + _PARSED_HERE)
-        raise ValueError(f"has a parameter other than {names}")
+    if "ssl" in given:  # JDBC's, and SQLAlchemy's for asyncpg
+        given.setdefault("sslmode", given.pop("ssl").replace("true", "require"))
+    if not given.keys() <= {*_KNOWN, *_IGNORED}:
+        raise ValueError(f"has a parameter other than {', '.join(_KNOWN)}")
     if given.get("sslmode", "prefer") not in _SSL_MODES:
         raise ValueError(f"has an sslmode other than {', '.join(_SSL_MODES)}")
-    if given.get("channel_binding", "prefer") not in _CHANNEL_BINDINGS:
-        raise ValueError(f"has a channel_binding other than {', '.join(_CHANNEL_BINDINGS)}")
     return given
 
 
-def _host(text: str) -> str:
-    """A host without its port, or a folder. Raises `ValueError`."""
-    if text.startswith("/"):
-        return text
-    parts = urlsplit(f"//{text}")
-    if not parts.hostname or parts.port == 0:
-        raise ValueError
-    return parts.hostname
-
-
 def _tls(given: Mapping[str, str]) -> ssl.SSLContext | None:
-    """What an `sslmode` from `require` on asks for; asyncpg does what is below.
+    """What an `sslmode` from `require` on asks for; asyncpg does what is below. Raises `OSError`.
 
     Unlike asyncpg's, it takes the system's CAs where no other is named.
     """
     mode, root = given.get("sslmode"), given.get("sslrootcert", "system")
-    if given.get("channel_binding") == "require" and mode != "verify-ca":
+    if given.get("channel_binding", "prefer") not in {"disable", "prefer"} and mode != "verify-ca":
         # asyncpg binds no channel: the certificate has to say whose server it is.
         mode = "verify-full"
     if mode not in {"require", "verify-ca", "verify-full"}:
         if "sslrootcert" in given:
             raise ValueError("has an sslrootcert, which is for an sslmode of require and above")
         return None
-    # `create_default_context` is stricter with a private CA than libpq, since Python 3.13.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = ssl.create_default_context(cafile=None if root == "system" else root)
+    # Since Python 3.13 it is stricter with a private CA than libpq.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.set_alpn_protocols(["postgresql"])  # needed for sslnegotiation=direct
     context.check_hostname = mode == "verify-full" or root == "system"
     if mode == "require" and "sslrootcert" not in given:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    try:
-        if root == "system":
-            context.load_default_certs()
-        else:
-            context.load_verify_locations(root)
-        if "sslcert" in given:
-            context.load_cert_chain(given["sslcert"], given.get("sslkey"), password="")
-    except OSError:  # ssl.SSLError is one
-        raise ValueError("names a file that cannot be read, or holds no such certificate") from None
+    if "sslcert" in given:
+        context.load_cert_chain(given["sslcert"], given.get("sslkey"), password="")
     return context

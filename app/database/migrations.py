@@ -70,5 +70,5 @@ def upgrade(database_url: str, revision: str = "head", *, pool_mode: str = "none
                 "TICKBOX_DATABASE_DIRECT_URL, or TICKBOX_DATABASE_POOL_MODE to session if that is "
                 "the pooler's"
             )
-        host = ", ".join(urls.hosts(database_url))
-        raise MigrationError(f"the database at {host} cannot be migrated: {why}") from error
+        hosts = urls.postgres(database_url).hosts
+        raise MigrationError(f"the database at {hosts} cannot be migrated: {why}") from error

@@ -20,6 +20,7 @@ from jose.utils import base64url_decode, base64url_encode
 from app.core.clock import Now, new_id
 from app.core.errors import InvalidToken
 from app.core.settings import SettingsError
+from app.security.principal import Principal
 
 _ALGORITHM = "ES256"
 # RFC 9068, section 2.1: tells an access token from anything else that the same key signs.
@@ -30,13 +31,10 @@ _CLOCK_SKEW = 30
 _PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class AccessToken:
-    """The claims of a verified token."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessToken(Principal):
+    """The claims of a verified token, which name its principal."""
 
-    user_id: UUID
-    session_id: UUID
-    scopes: frozenset[str]
     token_id: UUID
     expires_at: datetime
 
@@ -56,7 +54,7 @@ class AccessTokens:
         Line breaks may be written as a backslash and an "n", as in some platforms' variables.
         Raises `SettingsError`.
         """
-        keys = {_jwk(key)["kid"]: key for key in _private_keys(pem_keys)}
+        keys = {_jwk(key)["kid"]: key for key in private_keys(pem_keys)}
         self._key_id, self._signing_key = next(iter(keys.items()))
         self._public_keys: dict[str, Key] = {kid: key.public_key() for kid, key in keys.items()}
         self._issuer = issuer
@@ -133,13 +131,16 @@ def _scopes(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def _private_keys(pem_keys: str) -> list[Key]:
+def private_keys(pem_keys: str) -> list[Key]:
+    """The keys, in the order in which they are given. Raises `SettingsError`."""
     text = pem_keys.replace("\\r", "").replace("\\n", "\n")
     # `openssl ecparam -genkey` writes the curve's parameters first; the key has them too.
     blocks = [block[0] for block in _PEM.finditer(text) if block[1] != "EC PARAMETERS"]
     try:
         keys = [jwk.construct(block, _ALGORITHM) for block in blocks]
-        if not keys or _PEM.sub("", text).strip() or not all(map(_can_sign, keys)):
+        # python-jose finds out when it signs.
+        can_sign = all(key.to_dict()["crv"] == "P-256" and "d" in key.to_dict() for key in keys)
+        if not keys or _PEM.sub("", text).strip() or not can_sign:
             raise ValueError
     except Exception:  # noqa: BLE001 - each kind of wrong key has its own
         raise SettingsError(
@@ -148,17 +149,6 @@ def _private_keys(pem_keys: str) -> list[Key]:
             "and nothing else."
         ) from None
     return keys
-
-
-def key_ids(pem_keys: str) -> list[str]:
-    """The `kid` of each key, in the order in which they are given. Raises `SettingsError`."""
-    return [_jwk(key)["kid"] for key in _private_keys(pem_keys)]
-
-
-def _can_sign(key: Key) -> bool:
-    """Whether this is a P-256 private key; python-jose finds that out when it signs."""
-    members = key.to_dict()
-    return members["crv"] == "P-256" and "d" in members
 
 
 def _jwk(key: Key) -> dict[str, str]:

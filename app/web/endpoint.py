@@ -146,7 +146,7 @@ def parse_query(raw: bytes, known: Mapping[str, bool]) -> QueryValues:
         raise ValidationFailed(
             errors=(FieldError("", "invalid_text", "is not UTF-8", "query"),)
         ) from None
-    except urlencoded.TooMany:
+    except ValueError:
         raise ValidationFailed(
             errors=(FieldError("", "too_long", "has too many parameters", "query"),)
         ) from None

@@ -79,7 +79,7 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
         fields = urlencoded.parse(body, max_fields=_MAX_FORM_FIELDS)
     except UnicodeDecodeError:
         raise MalformedRequest("The form is not in UTF-8.") from None
-    except urlencoded.TooMany:
+    except ValueError:
         raise MalformedRequest("There are too many parameters.") from None
     if len({name for name, _ in fields}) < len(fields):
         raise MalformedRequest("A parameter is repeated.")

@@ -20,7 +20,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from app.core.errors import Conflict, NotFound, PreconditionFailed
+from app.core.errors import Conflict, NotFound, VersionConflict
 from app.core.schemas import JsonPage, JsonRow, Representation, Schema
 from app.redis.rate_limits import LimitPolicy
 from app.web.body_buffering import PUBLIC_BODY_BYTES
@@ -168,7 +168,7 @@ class Route(APIRoute):
                     return replay.response()
                 if claim is not None:
                     await claim.keep(response)
-        except (NotFound, Conflict, PreconditionFailed):
+        except (NotFound, Conflict, VersionConflict):
             # This tells of what others did, of which the cache may not be told yet.
             if user_id is not None:
                 await app.cache.invalidate([user_id])

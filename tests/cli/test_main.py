@@ -48,9 +48,7 @@ class TestOutput:
     def test_that_is_full_is_said_so(self) -> None:
         done = run("--version", env=environment(), redirected="> /dev/full")
         assert done.code != 0
-        assert done.errors.startswith(
-            "tickbox: Cannot use standard output: No space left on device.\n"
-        )
+        assert done.errors.startswith("tickbox: No space left on device.\n")
         assert "Traceback" not in done.errors
 
     def test_is_nothing_that_serving_needs(self, settings: Settings) -> None:
@@ -79,22 +77,16 @@ class TestOutput:
 
 
 class TestOpenapi:
-    def test_is_the_same_everywhere(self, tmp_path: Path) -> None:
-        path = tmp_path / "openapi.json"
-        written = invoke("openapi", "--output", str(path), env=environment())
-        assert (written.code, written.output, written.errors) == (0, "", "")
+    def test_is_the_same_everywhere(self) -> None:
+        first = invoke("openapi", env=environment())
+        assert (first.code, first.errors) == (0, "")
         # Another environment, whose encoding has no ellipsis.
         elsewhere = environment(
             TICKBOX_PORT="nonsense", PYTHONIOENCODING="ascii", PYTHONHASHSEED="7"
         )
         printed = run("openapi", env=elsewhere)
         assert (printed.code, printed.errors) == (0, "")
-        assert printed.output.encode() == path.read_bytes()
+        assert printed.output == first.output
         document = json.loads(printed.output)
         assert document["info"]["version"] == version("tickbox")
         assert "/v1/todos" in document["paths"]
-
-    def test_where_it_cannot_be_written(self, tmp_path: Path) -> None:
-        path = tmp_path / "none" / "openapi.json"
-        [refusal] = invoke("openapi", "--output", str(path), env=environment()).refusals
-        assert refusal == f"Cannot use {path}: No such file or directory."

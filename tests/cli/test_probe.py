@@ -72,7 +72,7 @@ def test_what_does_not_speak_http_is_not_healthy() -> None:
 
 
 def test_it_does_not_wait_for_what_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "PATIENCE", 0.05)
+    monkeypatch.setattr(probe, "TIMEOUT", 0.05)
     with (
         answering("127.0.0.1", None) as port,
         pytest.raises(CommandError, match="TimeoutError"),

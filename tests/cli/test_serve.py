@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ def test_the_folder_of_the_metrics_is_there_for_its_time(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv(FOLDER, "set by the test, to be taken back")
-    with shared_metrics() as folder:
+    with ExitStack() as stack:
+        folder = shared_metrics(stack)
         assert os.environ[FOLDER] == folder
-        assert [*tmp_path.iterdir()] == [Path(folder).parent]
+        assert [*tmp_path.iterdir()] == [Path(folder)]
     assert [*tmp_path.iterdir()] == []

@@ -6,21 +6,15 @@ from app.core.signing import Signer
 
 class TestSigner:
     @given(st.text(st.characters(exclude_categories=["Cs"])), st.text("ab"), st.binary())
-    def test_verifies_its_own(self, secret: str, purpose: str, data: bytes) -> None:
+    def test_is_the_same_in_every_process(self, secret: str, purpose: str, data: bytes) -> None:
         mac = Signer(secret, purpose).sign(data)
         assert len(mac) == 16
-        assert Signer(secret, purpose).verify(data, mac)
+        assert Signer(secret, purpose).sign(data) == mac
 
-    @given(st.binary(), st.binary(), st.integers(0, 127))
-    def test_refuses_other_data_and_macs(self, data: bytes, other: bytes, bit: int) -> None:
+    @given(st.binary(), st.binary())
+    def test_is_another_for_other_data(self, data: bytes, other: bytes) -> None:
         signer = Signer("secret", "cursor")
-        mac = signer.sign(data)
-        assert signer.verify(other, mac) == (other == data)
-        flipped = (int.from_bytes(mac, "big") ^ (1 << bit)).to_bytes(16, "big")
-        assert not signer.verify(data, flipped)
-        assert not signer.verify(data, mac[:-1])
-        assert not signer.verify(data, mac + b"\0")
-        assert not signer.verify(data, b"")
+        assert (signer.sign(other) == signer.sign(data)) == (other == data)
 
     def test_each_secret_and_purpose_has_its_own_key(self) -> None:
         macs = {

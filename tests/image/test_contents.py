@@ -38,7 +38,7 @@ def test_its_settings(image: Image) -> None:
     assert image.environment["TICKBOX_HOST"] == "0.0.0.0"
     health = config["Healthcheck"]
     assert health["Test"] == ["CMD", "tickbox", "health"]
-    assert health["Timeout"] / 1e9 > probe.PATIENCE
+    assert health["Timeout"] / 1e9 > probe.TIMEOUT
 
 
 def test_it_has_no_tool_that_builds_or_installs(image: Image) -> None:

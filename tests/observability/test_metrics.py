@@ -43,7 +43,7 @@ async def own(settings: Settings) -> AsyncIterator[FastAPI]:
 @asynccontextmanager
 async def observed(settings: Settings, **changes: Any) -> AsyncIterator[FastAPI]:
     changed = Settings.model_validate({**settings.model_dump(), **changes})
-    app = create_app(changed, serves_metrics=True)
+    app = create_app(changed, embedded=True)
     async with app.router.lifespan_context(app):
         yield app
 

@@ -46,7 +46,9 @@ class TestRead:
         assume(len(token) <= 4096)
         for _ in range(2):
             read = tokens.read(token)
-            assert read == AccessToken(user_id, session_id, scopes, read.token_id, now + LIFETIME)
+            assert read == AccessToken(
+                user_id, session_id, scopes, token_id=read.token_id, expires_at=now + LIFETIME
+            )
 
     def test_takes_a_token_that_another_implementation_signed(self) -> None:
         assert TOKENS.read(sign(HEADER, CLAIMS)).scopes == {"todos:read"}

@@ -14,7 +14,7 @@ from app.cli.doctor.redis import check_redis
 from app.cli.errors import explanations, variable
 from app.core.clock import utc_now
 from app.core.settings import Settings, SettingsError, StartError
-from app.security.access_tokens import key_ids
+from app.security.access_tokens import private_keys
 
 CHECKS = ("settings", "keys", "PostgreSQL", "migrations", "clock", "Redis")
 _SECONDS = 30  # more than the checks take by themselves
@@ -72,7 +72,7 @@ def _warnings(settings: Settings, environment: Mapping[str, str]) -> Iterator[st
 def _keys(settings: Settings) -> Finding:
     assert settings.signing_keys is not None
     try:
-        count = len(key_ids(settings.signing_keys.get_secret_value()))
+        count = len(private_keys(settings.signing_keys.get_secret_value()))
     except SettingsError as error:
         return Finding("keys", "failed", str(error))
     return Finding("keys", "ok", f"{count} for access tokens, of which the first signs")

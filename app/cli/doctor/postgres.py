@@ -47,7 +47,6 @@ async def check_postgres(
 ) -> None:
     """As migrations reach it, and then as requests do, with what is between, and the replica."""
     name = "database_direct_url" if settings.database_direct_url else "database_url"
-    host = _host(settings.migration_url)
     url = SecretStr(settings.migration_url)
     mode = settings.database_pool_mode if url == settings.database_url else "none"
     direct = {"database_url": url, "database_read_url": None, "database_pool_mode": mode}
@@ -56,7 +55,8 @@ async def check_postgres(
         await database.check()
         facts = await database.primary.fetch_one(_FACTS)
         assert facts is not None
-        fine = Finding("PostgreSQL", "ok", f"version {facts['version']} at {host}")
+        where = urls.postgres(url.get_secret_value()).hosts
+        fine = Finding("PostgreSQL", "ok", f"version {facts['version']} at {where}")
         for finding in [*_judged(settings, facts)] or [fine]:
             report(finding)
         rows = await database.primary.fetch_all(_REVISIONS) if facts["has_schema"] else []
@@ -74,15 +74,10 @@ async def check_postgres(
     except (AppError, *connection_errors.FAILURES) as error:
         used = getattr(settings, name).get_secret_value()
         reason = connection_errors.describe_connection_error(error.__cause__ or error, used)
-        text = f"at {_host(used)}: {reason}; mend that, or {variable(name)}"
+        text = f"at {urls.postgres(used).hosts}: {reason}; mend that, or {variable(name)}"
         report(Finding("PostgreSQL", "failed", text))
     finally:
         await database.close()
-
-
-def _host(url: str) -> str:
-    hosts = urls.hosts(url)
-    return "its socket" if hosts[0].startswith("/") else ", ".join(hosts)
 
 
 def _judged(settings: Settings, facts: Record) -> Iterator[Finding]:
@@ -123,9 +118,7 @@ def _migrations(revisions: list[str]) -> Finding:
 
 
 async def _clock(connection: ReadConnection, now: Callable[[], datetime]) -> Finding:
-    before = now()
-    there = await connection.fetch_value(_NOW)
-    ahead = (before + (now() - before) / 2 - there).total_seconds()
+    ahead = (now() - await connection.fetch_value(_NOW)).total_seconds()
     if abs(ahead) <= _CLOCK_WARNING:
         return Finding("clock", "ok", f"within {_CLOCK_WARNING} s of PostgreSQL's")
     way = "ahead of" if ahead > 0 else "behind"

@@ -35,7 +35,7 @@ class TokenAuthenticator:
         proved = self._tokens.read(token)
         if await self._ended.has(proved.session_id):
             raise InvalidToken("The session has ended.")
-        return Principal(proved.user_id, proved.session_id, proved.scopes)
+        return proved
 
 
 class TokenInspector:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Annotated, Any, Self
 
@@ -9,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    PlainValidator,
     Tag,
     WithJsonSchema,
     model_validator,
@@ -16,19 +18,18 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
+from app.core.instants import CLOCK, DATE, TIME, as_written, parse_instant
 from app.core.schemas import UNION_TAG, Input
 from app.core.timezones import TimeZone, instant_of, rules
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-# Not 24:00:00, which newer Python versions read as midnight of the next day.
-_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}T(?!24)\d{2}:\d{2}:\d{2}", re.ASCII)
+_DATETIME = f"{DATE}T{CLOCK}"
 
 
-def _parse_date(value: object) -> object:
+def _parse_date(value: object) -> date:
     if isinstance(value, date):
         return value
     try:
-        if isinstance(value, str) and _DATE.fullmatch(value):
+        if isinstance(value, str) and re.fullmatch(DATE, value):
             return date.fromisoformat(value)
     except ValueError:
         pass
@@ -39,7 +40,7 @@ def _parse_datetime(value: object) -> object:
     if isinstance(value, datetime):
         return value
     try:
-        if isinstance(value, str) and _DATETIME.fullmatch(value):
+        if isinstance(value, str) and re.fullmatch(_DATETIME, value):
             return datetime.fromisoformat(value)
     except ValueError:
         pass
@@ -56,9 +57,34 @@ LocalDateTime = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-            "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$",
+            "pattern": f"^{_DATETIME}$",
             "examples": ["2026-11-30T09:00:00"],
+        }
+    ),
+]
+
+
+def _parse_date_or_instant(value: object) -> date | datetime:
+    for parse in (_parse_date, parse_instant):
+        with suppress(ValueError):
+            return parse(value)
+    raise PydanticCustomError(
+        "invalid_date_or_instant",
+        "must be a date such as 2026-11-30, or an instant with an offset, such as "
+        "2026-11-30T09:00:00Z (in a query a + is written %2B)",
+    )
+
+
+# The document has no words for two formats at once.
+DateOrInstantParameter = Annotated[
+    date | datetime,
+    PlainValidator(_parse_date_or_instant),
+    as_written,
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^{DATE}({TIME})?$",
+            "examples": ["2026-11-30", "2026-11-30T09:00:00Z"],
         }
     ),
 ]

@@ -18,7 +18,7 @@ from app.core.schemas import (
     QueryFlag,
     Schema,
 )
-from app.core.text import OneLine, Storable
+from app.core.text_rules import OneLine, Storable
 from app.features.projects.models import RoleName
 
 Name = Annotated[

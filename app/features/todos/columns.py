@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from app.core.text import text_key
+from app.core.text_rules import text_key
 from app.features.due.schemas import due_columns
 from app.features.todos.models import PRIORITIES
 from app.features.todos.words import as_column

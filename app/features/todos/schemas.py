@@ -13,7 +13,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
-from app.core.instants import DateOrInstantParameter, InstantParameter
+from app.core.instants import InstantParameter
 from app.core.schemas import (
     Flag,
     IdOrNone,
@@ -27,8 +27,8 @@ from app.core.schemas import (
     Schema,
     absent_or,
 )
-from app.core.text import OneLine, Storable
-from app.features.due.schemas import Due
+from app.core.text_rules import OneLine, Storable
+from app.features.due.schemas import DateOrInstantParameter, Due
 from app.features.todos.models import MAX_MATCHES
 from app.features.todos.words import words
 

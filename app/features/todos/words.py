@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from app.core.text import text_key
+from app.core.text_rules import text_key
 
 # A longer word is cut, and found by its beginning; PostgreSQL takes 2,046 bytes.
 MAX_WORD_LENGTH = 255

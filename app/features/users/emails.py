@@ -5,7 +5,7 @@ import unicodedata
 
 from email_validator import ValidatedEmail, validate_email
 
-from app.core.text import text_key
+from app.core.text_rules import text_key
 
 # Characters of an address (RFC 5321, section 4.5.3.1.3, less the angle brackets).
 MAX_LENGTH = 254

@@ -10,7 +10,7 @@ from importlib import resources
 from itertools import filterfalse
 
 from app.core.errors import ValidationFailed
-from app.core.text import stream_safe, text_key
+from app.core.text_rules import stream_safe, text_key
 
 MAX_LENGTH = 128
 # NFC makes one code point of at most four, so that a longer text is too long after NFC too. It is

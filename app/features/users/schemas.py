@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from app.core.schemas import Input, Instant, Patch, Schema
-from app.core.text import OneLine, Storable
+from app.core.text_rules import OneLine, Storable
 from app.core.timezones import TimeZone
 from app.features.users import emails
 

@@ -61,7 +61,7 @@ class TestAway:
 
     async def test_there_is_no_socket(self, settings: Settings) -> None:
         findings = await with_database(settings, "postgresql://postgres@/d?host=/nowhere")
-        assert "at its socket: there is no such socket" in only(findings["PostgreSQL"], "failed")
+        assert "at /nowhere: there is no such socket" in only(findings["PostgreSQL"], "failed")
 
     async def test_it_has_no_such_database(self, settings: Settings) -> None:
         findings = await with_database(settings, servers.sibling(url_of(settings), CANARY))

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 from hypothesis import strategies as st
 
-from app.core.text import text_key
+from app.core.text_rules import text_key
 from app.features.todos.models import PRIORITIES, SORTED_TITLE
 from tests.people import Json, Person
 

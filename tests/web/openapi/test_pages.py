@@ -111,7 +111,7 @@ async def test_swagger_ui_asks_nobody_to_validate_the_document(client: AsyncClie
 
 @pytest.mark.parametrize("keeps", [True, False])
 async def test_swagger_ui_keeps_a_token_only_where_it_may(settings: Settings, keeps: bool) -> None:
-    app = create_app(settings, keeps_sign_in=keeps)
+    app = create_app(settings, embedded=keeps)
     async with client_of(app) as client:
         html = (await client.get("/docs")).text
     assert f'"persistAuthorization": {str(keeps).lower()},' in html

@@ -28,13 +28,12 @@ def stream_safe(text: str) -> str:
     if text.isascii() or _MARKS.isdisjoint(text[:: MAX_MARKS + 1]):
         return text
     kept: list[str] = []
-    run = begin = 0
-    for place, character in enumerate(text):
+    run = 0
+    for character in text:
         run = run + 1 if character in _MARKS else 0
-        if run > MAX_MARKS:
-            kept.append(text[begin:place])
-            begin = place + 1
-    return "".join((*kept, text[begin:])) if kept else text
+        if run <= MAX_MARKS:
+            kept.append(character)
+    return "".join(kept)
 
 
 def text_key(text: str) -> str:

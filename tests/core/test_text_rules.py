@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from app.core.text import MAX_MARKS, Storable, stream_safe, text_key
+from app.core.text_rules import MAX_MARKS, Storable, stream_safe, text_key
 from app.features.todos.schemas import Title
 
 # Marks of each kind: plain, two in one, without a class of its own, of the second plane; letters
