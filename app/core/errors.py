@@ -3,7 +3,7 @@
     AppError
     ├── MalformedJson 400
     ├── MalformedRequest 400
-    ├── Unauthorized 401          InvalidToken
+    ├── Unauthorized 401          NotAuthenticated, InvalidToken
     ├── Forbidden 403             InsufficientScope
     ├── NotFound 404              RouteNotFound
     ├── MethodNotAllowed 405
@@ -13,11 +13,12 @@
     ├── ContentTooLarge 413
     ├── UnsupportedMediaType 415
     ├── ValidationFailed 422      CursorInvalid
+    ├── RateLimited 429
     ├── InternalError 500
     └── Unavailable 503           DatabaseUnavailable, DatabaseBusy
 
 A class that is raised has a `code`, which never changes; `docs/problems.md` lists all, those of the
-features and `RateLimited` (429, `redis/rate_limits.py`) too.
+features too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -116,6 +117,14 @@ class MalformedRequest(AppError):
 
 class Unauthorized(AppError):
     status = 401
+
+
+class NotAuthenticated(Unauthorized):
+    """RFC 6750, section 3: without credentials the challenge carries no error code."""
+
+    code = "not_authenticated"
+    title = "An access token is required"
+    default_headers = {"WWW-Authenticate": "Bearer"}
 
 
 class InvalidToken(Unauthorized):
@@ -251,6 +260,21 @@ class CursorInvalid(ValidationFailed):
             "query",
         )
         super().__init__(errors=(error,))
+
+
+class RateLimited(AppError):
+    """RFC 6585, section 4."""
+
+    status = 429
+    code = "rate_limited"
+    title = "Too many requests"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            f"Try again in {retry_after} s.",
+            params={"retry_after": retry_after},
+            headers={"Retry-After": str(retry_after)},
+        )
 
 
 class InternalError(AppError):

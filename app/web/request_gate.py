@@ -14,7 +14,7 @@ from typing import Any
 from starlette.types import Scope
 
 from app.core.addresses import address_of
-from app.core.errors import AppError, InsufficientScope, MalformedRequest, Unauthorized
+from app.core.errors import AppError, InsufficientScope, MalformedRequest, NotAuthenticated
 from app.core.schemas import Representation
 from app.core.settings import Settings
 from app.database.unit_of_work import UnitOfWork
@@ -28,16 +28,6 @@ from app.web.preconditions import NO_PRECONDITIONS, Preconditions
 from app.web.response_headers import Header
 
 Caller = tuple[Limit, bytes]
-
-
-class NotAuthenticated(Unauthorized):
-    """RFC 6750, section 3: without credentials the challenge carries no error code."""
-
-    code = "not_authenticated"
-    title = "An access token is required"
-
-    def __init__(self) -> None:
-        super().__init__(headers={"WWW-Authenticate": "Bearer"})
 
 
 @dataclass(slots=True)

@@ -11,8 +11,9 @@ from httpx import ASGITransport, AsyncClient, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.errors import RateLimited
 from app.core.settings import Settings
-from app.redis.rate_limits import Limit, LocalCounts, RateLimited, read, take_command
+from app.redis.rate_limits import Limit, LocalCounts, read, take_command
 from app.security.password_hashing import PasswordHashingBusy
 from tests.apps import client_of, running
 from tests.people import PASSWORD, Person

@@ -6,10 +6,10 @@ from app.core.errors import (
     AppError,
     InsufficientScope,
     QuotaExceeded,
+    RateLimited,
     ValidationFailed,
     VersionConflict,
 )
-from app.redis.rate_limits import RateLimited
 from app.web.openapi.problems import Json
 
 _ID = "01936b7e-8f00-7000-8000-000000000000"

@@ -15,17 +15,17 @@ from app.core.errors import (
     InvalidToken,
     MalformedJson,
     MalformedRequest,
+    NotAuthenticated,
+    RateLimited,
     UnsupportedMediaType,
     ValidationFailed,
     VersionConflict,
 )
-from app.redis.rate_limits import RateLimited
 from app.web.body_buffering import ServerBusy
 from app.web.idempotency import IdempotencyInProgress, IdempotencyKeyReused
 from app.web.openapi.examples import example_of
 from app.web.openapi.headers import request_headers, response_headers
 from app.web.openapi.problems import PROBLEM_JSON, Json, problems
-from app.web.request_gate import NotAuthenticated
 from app.web.routing import Route
 
 
