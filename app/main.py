@@ -80,13 +80,7 @@ def create_app(
     app.state = state  # type: ignore[assignment]  # typed, where Starlette's holds anything
 
     # The last one to be added is the first to see a request.
-    app.add_middleware(
-        RequestMiddleware,
-        max_body_bytes=settings.max_body_bytes,
-        counts=state.metrics.requests,
-        buffers=state.buffers,
-        request_timeout=settings.request_timeout,
-    )
+    app.add_middleware(RequestMiddleware, buffers=state.buffers, counts=state.metrics.requests)
     if settings.proxies:
         app.add_middleware(ProxyMiddleware, trusted=settings.proxies)
     if settings.cors_origins:
@@ -137,7 +131,11 @@ def _state(settings: Settings, now: Now, metrics: Metrics) -> AppState:
         scopes=SCOPES,
         limits=limits,
         counts=counts,
-        buffers=Buffers(max(settings.max_buffered_bytes, 4 * settings.max_body_bytes)),
+        buffers=Buffers(
+            max(settings.max_buffered_bytes, 4 * settings.max_body_bytes),
+            settings.max_body_bytes,
+            settings.request_timeout,
+        ),
         request_gate=gate,
         idempotency=Idempotency(
             may_edit_all, affected_users_of_all, seen_by, Signer(secret, "idempotency"), now

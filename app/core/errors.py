@@ -229,6 +229,7 @@ class ContentTooLarge(AppError):
     status = 413
     code = "content_too_large"
     title = "The body is too large"
+    default_headers = {"Connection": "close"}
 
 
 class UnsupportedMediaType(AppError):

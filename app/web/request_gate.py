@@ -7,13 +7,11 @@ anybody. No other module reads `Authorization`.
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv6Address
 from typing import Any
 
 from starlette.types import Scope
 
-from app.core.addresses import address_of
+from app.core.addresses import network_of
 from app.core.errors import AppError, InsufficientScope, MalformedRequest, NotAuthenticated
 from app.core.schemas import Representation
 from app.core.settings import Settings
@@ -28,6 +26,7 @@ from app.web.preconditions import NO_PRECONDITIONS, Preconditions
 from app.web.response_headers import Header
 
 Caller = tuple[Limit, bytes]
+Scopes = frozenset[str]
 
 
 @dataclass(slots=True)
@@ -51,20 +50,6 @@ def request_state(scope: Scope) -> RequestState:
     """The state of the request that has this scope."""
     state: RequestState = scope["tickbox"]
     return state
-
-
-@dataclass(frozen=True, slots=True)
-class AccessPolicy:
-    """What a route asks of a request.
-
-    The token needs all of these `scopes`; None: no token is needed. `limit` is by address, in
-    addition to the one that all routes have. The answer may be `cached`.
-    """
-
-    scopes: frozenset[str] | None
-    is_limited: bool
-    limit: LimitPolicy | None
-    cached: bool
 
 
 class RequestGate:
@@ -94,41 +79,41 @@ class RequestGate:
         """All limits that it asks about."""
         return [self._user, self._address, *self._limits.values()]
 
-    async def admit(self, scope: Scope, policy: AccessPolicy) -> Representation | None:
+    async def admit(
+        self, scope: Scope, scopes: Scopes | None, limit: LimitPolicy | None, *, is_cached: bool
+    ) -> Representation | None:
         """The answer, if the cache has it; else the request's state says where to keep it.
 
-        Who asks, and what is left of the limits, is in the state in any case. Raises
-        `Unauthorized`, `MalformedRequest`, `InsufficientScope`, `RateLimited`.
+        The token needs all of these `scopes`; None: no token is needed, and then `limit` is by
+        address, in addition to the one that all routes have. Who asks, and what is left of the
+        limits, is in the state in any case. Raises `Unauthorized`, `MalformedRequest`,
+        `InsufficientScope`, `RateLimited`.
         """
         state = request_state(scope)
         refusal: AppError | None = None
-        if policy.scopes is not None:
+        if scopes is not None:
             try:
                 state.principal = await self._authenticator.authenticate(_bearer_token(scope))
             except AppError as error:
                 # Raised once it is counted: a bad token is a call without a user.
                 refusal = error
         principal = state.principal
-        callers = self._callers(scope, policy, principal)
-        if callers:
-            state.body.charge_to(callers[0][1], is_public=principal is None)
+        callers = self._callers(scope, principal, limit)
+        state.body.charge_to(callers[0][1], is_public=principal is None)
         commands = [take_command(*caller) for caller in callers]
-        asks_cache = False
-        if policy.cached and principal is not None and self._cache.is_on:
-            asks_cache = True
+        if is_cached and principal is not None and self._cache.is_on:
             commands.append(
                 self._cache.get_command(principal, scope["path"], scope["query_string"])
             )
         replies: list[Any] = []
-        if commands:
-            with suppress(RedisAway):
-                replies = await self._redis.run(*commands)
+        with suppress(RedisAway):
+            replies = await self._redis.run(*commands)
         self._enforce(callers, replies, state)
         if refusal is not None:
             raise refusal
-        if principal is not None and policy.scopes and not policy.scopes <= principal.scopes:
-            raise InsufficientScope(sorted(policy.scopes - principal.scopes))
-        if asks_cache and replies:
+        if principal is not None and scopes and not scopes <= principal.scopes:
+            raise InsufficientScope(sorted(scopes - principal.scopes))
+        if len(replies) > len(callers):
             found = self._cache.read(commands[-1], replies[-1])
             if isinstance(found, Representation):
                 return found
@@ -136,29 +121,25 @@ class RequestGate:
         return None
 
     def _callers(
-        self, scope: Scope, policy: AccessPolicy, principal: Principal | None
+        self, scope: Scope, principal: Principal | None, limit: LimitPolicy | None
     ) -> list[Caller]:
         """Each limit that counts, and whose calls it counts."""
-        if not policy.is_limited:
-            return []
         if principal is not None:
             return [(self._user, principal.user_id.bytes)]
-        address = _network((scope.get("client") or ("",))[0])
-        callers = [(self._address, address)]
-        if policy.limit is not None:
-            callers.append((self._limits[policy.limit], address))
-        return callers
+        host = (scope.get("client") or ("",))[0]
+        address = (network_of(host) or host).encode()
+        limits = [self._address] if limit is None else [self._address, self._limits[limit]]
+        return [(each, address) for each in limits]
 
     def _enforce(self, callers: list[Caller], replies: list[Any], state: RequestState) -> None:
         """Say what is left of each limit, and raise `RateLimited` where nothing is."""
         left = iter(replies)
         verdicts = [self._counts.judge(*caller, left) for caller in callers]
-        for verdict in verdicts:
-            if verdict is not None:
-                state.headers += verdict.headers()
-        for verdict in verdicts:
-            if verdict is not None:
-                verdict.enforce()
+        known = [verdict for verdict in verdicts if verdict is not None]
+        for verdict in known:
+            state.headers += verdict.headers()
+        for verdict in known:
+            verdict.enforce()
 
 
 def _bearer_token(scope: Scope) -> str:
@@ -175,14 +156,3 @@ def _bearer_token(scope: Scope) -> str:
     if scheme.lower() != "bearer":
         raise NotAuthenticated
     return str(token.strip(" "))
-
-
-@lru_cache(maxsize=10_000)
-def _network(address: str) -> bytes:
-    """Whose address it is: one of IPv6 is that of its /64, which is the least that anybody has."""
-    ip = address_of(address)
-    if ip is None:
-        return address.encode()
-    if isinstance(ip, IPv6Address):
-        return IPv6Address(int(ip) >> 64 << 64).packed
-    return ip.packed

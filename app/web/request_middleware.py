@@ -43,24 +43,14 @@ class App(FastAPI):
 class RequestMiddleware:
     """Answers every request and every error.
 
-    HEAD is answered as GET, without its body (RFC 9110, section 9.3.2). A body has to be there
-    within `request_timeout` seconds and has at most `max_body_bytes`; what arrived of it is counted
-    in `buffers` until the request ends.
+    HEAD is answered as GET, without its body (RFC 9110, section 9.3.2). What arrived of a body is
+    held in `buffers` until the request ends.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        max_body_bytes: int,
-        counts: RequestCounts | None = None,
-        buffers: Buffers | None = None,
-        request_timeout: float = 10,
-    ) -> None:
+    def __init__(self, app: ASGIApp, buffers: Buffers, counts: RequestCounts) -> None:
         self._app = app
-        self._max_body_bytes = max_body_bytes
-        self._request_timeout = request_timeout
-        self._buffers = Buffers() if buffers is None else buffers
-        self._counts = RequestCounts() if counts is None else counts
+        self._buffers = buffers
+        self._counts = counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -74,7 +64,7 @@ class RequestMiddleware:
         scope = {**scope, "method": "GET"} if is_head else scope
         request_id = request_id_of(scope)
         headers = headers_of(scope, request_id)
-        body = Body(scope, receive, self._max_body_bytes, self._buffers, self._request_timeout)
+        body = Body(scope, receive, self._buffers)
         scope["tickbox"] = RequestState(request_id, headers, body)
         status: int | None = None
         outcome = logs.FAILED

@@ -23,13 +23,12 @@ from starlette.types import Receive, Scope, Send
 from app.core.errors import Conflict, NotFound, PreconditionFailed
 from app.core.schemas import JsonPage, JsonRow, Representation, Schema
 from app.redis.rate_limits import LimitPolicy
-from app.web.body_buffering import PUBLIC_BODY_BYTES
 from app.web.dependencies import app_state, expected_version, holder
 from app.web.endpoint import Endpoint, QueryValues, UnsupportedRoute, parse_query
 from app.web.idempotency import Replay
 from app.web.json_body import ABSENT, read_body
 from app.web.preconditions import Preconditions
-from app.web.request_gate import AccessPolicy, request_state
+from app.web.request_gate import request_state
 from app.web.responses import (
     RepresentationResponse,
     SchemaResponse,
@@ -62,12 +61,9 @@ class Route(APIRoute):
         self.takes_preconditions = self.is_read or self.call.asks_for(expected_version)
         # These have an `ETag`.
         self.answers_with_rows = self.call.returns in (JsonRow, JsonPage)
-        self.access_policy = AccessPolicy(
-            scopes=self.call.scopes,
-            is_limited=self.path.startswith("/v1/"),
-            limit=getattr(self.endpoint, "limit", None),
-            cached=self.is_cached and self.is_read,
-        )
+        self.is_cached = self.is_cached and self.is_read
+        self.is_limited = self.path.startswith("/v1/") or self.call.scopes is not None
+        self.limit: LimitPolicy | None = getattr(self.endpoint, "limit", None)
         if "PATCH" in methods:
             self.media_types = ("application/merge-patch+json", *self.media_types)
         self._beginning = self.path.partition("{")[0]
@@ -89,20 +85,19 @@ class Route(APIRoute):
         if scope["method"] not in (self.methods or ()):
             await super().handle(scope, receive, send)  # raises
             return
-        state, policy = request_state(scope), self.access_policy
+        state, scopes = request_state(scope), self.call.scopes
         state.preconditions = Preconditions.of(scope)
-        state.body.check_length()
+        state.body.check_length(is_public=scopes is None)
         known = None
-        if policy.scopes is not None or policy.is_limited:
-            known = await scope["app"].state.request_gate.admit(scope, policy)
+        if self.is_limited:
+            gate = scope["app"].state.request_gate
+            known = await gate.admit(scope, scopes, self.limit, is_cached=self.is_cached)
         request = Request(scope, receive)
         if known is not None:
             response = self._represented(request, known, b"hit")
         else:
             if not self.takes_preconditions:
                 state.preconditions.refuse()
-            if policy.scopes is None:
-                state.body.check_length(PUBLIC_BODY_BYTES)
             response = await self.answer(request)
         await response(scope, receive, send)
 

@@ -58,15 +58,15 @@ def response_headers(route: Route, status: str) -> Json:
         names.append("ETag")
     if status < "400" and route.call.returns is JsonPage:
         names.append("Link")
-    if status < "400" and route.access_policy.cached:
+    if status < "400" and route.is_cached:
         names.append("X-Cache")
     if status == "201":
         names.append("Location")
     if status < "300" and route.takes_idempotency_key:
         names.append("Idempotency-Replayed")
-    if status == "400" and route.access_policy.scopes is not None:
+    if status == "400" and route.call.scopes is not None:
         names.append("WWW-Authenticate")
-    if route.access_policy.is_limited:
+    if route.is_limited:
         names += ["RateLimit-Policy", "RateLimit"]
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 

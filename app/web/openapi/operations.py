@@ -33,7 +33,7 @@ def complete_operation(operation: Json, route: Route, schemas: dict[str, Json]) 
     """Add security, headers, problems and examples."""
     summary, _, operation["description"] = operation["description"].partition("\n\n")
     operation["summary"] = summary.removesuffix(".")
-    scopes = route.access_policy.scopes
+    scopes = route.call.scopes
     operation["security"] = [] if scopes is None else [{"OAuth2": sorted(scopes)}]
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
@@ -96,7 +96,7 @@ def _complete_response(response: Json, status: str, schemas: dict[str, Json]) ->
 
 def _problems_of(route: Route) -> list[type[AppError]]:
     """The problems that follow from what a route takes and needs; it declares its others."""
-    scopes = route.access_policy.scopes
+    scopes = route.call.scopes
     # An unknown query parameter is one, so that every operation has it.
     errors: list[type[AppError]] = [ValidationFailed] if route.has_input_problems else []
     if route.call.takes_body:
@@ -111,7 +111,7 @@ def _problems_of(route: Route) -> list[type[AppError]]:
         errors.append(InternalError)
     if route.takes_preconditions and not route.is_read:
         errors.append(VersionConflict)
-    if route.access_policy.is_limited:
+    if route.is_limited:
         errors += [RateLimited, DatabaseUnavailable, DatabaseBusy]
     if route.takes_idempotency_key:
         errors += [IdempotencyInProgress, IdempotencyKeyReused]
