@@ -17,15 +17,15 @@
     ├── InternalError 500
     └── Unavailable 503           DatabaseUnavailable, DatabaseBusy
 
-A class that is raised has a `code`, which never changes; `docs/problems.md` lists all, those of the
-features too.
+A class that is raised has a `code`, which never changes; `docs/problems.md` lists all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import takewhile
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
+Location = Literal["body", "query", "path", "header"]
 # No field has a longer name, and what was sent is not repeated.
 _MAX_NAME_LENGTH = 64
 
@@ -47,7 +47,7 @@ class FieldError:
     pointer: str
     code: str
     message: str
-    location: Literal["body", "query", "path", "header"] = "body"
+    location: Location = "body"
 
     def as_json(self) -> dict[str, str]:
         """The entry in a problem's `errors`."""
@@ -244,9 +244,9 @@ class ValidationFailed(AppError):
     title = "The input is not valid"
 
     @classmethod
-    def at(cls, pointer: str, code: str, message: str) -> "ValidationFailed":
-        """One field of the body is wrong."""
-        return cls(errors=(FieldError(pointer, code, message),))
+    def at(cls, pointer: str, code: str, message: str, location: Location = "body") -> Self:
+        """One field of the body is wrong, or what else the client sent."""
+        return cls(errors=(FieldError(pointer, code, message, location),))
 
 
 class CursorInvalid(ValidationFailed):

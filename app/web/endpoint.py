@@ -143,13 +143,9 @@ def parse_query(raw: bytes, known: Mapping[str, bool]) -> QueryValues:
     try:
         pairs = urlencoded.parse(raw, max_fields=_MAX_FIELDS)
     except UnicodeDecodeError:
-        raise ValidationFailed(
-            errors=(FieldError("", "invalid_text", "is not UTF-8", "query"),)
-        ) from None
+        raise ValidationFailed.at("", "invalid_text", "is not UTF-8", "query") from None
     except urlencoded.TooMany:
-        raise ValidationFailed(
-            errors=(FieldError("", "too_long", "has too many parameters", "query"),)
-        ) from None
+        raise ValidationFailed.at("", "too_long", "has too many parameters", "query") from None
     values: QueryValues = {}
     errors: list[FieldError] = []
     for name, value in pairs:

@@ -7,6 +7,7 @@ with a connection of its own, but is told that the first request is in progress.
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -16,7 +17,7 @@ from sqlalchemy import Uuid, cast, null, select
 from sqlalchemy.sql import ColumnElement
 
 from app.core.clock import Now
-from app.core.errors import Conflict, FieldError, MalformedRequest, NotFound, ValidationFailed
+from app.core.errors import Conflict, MalformedRequest, NotFound, ValidationFailed
 from app.core.signing import Signer
 from app.database.idempotency_keys import CLAIM, KEEP, RETENTION, keys, mine
 from app.database.statement import AFFECTED_USERS, Statement
@@ -41,9 +42,7 @@ class IdempotencyInProgress(Conflict):
 
     code = "idempotency_in_progress"
     title = "The first request under this Idempotency-Key still runs"
-
-    def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": "1"})
+    default_headers = {"Retry-After": "1"}
 
 
 class Replay(Exception):
@@ -51,24 +50,19 @@ class Replay(Exception):
 
     def __init__(self, answer: asyncpg.Record) -> None:
         super().__init__()
-        self._answer = answer
-
-    def response(self) -> Response:
-        """The first answer, once more."""
-        named = zip(_HEADERS, self._answer["headers"], strict=True)
+        named = zip(_HEADERS, answer["headers"], strict=True)
         headers = {name: value for name, value in named if value}
         headers["Idempotency-Replayed"] = "true"
-        return Response(self._answer["body"], self._answer["status"], headers)
+        self.response = Response(answer["body"], answer["status"], headers)
 
 
+@dataclass(frozen=True, slots=True)
 class Claim:
     """One request under a key; `params` are those of the statements."""
 
-    def __init__(self, look: Statement, params: Mapping[str, Any], now: Now) -> None:
-        self._look = look
-        self._params = params
-        self._now = now
-        self._unit: UnitOfWork | None = None
+    look: Statement
+    params: Mapping[str, Any]
+    now: Now
 
     async def begin(self, unit: UnitOfWork) -> None:
         """Claim the key, as the first statement of a transaction.
@@ -76,32 +70,29 @@ class Claim:
         Raises `Replay`, `IdempotencyKeyReused`, `IdempotencyInProgress`, or `NotFound` instead of a
         replay of what the caller may no longer change.
         """
-        now = self._now()
+        now = self.now()
         times = {"created_at": now, "expired_at": now - RETENTION}
-        if await unit.fetch_one(CLAIM, **self._params, **times) is not None:
-            self._unit = unit
+        if await unit.fetch_one(CLAIM, **self.params, **times) is not None:
             return
-        first = await unit.fetch_one(self._look, **self._params)
+        first = await unit.fetch_one(self.look, **self.params)
         if first is None or first["status"] is None:
             raise IdempotencyInProgress
-        if first["fingerprint"] != self._params["fingerprint"]:
-            error = FieldError(_NAME, "reused", "is that of another request", "header")
-            raise IdempotencyKeyReused(errors=(error,))
+        if first["fingerprint"] != self.params["fingerprint"]:
+            raise IdempotencyKeyReused.at(_NAME, "reused", "is that of another request", "header")
         if not first["may_edit"]:
             raise NotFound
         raise Replay(first)
 
-    async def keep(self, response: Response) -> None:
+    async def keep(self, unit: UnitOfWork, response: Response) -> None:
         """Store the answer in the transaction that it tells of, if that was a success."""
-        if self._unit is not None and response.status_code < 300:
-            await self._unit.fetch_one(
+        if response.status_code < 300:
+            await unit.fetch_one(
                 KEEP,
-                user_id=self._params["user_id"],
-                key=self._params["key"],
+                **self.params,
                 status=response.status_code,
                 headers=[response.headers.get(name, "") for name in _HEADERS],
                 body=bytes(response.body),
-                project_ids=sorted(self._unit.projects),
+                project_ids=sorted(unit.projects),
             )
 
 
@@ -137,7 +128,7 @@ class Idempotency:
             ).where(*mine)
         )
 
-    async def claim(self, request: Request, principal: Principal, body: bytes) -> Claim | None:
+    def claim(self, request: Request, principal: Principal, body: bytes) -> Claim | None:
         """The request's claim, if it has a key. Raises `MalformedRequest`, `ValidationFailed`."""
         sent = request.headers.getlist("idempotency-key")
         if not sent:
@@ -146,10 +137,9 @@ class Idempotency:
             raise MalformedRequest("The Idempotency-Key header was sent more than once.")
         key = sent[0].strip()
         if not _KEY.fullmatch(key):
-            error = FieldError(
+            raise ValidationFailed.at(
                 _NAME, "invalid_key", "must be 1 to 255 printable ASCII characters", "header"
             )
-            raise ValidationFailed(errors=(error,))
         params = {
             **self._seen_by(principal),
             "user_id": principal.user_id,

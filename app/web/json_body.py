@@ -11,7 +11,6 @@ from fastapi import Request
 
 from app.core import urlencoded
 from app.core.errors import (
-    FieldError,
     MalformedJson,
     MalformedRequest,
     UnsupportedMediaType,
@@ -61,7 +60,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def _too_many() -> ValidationFailed:
-    return ValidationFailed(errors=(FieldError("", "too_long", "has too many names and values"),))
+    return ValidationFailed.at("", "too_long", "has too many names and values")
 
 
 def _check_tokens(body: bytes) -> None:

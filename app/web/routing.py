@@ -151,18 +151,18 @@ class Route(APIRoute):
         if principal is not None:
             user_id = principal.user_id
             if self.takes_idempotency_key:
-                claim = await app.idempotency.claim(request, principal, content)
+                claim = app.idempotency.claim(request, principal, content)
         try:
             async with app.database.unit_of_work(
                 None if claim is None else claim.begin, account=user_id, holder=holder(request)
             ) as state.unit_of_work:
                 try:
                     response = self._written(request, await self.call(request, arguments))
+                    if claim is not None:
+                        await claim.keep(state.unit_of_work, response)
                 except Replay as replay:
                     # The unit of work ends well: whom the first one affected, read nothing older.
-                    return replay.response()
-                if claim is not None:
-                    await claim.keep(response)
+                    return replay.response
         except (NotFound, Conflict, PreconditionFailed):
             # This tells of what others did, of which the cache may not be told yet.
             if user_id is not None:
