@@ -12,6 +12,7 @@ from typing import Any
 from starlette.types import Scope
 
 from app.core.addresses import network_of
+from app.core.context import Expected
 from app.core.errors import AppError, InsufficientScope, MalformedRequest, NotAuthenticated
 from app.core.schemas import Representation
 from app.core.settings import Settings
@@ -22,7 +23,6 @@ from app.redis.rate_limits import Counts, Limit, LimitPolicy, take_command
 from app.redis.response_cache import Cache, CacheEntryKey
 from app.security.principal import Authenticator, Principal
 from app.web.body_buffering import Body
-from app.web.preconditions import NO_PRECONDITIONS, Preconditions
 from app.web.response_headers import Header
 
 Caller = tuple[Limit, bytes]
@@ -40,8 +40,8 @@ class RequestState:
     request_id: str
     headers: list[Header]
     body: Body
+    preconditions: Expected
     principal: Principal | None = None
-    preconditions: Preconditions = NO_PRECONDITIONS
     cache_slot: CacheEntryKey | None = None
     unit_of_work: UnitOfWork | None = None
 

@@ -17,6 +17,7 @@ from app.core.errors import MalformedRequest
 from app.observability import logs
 from app.observability.metrics import RequestCounts
 from app.web.body_buffering import Body, Buffers
+from app.web.preconditions import preconditions_of
 from app.web.problem_details import as_app_error, problem
 from app.web.request_gate import RequestState, request_state
 from app.web.response_headers import headers_of, request_id_of
@@ -65,7 +66,7 @@ class RequestMiddleware:
         request_id = request_id_of(scope)
         headers = headers_of(scope, request_id)
         body = Body(scope, receive, self._buffers)
-        scope["tickbox"] = RequestState(request_id, headers, body)
+        scope["tickbox"] = RequestState(request_id, headers, body, preconditions_of(scope))
         status: int | None = None
         outcome = logs.FAILED
 

@@ -23,19 +23,18 @@ from starlette.types import Receive, Scope, Send
 from app.core.errors import Conflict, NotFound, PreconditionFailed
 from app.core.schemas import JsonPage, JsonRow, Representation, Schema
 from app.redis.rate_limits import LimitPolicy
-from app.web.dependencies import app_state, expected_version, holder
+from app.web.dependencies import app_state, expected_version, holder, principal
 from app.web.endpoint import Endpoint, QueryValues, UnsupportedRoute, parse_query
 from app.web.idempotency import Replay
 from app.web.json_body import ABSENT, read_body
-from app.web.preconditions import Preconditions
+from app.web.preconditions import refuse
 from app.web.request_gate import request_state
 from app.web.responses import (
     RepresentationResponse,
     SchemaResponse,
-    if_changed,
+    conditional,
     represent_page,
     represent_row,
-    with_etag,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,8 +58,6 @@ class Route(APIRoute):
         self.is_read = "GET" in methods
         # There is something to compare: what it reads, or the row that it writes.
         self.takes_preconditions = self.is_read or self.call.asks_for(expected_version)
-        # These have an `ETag`.
-        self.answers_with_rows = self.call.returns in (JsonRow, JsonPage)
         self.is_cached = self.is_cached and self.is_read
         self.is_limited = self.path.startswith("/v1/") or self.call.scopes is not None
         self.limit: LimitPolicy | None = getattr(self.endpoint, "limit", None)
@@ -86,7 +83,6 @@ class Route(APIRoute):
             await super().handle(scope, receive, send)  # raises
             return
         state, scopes = request_state(scope), self.call.scopes
-        state.preconditions = Preconditions.of(scope)
         state.body.check_length(is_public=scopes is None)
         known = None
         if self.is_limited:
@@ -97,8 +93,10 @@ class Route(APIRoute):
             response = self._represented(request, known, b"hit")
         else:
             if not self.takes_preconditions:
-                state.preconditions.refuse()
+                refuse(state.preconditions)
             response = await self.answer(request)
+        if self.is_read:
+            response = conditional(response, state.preconditions)
         await response(scope, receive, send)
 
     async def answer(self, request: Request) -> Response:
@@ -126,8 +124,7 @@ class Route(APIRoute):
         elif isinstance(result, JsonPage):
             representation = represent_page(result, request.scope["path"], query)
         else:
-            response = _response(result, self.status_code)
-            return with_etag(response, request_state(request.scope).preconditions)
+            return _response(result, self.status_code)
         slot = request_state(request.scope).cache_slot
         if slot is None or (isinstance(result, JsonPage) and result.depends_on_time):
             return self._represented(request, representation, b"bypass")
@@ -137,24 +134,21 @@ class Route(APIRoute):
     def _represented(
         self, request: Request, representation: Representation, cache: bytes
     ) -> Response:
-        """The answer to a read, or a 304; what the `cache` had is counted and told."""
-        headers = []
-        if self.is_cached:
-            headers.append((b"x-cache", cache))
-            app_state(request).metrics.requests.cache[cache] += 1
-        response = RepresentationResponse(representation, 200, *headers)
-        return if_changed(response, representation.etag, request_state(request.scope).preconditions)
+        """The answer to a read; what the `cache` had is counted and told."""
+        if not self.is_cached:
+            return RepresentationResponse(representation)
+        app_state(request).metrics.requests.cache[cache] += 1
+        return RepresentationResponse(representation, 200, (b"x-cache", cache))
 
     async def _write(self, request: Request, content: bytes, arguments: dict[str, Any]) -> Response:
         app, state = app_state(request), request_state(request.scope)
-        principal, user_id, claim = state.principal, None, None
-        if principal is not None:
-            user_id = principal.user_id
-            if self.takes_idempotency_key:
-                claim = app.idempotency.claim(request, principal, content)
+        claim = None
+        if self.takes_idempotency_key:
+            claim = app.idempotency.claim(request, principal(request), content)
+        user_id = state.principal.user_id if state.principal else None
         try:
             async with app.database.unit_of_work(
-                None if claim is None else claim.begin, account=user_id, holder=holder(request)
+                claim.begin if claim else None, account=user_id, holder=holder(request)
             ) as state.unit_of_work:
                 try:
                     response = self._written(request, await self.call(request, arguments))

@@ -1,6 +1,6 @@
 """Headers in the OpenAPI document: those that requests may have, and those that answers have."""
 
-from app.core.schemas import JsonPage
+from app.core.schemas import JsonPage, JsonRow
 from app.web.openapi.problems import Json
 from app.web.routing import Route
 
@@ -54,7 +54,7 @@ def request_headers(route: Route) -> list[Json]:
 def response_headers(route: Route, status: str) -> Json:
     """The headers of an answer with this status."""
     names = ["X-Request-Id", *_OF_ERRORS.get(status, [])]
-    if status < "400" and (route.is_read or route.answers_with_rows):
+    if status < "400" and (route.is_read or route.call.returns is JsonRow):
         names.append("ETag")
     if status < "400" and route.call.returns is JsonPage:
         names.append("Link")
