@@ -14,7 +14,7 @@ Why FastAPI's own handler does not call it: `docs/decisions/endpoints.md`.
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, get_origin
+from typing import Any, TypeGuard, get_origin
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -43,21 +43,23 @@ class Endpoint:
 
     def __init__(self, function: Callable[..., Any], path_parameters: Collection[str]) -> None:
         """Raises `UnsupportedRoute`."""
-        if not inspect.iscoroutinefunction(function):
-            raise UnsupportedRoute(f"{function.__name__} is not async")
         self._function = function
         self._services: dict[str, Callable[[Request], Any]] = {}
         # The name of each parameter that is validated, where its value is, and by what.
         self._inputs: list[tuple[str, str, Callable[[Any], Any]]] = []
         self.scopes: frozenset[str] | None = None
         self.query_parameters: dict[str, bool] = {}
+        self.takes_body = False
         signature = inspect.signature(function, eval_str=True)
         self.returns = signature.return_annotation
         for name, parameter in signature.parameters.items():
-            if parameter.default is not parameter.empty:
-                raise UnsupportedRoute(f"{function.__name__} has a default for {name}")
-            self._add(name, parameter.annotation, path_parameters)
-        self.takes_body = any(place == "body" for _, place, _ in self._inputs)
+            place = "path" if name in path_parameters else ""
+            if parameter.default is not parameter.empty or not self._add(
+                name, parameter.annotation, place
+            ):
+                raise UnsupportedRoute(f"{function.__name__} asks for {parameter}")
+        if not inspect.iscoroutinefunction(function):
+            raise UnsupportedRoute(f"{function.__name__} is not async")
 
     def asks_for(self, service: Callable[[Request], Any]) -> bool:
         """Whether it is given what this function makes of the request."""
@@ -92,46 +94,44 @@ class Endpoint:
         services = {name: make(request) for name, make in self._services.items()}
         return await self._function(**services, **arguments)
 
-    def _add(self, name: str, annotation: Any, path_parameters: Collection[str]) -> None:
+    def _add(self, name: str, annotation: Any, place: str) -> bool:
+        """Note how a parameter is given its value; False if it cannot be."""
         marks = getattr(annotation, "__metadata__", ())
-        mark = next((m for m in marks if isinstance(m, Depends | Param | Body)), None)
-        if isinstance(mark, Depends):
-            self._add_service(name, mark)
-        elif annotation is Request:
-            self._services[name] = lambda request: request
-        elif name in path_parameters:
-            self._add_input(name, "path", annotation)
-        else:
-            model = getattr(annotation, "__origin__", annotation)
-            place = "query" if isinstance(mark, Query) else "body"
-            if (
-                not (isinstance(model, type) and issubclass(model, BaseModel))
-                or not isinstance(mark, Query | Form | None)
-                or any(other == place for _, other, _ in self._inputs)
-            ):
-                raise UnsupportedRoute(f"{self._function.__name__} asks for {name}: {annotation}")
-            if place == "query":
+        model = getattr(annotation, "__origin__", annotation)
+        is_model = isinstance(model, type) and issubclass(model, BaseModel)
+        match [mark for mark in marks if isinstance(mark, Depends | Param | Body)]:
+            case [Depends(dependency=make) as mark] if _takes_the_request_alone(make):
+                self._services[name] = make
+                if isinstance(mark, Security):
+                    self.scopes = (self.scopes or frozenset()).union(mark.scopes or ())
+                return True
+            case [] if annotation is Request:
+                self._services[name] = lambda request: request
+                return True
+            case [] if place == "path":
+                pass
+            case [Query()] if is_model and not self.query_parameters:
+                place = "query"
                 self.query_parameters = {
-                    field.alias or name: _is_list(field.annotation)
-                    for name, field in model.model_fields.items()
+                    field.alias or key: _is_list(field.annotation)
+                    for key, field in model.model_fields.items()
                 }
-            self._add_input(name, place, annotation)
-
-    def _add_service(self, name: str, mark: Depends) -> None:
-        make = mark.dependency
-        if (
-            make is None
-            or inspect.iscoroutinefunction(make)
-            or inspect.isasyncgenfunction(make)
-            or [*inspect.signature(make).parameters] != ["request"]
-        ):
-            raise UnsupportedRoute(f"{name} is not made by a plain function of the request alone")
-        self._services[name] = make
-        if isinstance(mark, Security):
-            self.scopes = (self.scopes or frozenset()).union(mark.scopes or ())
-
-    def _add_input(self, name: str, place: str, annotation: Any) -> None:
+            case [] | [Form()] if is_model and not self.takes_body:
+                place = "body"
+                self.takes_body = True
+            case _:
+                return False
         self._inputs.append((name, place, TypeAdapter(annotation).validator.validate_python))
+        return True
+
+
+def _takes_the_request_alone(make: Any) -> TypeGuard[Callable[[Request], Any]]:
+    return (
+        inspect.isfunction(make)
+        and not inspect.iscoroutinefunction(make)
+        and not inspect.isasyncgenfunction(make)
+        and [*inspect.signature(make).parameters] == ["request"]
+    )
 
 
 def parse_query(raw: bytes, known: Mapping[str, bool]) -> QueryValues:

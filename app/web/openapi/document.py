@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 
 import orjson
 from fastapi import FastAPI, Request, Response
-from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.core.errors import AppError
@@ -23,15 +22,8 @@ _ITEM = re.compile(r"(.+)/\{(\w+)\}")
 
 def install(app: FastAPI, features: Iterable[Feature]) -> None:
     """Serve the document at `/openapi.json`, made and encoded once."""
-
-    @functools.cache
-    def document() -> Json:
-        return _document(app, features)
-
-    @functools.cache
-    def encoded() -> bytes:
-        return orjson.dumps(document())
-
+    document = functools.cache(lambda: _document(app, features))
+    encoded = functools.cache(lambda: orjson.dumps(document()))
     lock = threading.Lock()
 
     # Not async, so that it runs in a thread: the first one takes a tenth of a second.
@@ -47,18 +39,10 @@ def install(app: FastAPI, features: Iterable[Feature]) -> None:
 def _document(app: FastAPI, features: Iterable[Feature]) -> Json:
     settings: Settings = app.state.settings
     url = settings.issuer.rstrip("/") if settings.issuer_is_url else "/"
-    made = get_openapi(
-        title=app.title,
-        version=app.version,
-        summary=app.summary,
-        description=app.description.strip(),
-        tags=app.openapi_tags,
-        routes=app.routes,
-        servers=[{"url": url, "description": "This server."}],
-        contact={"name": "The maintainers of Tickbox"},
-    )
+    app.servers = [{"url": url, "description": "This server."}]
     # FastAPI calls a schema that is both sent and answered `Due-Input` and `Due-Output`.
-    text = orjson.dumps(made).replace(b'-Input"', b'"').replace(b'-Output"', b'Read"')
+    text = orjson.dumps(FastAPI.openapi(app))
+    text = text.replace(b'-Input"', b'"').replace(b'-Output"', b'Read"')
     document: Json = orjson.loads(text)
     schemas = _complete_schemas(document["components"]["schemas"])
     for route in app.routes:
@@ -67,14 +51,14 @@ def _document(app: FastAPI, features: Iterable[Feature]) -> Json:
                 operation = document["paths"][route.path][method.lower()]
                 complete_operation(operation, route, schemas)
     link_creates(document["paths"])
-    text = orjson.dumps(document["paths"])
+    named = orjson.dumps(document["paths"]).decode()
     document["components"] = {
         "schemas": schemas,
-        "securitySchemes": {"OAuth2": _security_scheme(features)},
+        "securitySchemes": {"OAuth2": _security_scheme(app.state.scopes, features)},
         "examples": {
             error.code: {"summary": error.title, "value": example_problem(error)}
             for error in sorted(AppError.registry(), key=lambda error: error.code)
-            if f'"#/components/examples/{error.code}"'.encode() in text
+            if f'"#/components/examples/{error.code}"' in named
         },
         "headers": {
             name: {"description": description, "schema": {"type": "string"}}
@@ -105,18 +89,14 @@ def _constant(enumeration: str, value: str) -> str:
     return (name + "_desc" * value.startswith("-")).upper()
 
 
-def _security_scheme(features: Iterable[Feature]) -> Json:
-    """How to sign in, and the scopes that the features declare."""
-    flow: Json = {"scopes": {}}
-    for feature in features:
-        flow["scopes"] |= feature.scopes
-        if feature.token_url is not None:
-            flow |= {"tokenUrl": feature.token_url, "refreshUrl": feature.token_url}
+def _security_scheme(scopes: Mapping[str, str], features: Iterable[Feature]) -> Json:
+    """How to sign in, and the scopes that there are."""
+    [url] = [feature.token_url for feature in features if feature.token_url is not None]
     return {
         "type": "oauth2",
         "description": "Sign in with the e-mail address as `username`. Without a scope selected, "
         "the token permits all that you may do.",
-        "flows": {"password": flow},
+        "flows": {"password": {"tokenUrl": url, "refreshUrl": url, "scopes": dict(scopes)}},
     }
 
 

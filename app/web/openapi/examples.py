@@ -2,25 +2,18 @@
 
 from typing import Any
 
-from app.core.errors import (
-    AppError,
-    InsufficientScope,
-    QuotaExceeded,
-    RateLimited,
-    ValidationFailed,
-    VersionConflict,
-)
+from app.core import errors
 from app.web.openapi.problems import Json
 
 _ID = "01936b7e-8f00-7000-8000-000000000000"
 _BY_TYPE = {"boolean": False, "integer": 1, "string": "text"}
 # Of those that are made without arguments the example is what that gives.
 _PROBLEMS = {
-    InsufficientScope: InsufficientScope(["resource:write"]),
-    QuotaExceeded: QuotaExceeded("resources"),
-    RateLimited: RateLimited(3),
-    ValidationFailed: ValidationFailed.at("/title", "required", "is required"),
-    VersionConflict: VersionConflict(4),
+    errors.InsufficientScope: errors.InsufficientScope(["resource:write"]),
+    errors.QuotaExceeded: errors.QuotaExceeded("resources"),
+    errors.RateLimited: errors.RateLimited(3),
+    errors.ValidationFailed: errors.ValidationFailed.at("/title", "required", "is required"),
+    errors.VersionConflict: errors.VersionConflict(4),
 }
 
 
@@ -47,6 +40,6 @@ def example_of(schema: Json, schemas: dict[str, Json]) -> Any:
     return example
 
 
-def example_problem(error: type[AppError]) -> Json:
+def example_problem(error: type[errors.AppError]) -> Json:
     """A problem of this kind."""
     return (_PROBLEMS.get(error) or error()).as_json(_ID)

@@ -5,22 +5,7 @@ from typing import Any
 
 from fastapi.utils import deep_dict_update
 
-from app.core.errors import (
-    AppError,
-    ContentTooLarge,
-    DatabaseBusy,
-    DatabaseUnavailable,
-    InsufficientScope,
-    InternalError,
-    InvalidToken,
-    MalformedJson,
-    MalformedRequest,
-    NotAuthenticated,
-    RateLimited,
-    UnsupportedMediaType,
-    ValidationFailed,
-    VersionConflict,
-)
+from app.core import errors
 from app.web.body_buffering import ServerBusy
 from app.web.idempotency import IdempotencyInProgress, IdempotencyKeyReused
 from app.web.openapi.examples import example_of
@@ -94,25 +79,25 @@ def _complete_response(response: Json, status: str, schemas: dict[str, Json]) ->
             content["example"] = example_of(content["schema"], schemas)
 
 
-def _problems_of(route: Route) -> list[type[AppError]]:
+def _problems_of(route: Route) -> list[type[errors.AppError]]:
     """The problems that follow from what a route takes and needs; it declares its others."""
-    scopes = route.call.scopes
-    # An unknown query parameter is one, so that every operation has it.
-    errors: list[type[AppError]] = [ValidationFailed] if route.has_input_problems else []
+    found: list[type[errors.AppError]] = []
+    if route.has_input_problems:
+        found.append(errors.ValidationFailed)  # an unknown parameter of the query is one
     if route.call.takes_body:
-        errors += [ContentTooLarge, ServerBusy]
+        found += [errors.ContentTooLarge, ServerBusy]
         if route.has_input_problems:
-            errors += [MalformedJson, UnsupportedMediaType]
-    if scopes is not None:
-        errors += [MalformedRequest, NotAuthenticated, InvalidToken]
-    if scopes:
-        errors.append(InsufficientScope)
+            found += [errors.MalformedJson, errors.UnsupportedMediaType]
+    if route.call.scopes is not None:
+        found += [errors.MalformedRequest, errors.NotAuthenticated, errors.InvalidToken]
+    if route.call.scopes:
+        found.append(errors.InsufficientScope)
     if "health" not in route.tags:
-        errors.append(InternalError)
+        found.append(errors.InternalError)
     if route.takes_preconditions and not route.is_read:
-        errors.append(VersionConflict)
+        found.append(errors.VersionConflict)
     if route.is_limited:
-        errors += [RateLimited, DatabaseUnavailable, DatabaseBusy]
+        found += [errors.RateLimited, errors.DatabaseUnavailable, errors.DatabaseBusy]
     if route.takes_idempotency_key:
-        errors += [IdempotencyInProgress, IdempotencyKeyReused]
-    return errors
+        found += [IdempotencyInProgress, IdempotencyKeyReused]
+    return found
