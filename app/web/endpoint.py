@@ -14,12 +14,13 @@ Why FastAPI's own handler does not call it: `docs/decisions/endpoints.md`.
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, TypeGuard, get_origin
+from typing import Annotated, Any, TypeGuard, get_origin
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Body, Depends, Form, Param, Query, Security
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import AliasPath, BaseModel, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from app.core import urlencoded
 from app.core.errors import FieldError, ValidationFailed, pointer
@@ -43,23 +44,25 @@ class Endpoint:
 
     def __init__(self, function: Callable[..., Any], path_parameters: Collection[str]) -> None:
         """Raises `UnsupportedRoute`."""
+        if not inspect.iscoroutinefunction(function):
+            raise UnsupportedRoute(f"{function.__name__} is not async")
         self._function = function
         self._services: dict[str, Callable[[Request], Any]] = {}
-        # The name of each parameter that is validated, where its value is, and by what.
-        self._inputs: list[tuple[str, str, Callable[[Any], Any]]] = []
         self.scopes: frozenset[str] | None = None
         self.query_parameters: dict[str, bool] = {}
         self.takes_body = False
         signature = inspect.signature(function, eval_str=True)
         self.returns = signature.return_annotation
+        inputs = {}
         for name, parameter in signature.parameters.items():
-            place = "path" if name in path_parameters else ""
-            if parameter.default is not parameter.empty or not self._add(
-                name, parameter.annotation, place
-            ):
-                raise UnsupportedRoute(f"{function.__name__} asks for {parameter}")
-        if not inspect.iscoroutinefunction(function):
-            raise UnsupportedRoute(f"{function.__name__} is not async")
+            if parameter.default is not parameter.empty:
+                raise UnsupportedRoute(f"{function.__name__} has a default for {name}")
+            read = self._read(name, parameter.annotation, path_parameters)
+            if read is not None:
+                inputs[name] = Annotated[parameter.annotation, Field(validation_alias=read)]
+        # All that is validated, in one go: what it finds wrong is told together.
+        adapter = TypeAdapter(TypedDict("Inputs", inputs))  # type: ignore[operator]
+        self._validate = adapter.validator.validate_python
 
     def asks_for(self, service: Callable[[Request], Any]) -> bool:
         """Whether it is given what this function makes of the request."""
@@ -70,23 +73,14 @@ class Endpoint:
 
         Raises `RequestValidationError`, which tells all that is wrong.
         """
-        arguments: dict[str, Any] = {}
-        errors: list[Any] = []
-        for name, place, validate in self._inputs:
-            value = path[name] if place == "path" else query if place == "query" else body
-            if value is ABSENT:
-                errors.append({"type": "missing", "loc": (place,)})
-                continue
-            try:
-                arguments[name] = validate(value)
-            except ValidationError as error:
-                location = (place, name) if place == "path" else (place,)
-                errors += [
-                    {**found, "loc": (*location, *found["loc"])}
-                    for found in error.errors(include_url=False, include_input=False)
-                ]
-        if errors:
-            raise RequestValidationError(errors)
+        given = {"path": path, "query": query, "body": body}
+        if body is ABSENT:
+            del given["body"]
+        try:
+            arguments: dict[str, Any] = self._validate(given)
+        except ValidationError as error:
+            errors = error.errors(include_url=False, include_input=False)
+            raise RequestValidationError(errors) from None
         return arguments
 
     async def __call__(self, request: Request, arguments: Mapping[str, Any]) -> Any:
@@ -94,8 +88,10 @@ class Endpoint:
         services = {name: make(request) for name, make in self._services.items()}
         return await self._function(**services, **arguments)
 
-    def _add(self, name: str, annotation: Any, place: str) -> bool:
-        """Note how a parameter is given its value; False if it cannot be."""
+    def _read(
+        self, name: str, annotation: Any, path_parameters: Collection[str]
+    ) -> AliasPath | None:
+        """Where a parameter that is validated has its value; None for a service."""
         marks = getattr(annotation, "__metadata__", ())
         model = getattr(annotation, "__origin__", annotation)
         is_model = isinstance(model, type) and issubclass(model, BaseModel)
@@ -104,25 +100,22 @@ class Endpoint:
                 self._services[name] = make
                 if isinstance(mark, Security):
                     self.scopes = (self.scopes or frozenset()).union(mark.scopes or ())
-                return True
+                return None
             case [] if annotation is Request:
                 self._services[name] = lambda request: request
-                return True
-            case [] if place == "path":
-                pass
+                return None
+            case [] if name in path_parameters:
+                return AliasPath("path", name)
             case [Query()] if is_model and not self.query_parameters:
-                place = "query"
                 self.query_parameters = {
                     field.alias or key: _is_list(field.annotation)
                     for key, field in model.model_fields.items()
                 }
+                return AliasPath("query")
             case [] | [Form()] if is_model and not self.takes_body:
-                place = "body"
                 self.takes_body = True
-            case _:
-                return False
-        self._inputs.append((name, place, TypeAdapter(annotation).validator.validate_python))
-        return True
+                return AliasPath("body")
+        raise UnsupportedRoute(f"{self._function.__name__} asks for {name}: {annotation}")
 
 
 def _takes_the_request_alone(make: Any) -> TypeGuard[Callable[[Request], Any]]:
