@@ -115,9 +115,6 @@ def field_errors(found: Sequence[Any]) -> Iterable[FieldError]:
         else:
             # Our own `PydanticCustomError`s: their texts are written here and hold no input.
             code, message = kind, error["msg"]
-        yield FieldError(pointer(_names(path)), code, message, location)
-
-
-def _names(path: Iterable[str | int]) -> Iterable[str]:
-    """What was sent, without the tags by which Pydantic tells the members of a union apart."""
-    return (name for name in map(str, path) if not name.startswith(UNION_TAG))
+        # Without the tags by which Pydantic tells the members of a union apart.
+        names = (name for name in map(str, path) if not name.startswith(UNION_TAG))
+        yield FieldError(pointer(names), code, message, location)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from starlette.types import Scope
 
@@ -44,6 +45,11 @@ class RequestState:
     principal: Principal | None = None
     cache_slot: CacheEntryKey | None = None
     unit_of_work: UnitOfWork | None = None
+
+    @property
+    def user_id(self) -> UUID | None:
+        """Who asks, if anybody is known to."""
+        return None if self.principal is None else self.principal.user_id
 
 
 def request_state(scope: Scope) -> RequestState:

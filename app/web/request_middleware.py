@@ -109,22 +109,25 @@ class RequestMiddleware:
     def _leave_traces(
         self, scope: Scope, method: str, status: int | None, outcome: str, seconds: float
     ) -> None:
-        route = _route(scope)
+        route: str | None = None  # the path's template; the path itself may be anything
+        if "route" in scope:
+            route = scope["route"].path
+        elif "app_root_path" in scope:  # what is mounted has no route
+            route = scope["root_path"]
         if method not in _METHODS:
             method = "other"
         self._counts.ended(route, method, status, seconds)
+        level = logging.INFO
         if route in _QUIET:
             level = logging.DEBUG
         elif outcome == logs.FAILED or (status is not None and status >= 500):
             level = logging.WARNING
-        else:
-            level = logging.INFO
         state = request_state(scope)
         logs.requests.log(
             level,
             "request",
             request_id=state.request_id,
-            user_id=None if state.principal is None else state.principal.user_id,
+            user_id=state.user_id,
             method=method,
             route=route,
             status=status,
@@ -142,13 +145,3 @@ def _check_host(scope: Scope) -> None:
         raise MalformedRequest("Send one Host header.")
     if not _HOST.fullmatch(hosts[0]):
         raise MalformedRequest("The Host header is no host.")
-
-
-def _route(scope: Scope) -> str | None:
-    """The path's template, None for an unknown path; the path itself may be anything."""
-    route = scope.get("route")
-    if route is not None:
-        path: str = route.path
-        return path
-    # What is mounted has no route, but sets this.
-    return scope["root_path"] if "app_root_path" in scope else None

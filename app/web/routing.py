@@ -145,10 +145,9 @@ class Route(APIRoute):
         claim = None
         if self.takes_idempotency_key:
             claim = app.idempotency.claim(request, principal(request), content)
-        user_id = state.principal.user_id if state.principal else None
         try:
             async with app.database.unit_of_work(
-                claim.begin if claim else None, account=user_id, holder=holder(request)
+                claim.begin if claim else None, account=state.user_id, holder=holder(request)
             ) as state.unit_of_work:
                 try:
                     response = self._written(request, await self.call(request, arguments))
@@ -159,8 +158,8 @@ class Route(APIRoute):
                     return replay.response
         except (NotFound, Conflict, PreconditionFailed):
             # This tells of what others did, of which the cache may not be told yet.
-            if user_id is not None:
-                await app.cache.invalidate([user_id])
+            if state.user_id is not None:
+                await app.cache.invalidate([state.user_id])
             raise
         return response
 

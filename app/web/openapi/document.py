@@ -11,10 +11,9 @@ from pydantic.json_schema import models_json_schema
 
 from app.core.errors import AppError
 from app.core.settings import Settings
-from app.web.openapi.examples import example_problem
 from app.web.openapi.headers import HEADERS
 from app.web.openapi.operations import complete_operation
-from app.web.openapi.problems import SCHEMA, Json, Problem
+from app.web.openapi.problems import SCHEMA, Json, Problem, example_problem
 from app.web.routing import Feature, Route
 
 _ITEM = re.compile(r"(.+)/\{(\w+)\}")
@@ -51,10 +50,19 @@ def _document(app: FastAPI, features: Iterable[Feature]) -> Json:
                 operation = document["paths"][route.path][method.lower()]
                 complete_operation(operation, route, schemas)
     link_creates(document["paths"])
+    [token_url] = [feature.token_url for feature in features if feature.token_url]
+    flow = {"tokenUrl": token_url, "refreshUrl": token_url, "scopes": dict(app.state.scopes)}
     named = orjson.dumps(document["paths"]).decode()
     document["components"] = {
         "schemas": schemas,
-        "securitySchemes": {"OAuth2": _security_scheme(app.state.scopes, features)},
+        "securitySchemes": {
+            "OAuth2": {
+                "type": "oauth2",
+                "description": "Sign in with the e-mail address as `username`. Without a scope "
+                "selected, the token permits all that you may do.",
+                "flows": {"password": flow},
+            }
+        },
         "examples": {
             error.code: {"summary": error.title, "value": example_problem(error)}
             for error in sorted(AppError.registry(), key=lambda error: error.code)
@@ -87,17 +95,6 @@ def _constant(enumeration: str, value: str) -> str:
     """`TODO_SORT_DUE_DESC`: in Go all constants share one namespace, and a `-` is lost."""
     name = re.sub("(?<=[a-z])(?=[A-Z])", "_", enumeration) + "_" + value.lstrip("-")
     return (name + "_desc" * value.startswith("-")).upper()
-
-
-def _security_scheme(scopes: Mapping[str, str], features: Iterable[Feature]) -> Json:
-    """How to sign in, and the scopes that there are."""
-    [url] = [feature.token_url for feature in features if feature.token_url is not None]
-    return {
-        "type": "oauth2",
-        "description": "Sign in with the e-mail address as `username`. Without a scope selected, "
-        "the token permits all that you may do.",
-        "flows": {"password": {"tokenUrl": url, "refreshUrl": url, "scopes": dict(scopes)}},
-    }
 
 
 def link_creates(paths: Mapping[str, Json]) -> None:
