@@ -13,14 +13,12 @@ from typing import Any
 
 import asyncpg
 from fastapi import Request, Response
-from sqlalchemy import Uuid, cast, null, select
-from sqlalchemy.sql import ColumnElement
 
 from app.core.clock import Now
 from app.core.errors import Conflict, MalformedRequest, NotFound, ValidationFailed
 from app.core.signing import Signer
-from app.database.idempotency_keys import CLAIM, KEEP, RETENTION, keys, mine
-from app.database.statement import AFFECTED_USERS, Statement
+from app.database.idempotency_keys import CLAIM, KEEP, RETENTION
+from app.database.statement import Statement
 from app.database.unit_of_work import UnitOfWork
 from app.security.principal import Principal
 
@@ -96,37 +94,17 @@ class Claim:
             )
 
 
+@dataclass(frozen=True, slots=True)
 class Idempotency:
     """Makes the claims of all requests.
 
-    `may_edit` and `affected_users` turn an array of project ids into the condition that a principal
-    may change what is in all of them, and into the users who see any; `seen_by` gives the
-    parameters of both.
+    `look` finds what is kept under a key, and `seen_by` gives its parameters of a principal.
     """
 
-    def __init__(
-        self,
-        may_edit: Callable[[ColumnElement[Any]], ColumnElement[bool]],
-        affected_users: Callable[[ColumnElement[Any]], ColumnElement[Any]],
-        seen_by: Callable[[Principal], Mapping[str, Any]],
-        signer: Signer,
-        now: Now,
-    ) -> None:
-        self._seen_by = seen_by
-        self._signer = signer
-        self._now = now
-        self._look = Statement(
-            select(
-                keys.c.fingerprint,
-                keys.c.status,
-                keys.c.headers,
-                keys.c.body,
-                may_edit(keys.c.project_ids).label("may_edit"),
-                # The unit of work invalidates these users' cached pages, as the first request did.
-                cast(null(), Uuid).label("project_id"),
-                affected_users(keys.c.project_ids).label(AFFECTED_USERS),
-            ).where(*mine)
-        )
+    look: Statement
+    seen_by: Callable[[Principal], Mapping[str, Any]]
+    signer: Signer
+    now: Now
 
     def claim(self, request: Request, principal: Principal, body: bytes) -> Claim | None:
         """The request's claim, if it has a key. Raises `MalformedRequest`, `ValidationFailed`."""
@@ -141,13 +119,13 @@ class Idempotency:
                 _NAME, "invalid_key", "must be 1 to 255 printable ASCII characters", "header"
             )
         params = {
-            **self._seen_by(principal),
+            **self.seen_by(principal),
             "user_id": principal.user_id,
             "key": key,
             # Signed, since a short secret in a body could be guessed from a plain hash.
-            "fingerprint": self._signer.sign(_identity(request, body)),
+            "fingerprint": self.signer.sign(_identity(request, body)),
         }
-        return Claim(self._look, params, self._now)
+        return Claim(self.look, params, self.now)
 
 
 def _identity(request: Request, body: bytes) -> bytes:

@@ -16,7 +16,6 @@ from app.core.addresses import network_of
 from app.core.context import Expected
 from app.core.errors import AppError, InsufficientScope, MalformedRequest, NotAuthenticated
 from app.core.schemas import Representation
-from app.core.settings import Settings
 from app.database.unit_of_work import UnitOfWork
 from app.redis.client import Redis
 from app.redis.connection import RedisAway
@@ -58,32 +57,17 @@ def request_state(scope: Scope) -> RequestState:
     return state
 
 
+@dataclass
 class RequestGate:
-    """Lets requests in, in one process."""
+    """Lets requests in, in one process; `limits` are those of the routes that have one more."""
 
-    def __init__(
-        self,
-        authenticator: Authenticator,
-        settings: Settings,
-        limits: Mapping[LimitPolicy, Limit],
-        counts: Counts,
-        redis: Redis,
-        cache: Cache,
-    ) -> None:
-        self._authenticator = authenticator
-        self._user = Limit("user", settings.limit_user_burst, settings.limit_user_per_second)
-        self._address = Limit(
-            "address", settings.limit_address_burst, settings.limit_address_per_second
-        )
-        self._limits = limits
-        self._counts = counts
-        self._redis = redis
-        self._cache = cache
-
-    @property
-    def limits(self) -> list[Limit]:
-        """All limits that it asks about."""
-        return [self._user, self._address, *self._limits.values()]
+    authenticator: Authenticator
+    user: Limit
+    address: Limit
+    limits: Mapping[LimitPolicy, Limit]
+    counts: Counts
+    redis: Redis
+    cache: Cache
 
     async def admit(
         self, scope: Scope, scopes: Scopes | None, limit: LimitPolicy | None, *, is_cached: bool
@@ -99,7 +83,7 @@ class RequestGate:
         refusal: AppError | None = None
         if scopes is not None:
             try:
-                state.principal = await self._authenticator.authenticate(_bearer_token(scope))
+                state.principal = await self.authenticator.authenticate(_bearer_token(scope))
             except AppError as error:
                 # Raised once it is counted: a bad token is a call without a user.
                 refusal = error
@@ -107,20 +91,18 @@ class RequestGate:
         callers = self._callers(scope, principal, limit)
         state.body.charge_to(callers[0][1], is_public=principal is None)
         commands = [take_command(*caller) for caller in callers]
-        if is_cached and principal is not None and self._cache.is_on:
-            commands.append(
-                self._cache.get_command(principal, scope["path"], scope["query_string"])
-            )
+        if is_cached and principal is not None and self.cache.is_on:
+            commands.append(self.cache.get_command(principal, scope["path"], scope["query_string"]))
         replies: list[Any] = []
         with suppress(RedisAway):
-            replies = await self._redis.run(*commands)
+            replies = await self.redis.run(*commands)
         self._enforce(callers, replies, state)
         if refusal is not None:
             raise refusal
         if principal is not None and scopes and not scopes <= principal.scopes:
             raise InsufficientScope(sorted(scopes - principal.scopes))
         if len(replies) > len(callers):
-            found = self._cache.read(commands[-1], replies[-1])
+            found = self.cache.read(commands[-1], replies[-1])
             if isinstance(found, Representation):
                 return found
             state.cache_slot = found
@@ -131,16 +113,16 @@ class RequestGate:
     ) -> list[Caller]:
         """Each limit that counts, and whose calls it counts."""
         if principal is not None:
-            return [(self._user, principal.user_id.bytes)]
+            return [(self.user, principal.user_id.bytes)]
         host = (scope.get("client") or ("",))[0]
         address = (network_of(host) or host).encode()
-        limits = [self._address] if limit is None else [self._address, self._limits[limit]]
+        limits = [self.address] if limit is None else [self.address, self.limits[limit]]
         return [(each, address) for each in limits]
 
     def _enforce(self, callers: list[Caller], replies: list[Any], state: RequestState) -> None:
         """Say what is left of each limit, and raise `RateLimited` where nothing is."""
         left = iter(replies)
-        verdicts = [self._counts.judge(*caller, left) for caller in callers]
+        verdicts = [self.counts.judge(*caller, left) for caller in callers]
         known = [verdict for verdict in verdicts if verdict is not None]
         for verdict in known:
             state.headers += verdict.headers()

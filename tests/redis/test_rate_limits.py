@@ -59,7 +59,7 @@ class TestUser:
             assert {answer.status_code for answer in answers} == {200, 429}
             assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"user";q=5;w=5'}
             assert min(map(left, answers)) == 0
-            limit, *_ = app.state.request_gate.limits
+            limit = app.state.request_gate.user
             assert (limit.allowed, limit.refused) == (40 - len(refused), len(refused))
 
     async def test_of_another_is_another(
