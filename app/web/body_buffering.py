@@ -115,6 +115,5 @@ class Body:
 
     def _too_large(self) -> ContentTooLarge:
         return ContentTooLarge(
-            f"The body may have at most {self._limit} bytes.",
-            params={"max_bytes": self._limit},
+            f"The body may have at most {self._limit} bytes.", params={"max_bytes": self._limit}
         )

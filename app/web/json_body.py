@@ -10,12 +10,7 @@ import orjson
 from fastapi import Request
 
 from app.core import urlencoded
-from app.core.errors import (
-    MalformedJson,
-    MalformedRequest,
-    UnsupportedMediaType,
-    ValidationFailed,
-)
+from app.core.errors import MalformedJson, MalformedRequest, UnsupportedMediaType, ValidationFailed
 
 # The value of a body that is not there.
 ABSENT = object()
@@ -125,7 +120,6 @@ def _media_type(request: Request, media_types: tuple[str, ...]) -> str:
     media_type = "".join(content_types).partition(";")[0].strip().lower()
     if media_type not in media_types:
         raise UnsupportedMediaType(
-            f"Send {' or '.join(media_types)}.",
-            headers={"Accept": ", ".join(media_types)},
+            f"Send {' or '.join(media_types)}.", headers={"Accept": ", ".join(media_types)}
         )
     return media_type

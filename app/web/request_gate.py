@@ -132,15 +132,13 @@ class RequestGate:
 
 def _bearer_token(scope: Scope) -> str:
     """The access token that a request brings. Raises `NotAuthenticated`, `MalformedRequest`."""
-    values = [value for name, value in scope["headers"] if name == b"authorization"]
-    if not values:
-        raise NotAuthenticated
+    values: list[bytes] = [value for name, value in scope["headers"] if name == b"authorization"]
     if len(values) > 1:
         raise MalformedRequest(
             "The Authorization header was sent more than once.",
             headers={"WWW-Authenticate": 'Bearer error="invalid_request"'},
         )
-    scheme, _, token = values[0].decode("latin-1").partition(" ")
+    scheme, _, token = b"".join(values).decode("latin-1").partition(" ")
     if scheme.lower() != "bearer":
         raise NotAuthenticated
-    return str(token.strip(" "))
+    return token.strip(" ")

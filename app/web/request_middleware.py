@@ -139,9 +139,7 @@ class RequestMiddleware:
 def _check_host(scope: Scope) -> None:
     """RFC 9112, section 3.2: one, and a valid one. Raises `MalformedRequest`."""
     hosts = [value for name, value in scope["headers"] if name == b"host"]
-    if not hosts and scope["http_version"] == "1.0":
-        return
-    if len(hosts) != 1:
+    if len(hosts) != 1 and (hosts or scope["http_version"] != "1.0"):
         raise MalformedRequest("Send one Host header.")
-    if not _HOST.fullmatch(hosts[0]):
+    if hosts and not _HOST.fullmatch(hosts[0]):
         raise MalformedRequest("The Host header is no host.")
