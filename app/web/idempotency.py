@@ -22,6 +22,9 @@ from app.database.statement import Statement
 from app.database.unit_of_work import UnitOfWork
 from app.security.principal import Principal
 
+# One request under a key, as parameters of the statements.
+Claim = Mapping[str, Any]
+
 _NAME = "/Idempotency-Key"
 _KEY = re.compile("[ -~]{1,255}")
 # The headers that are part of an answer; the others are of its request, or the same on all answers.
@@ -55,48 +58,8 @@ class Replay(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """One request under a key; `params` are those of the statements."""
-
-    look: Statement
-    params: Mapping[str, Any]
-    now: Now
-
-    async def begin(self, unit: UnitOfWork) -> None:
-        """Claim the key, as the first statement of a transaction.
-
-        Raises `Replay`, `IdempotencyKeyReused`, `IdempotencyInProgress`, or `NotFound` instead of a
-        replay of what the caller may no longer change.
-        """
-        now = self.now()
-        times = {"created_at": now, "expired_at": now - RETENTION}
-        if await unit.fetch_one(CLAIM, **self.params, **times) is not None:
-            return
-        first = await unit.fetch_one(self.look, **self.params)
-        if first is None or first["status"] is None:
-            raise IdempotencyInProgress
-        if first["fingerprint"] != self.params["fingerprint"]:
-            raise IdempotencyKeyReused.at(_NAME, "reused", "is that of another request", "header")
-        if not first["may_edit"]:
-            raise NotFound
-        raise Replay(first)
-
-    async def keep(self, unit: UnitOfWork, response: Response) -> None:
-        """Store the answer in the transaction that it tells of, if that was a success."""
-        if response.status_code < 300:
-            await unit.fetch_one(
-                KEEP,
-                **self.params,
-                status=response.status_code,
-                headers=[response.headers.get(name, "") for name in _HEADERS],
-                body=bytes(response.body),
-                project_ids=sorted(unit.projects),
-            )
-
-
-@dataclass(frozen=True, slots=True)
 class Idempotency:
-    """Makes the claims of all requests.
+    """Does what is sent under a key once.
 
     `look` finds what is kept under a key, and `seen_by` gives its parameters of a principal.
     """
@@ -107,7 +70,10 @@ class Idempotency:
     now: Now
 
     def claim(self, request: Request, principal: Principal, body: bytes) -> Claim | None:
-        """The request's claim, if it has a key. Raises `MalformedRequest`, `ValidationFailed`."""
+        """What is claimed for a request with a key. Raises `MalformedRequest`, `ValidationFailed`.
+
+        None is for one without.
+        """
         sent = request.headers.getlist("idempotency-key")
         if not sent:
             return None
@@ -118,14 +84,45 @@ class Idempotency:
             raise ValidationFailed.at(
                 _NAME, "invalid_key", "must be 1 to 255 printable ASCII characters", "header"
             )
-        params = {
+        return {
             **self.seen_by(principal),
             "user_id": principal.user_id,
             "key": key,
             # Signed, since a short secret in a body could be guessed from a plain hash.
             "fingerprint": self.signer.sign(_identity(request, body)),
         }
-        return Claim(self.look, params, self.now)
+
+    async def begin(self, claim: Claim, unit: UnitOfWork) -> None:
+        """Claim the key, as the first statement of a transaction.
+
+        Raises `Replay`, `IdempotencyKeyReused`, `IdempotencyInProgress`, or `NotFound` instead of a
+        replay of what the caller may no longer change.
+        """
+        now = self.now()
+        times = {"created_at": now, "expired_at": now - RETENTION}
+        if await unit.fetch_one(CLAIM, **claim, **times) is not None:
+            return
+        first = await unit.fetch_one(self.look, **claim)
+        if first is None or first["status"] is None:
+            raise IdempotencyInProgress
+        if first["fingerprint"] != claim["fingerprint"]:
+            raise IdempotencyKeyReused.at(_NAME, "reused", "is that of another request", "header")
+        if not first["may_edit"]:
+            raise NotFound
+        raise Replay(first)
+
+
+async def keep(claim: Claim, unit: UnitOfWork, response: Response) -> None:
+    """Store the answer in the transaction that it tells of, if that was a success."""
+    if response.status_code < 300:
+        await unit.fetch_one(
+            KEEP,
+            **claim,
+            status=response.status_code,
+            headers=[response.headers.get(name, "") for name in _HEADERS],
+            body=bytes(response.body),
+            project_ids=sorted(unit.projects),
+        )
 
 
 def _identity(request: Request, body: bytes) -> bytes:

@@ -13,6 +13,7 @@ A request that `RequestMiddleware` has passed on goes through `Route.handle`:
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
@@ -25,7 +26,7 @@ from app.core.schemas import JsonPage, JsonRow, Representation, Schema
 from app.redis.rate_limits import LimitPolicy
 from app.web.dependencies import app_state, expected_version, holder, principal
 from app.web.endpoint import Endpoint, QueryValues, UnsupportedRoute, parse_query
-from app.web.idempotency import Replay
+from app.web.idempotency import Replay, keep
 from app.web.json_body import ABSENT, read_body
 from app.web.preconditions import refuse
 from app.web.request_gate import request_state
@@ -147,12 +148,14 @@ class Route(APIRoute):
             claim = app.idempotency.claim(request, principal(request), content)
         try:
             async with app.database.unit_of_work(
-                claim.begin if claim else None, account=state.user_id, holder=holder(request)
+                partial(app.idempotency.begin, claim) if claim else None,
+                account=state.user_id,
+                holder=holder(request),
             ) as state.unit_of_work:
                 try:
                     response = self._written(request, await self.call(request, arguments))
                     if claim is not None:
-                        await claim.keep(state.unit_of_work, response)
+                        await keep(claim, state.unit_of_work, response)
                 except Replay as replay:
                     # The unit of work ends well: whom the first one affected, read nothing older.
                     return replay.response
