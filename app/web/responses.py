@@ -45,20 +45,17 @@ def represent_page(page: JsonPage, path: str, query: Mapping[str, Any]) -> Repre
 class RepresentationResponse(Response):
     """A row or a page, read, written or out of the cache."""
 
-    def __init__(
-        self, representation: Representation, status: int = 200, *headers: RawHeader
-    ) -> None:
+    def __init__(self, representation: Representation, status: int = 200) -> None:
         # Not Starlette's own, which would look for what is known here.
         self.status_code = status
         self.background = None
-        self.etag = representation.etag
+        self.representation = representation
         self.body = representation.body
         self.raw_headers = [
             (b"content-length", b"%d" % len(representation.body)),
             _JSON,
             (b"etag", representation.etag),
             *_PRIVATE,
-            *headers,
         ]
         if representation.link:
             self.raw_headers.append((b"link", representation.link))
@@ -82,7 +79,7 @@ def conditional(response: Response, preconditions: Expected) -> Response:
     if response.status_code >= 300:
         return response
     if isinstance(response, RepresentationResponse):
-        etag = response.etag
+        etag = response.representation.etag
     elif hasattr(response, "body"):
         etag = etag_of(response.body)
         response.raw_headers.append((b"etag", etag))

@@ -22,7 +22,7 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from app.core.errors import Conflict, NotFound, PreconditionFailed
-from app.core.schemas import JsonPage, JsonRow, Representation, Schema
+from app.core.schemas import JsonPage, JsonRow, Schema
 from app.redis.rate_limits import LimitPolicy
 from app.web.dependencies import app_state, expected_version, holder, principal
 from app.web.endpoint import Endpoint, QueryValues, UnsupportedRoute, parse_query
@@ -91,7 +91,7 @@ class Route(APIRoute):
             known = await gate.admit(scope, scopes, self.limit, is_cached=self.is_cached)
         request = Request(scope, receive)
         if known is not None:
-            response = self._represented(request, known, b"hit")
+            response = self._from_cache(request, RepresentationResponse(known), b"hit")
         else:
             if not self.takes_preconditions:
                 refuse(state.preconditions)
@@ -120,26 +120,20 @@ class Route(APIRoute):
         self, request: Request, query: QueryValues, arguments: dict[str, Any]
     ) -> Response:
         result = await self.call(request, arguments)
-        if isinstance(result, JsonRow):
-            representation = represent_row(result)
-        elif isinstance(result, JsonPage):
-            representation = represent_page(result, request.scope["path"], query)
-        else:
-            return _response(result, self.status_code)
-        slot = request_state(request.scope).cache_slot
-        if slot is None or (isinstance(result, JsonPage) and result.depends_on_time):
-            return self._represented(request, representation, b"bypass")
-        app_state(request).cache.keep(slot, representation)
-        return self._represented(request, representation, b"miss")
+        response = self._response(request, result, query)
+        if self.is_cached and isinstance(response, RepresentationResponse):
+            slot = request_state(request.scope).cache_slot
+            if slot is None or (isinstance(result, JsonPage) and result.depends_on_time):
+                return self._from_cache(request, response, b"bypass")
+            app_state(request).cache.keep(slot, response.representation)
+            return self._from_cache(request, response, b"miss")
+        return response
 
-    def _represented(
-        self, request: Request, representation: Representation, cache: bytes
-    ) -> Response:
-        """The answer to a read; what the `cache` had is counted and told."""
-        if not self.is_cached:
-            return RepresentationResponse(representation)
-        app_state(request).metrics.requests.cache[cache] += 1
-        return RepresentationResponse(representation, 200, (b"x-cache", cache))
+    def _from_cache(self, request: Request, response: Response, found: bytes) -> Response:
+        """The answer to a read; what the cache had is counted and told."""
+        app_state(request).metrics.requests.cache[found] += 1
+        response.raw_headers.append((b"x-cache", found))
+        return response
 
     async def _write(self, request: Request, content: bytes, arguments: dict[str, Any]) -> Response:
         app, state = app_state(request), request_state(request.scope)
@@ -153,7 +147,7 @@ class Route(APIRoute):
                 holder=holder(request),
             ) as state.unit_of_work:
                 try:
-                    response = self._written(request, await self.call(request, arguments))
+                    response = self._response(request, await self.call(request, arguments), {})
                     if claim is not None:
                         await keep(claim, state.unit_of_work, response)
                 except Replay as replay:
@@ -166,13 +160,22 @@ class Route(APIRoute):
             raise
         return response
 
-    def _written(self, request: Request, result: Any) -> Response:
-        if not isinstance(result, JsonRow):
-            return _response(result, self.status_code)
-        if self.status_code != 201:
-            return RepresentationResponse(represent_row(result))
-        location = (b"location", self.location(request, result).encode())
-        return RepresentationResponse(represent_row(result), 201, location)
+    def _response(self, request: Request, result: Any, query: QueryValues) -> Response:
+        """What an endpoint answers with, by the route's status if that is not another."""
+        match result:
+            case JsonRow():
+                response = RepresentationResponse(represent_row(result), self.status_code or 200)
+                if self.status_code == 201:
+                    location = self.location(request, result).encode()
+                    response.raw_headers.append((b"location", location))
+                return response
+            case JsonPage():
+                return RepresentationResponse(represent_page(result, request.scope["path"], query))
+            case Schema():
+                return SchemaResponse(result, self.status_code or 200)
+            case Response():
+                return result
+        return Response(status_code=self.status_code or 204)
 
 
 class CachedRoute(Route):
@@ -211,13 +214,3 @@ def limited(limit: LimitPolicy) -> Callable[[F], F]:
         return endpoint
 
     return mark
-
-
-def _response(result: Any, status: int | None) -> Response:
-    """What an endpoint answers with that is no row and no page, by the route's status if any."""
-    if isinstance(result, Response):
-        return result
-    if isinstance(result, Schema):
-        return SchemaResponse(result, status or 200)
-    assert result is None
-    return Response(status_code=status or 204)
