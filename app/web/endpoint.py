@@ -108,7 +108,7 @@ class Endpoint:
                 return AliasPath("path", name)
             case [Query()] if is_model and not self.query_parameters:
                 self.query_parameters = {
-                    field.alias or key: _is_list(field.annotation)
+                    field.alias or key: get_origin(field.annotation) is list
                     for key, field in model.model_fields.items()
                 }
                 return AliasPath("query")
@@ -157,9 +157,3 @@ def parse_query(raw: bytes, known: Mapping[str, bool]) -> QueryValues:
     if errors:
         raise ValidationFailed(errors=tuple(errors))
     return values
-
-
-def _is_list(annotation: Any) -> bool:
-    return any(
-        get_origin(part) is list for part in (annotation, *getattr(annotation, "__args__", ()))
-    )

@@ -39,14 +39,6 @@ HEADERS = {
     "X-Cache": "`hit`: from the cache; `miss`: not yet in it; `bypass`: not for it, or it is away.",
     "Idempotency-Replayed": "`true`: the answer to the first request under this key, once more.",
 }
-_OF_ERRORS = {
-    "401": ["WWW-Authenticate"],
-    "403": ["WWW-Authenticate"],
-    "412": ["ETag"],
-    "415": ["Accept"],
-    "429": ["Retry-After"],
-    "503": ["Retry-After"],
-}
 
 
 def request_headers(route: Route) -> list[Json]:
@@ -65,16 +57,18 @@ def request_headers(route: Route) -> list[Json]:
 
 def response_headers(route: Route, status: str) -> Json:
     """The headers of an answer with this status."""
-    is_error = status >= "400"
+    is_good, is_known = status < "400", route.call.scopes is not None
     has = {
-        "ETag": not is_error and (route.is_read or route.call.returns is JsonRow),
-        "Link": not is_error and route.call.returns is JsonPage,
-        "X-Cache": not is_error and route.is_cached,
+        "X-Request-Id": True,
+        "ETag": (is_good and (route.is_read or route.call.returns is JsonRow)) or status == "412",
+        "Link": is_good and route.call.returns is JsonPage,
+        "X-Cache": is_good and route.is_cached,
         "Location": status == "201",
         "Idempotency-Replayed": status < "300" and route.takes_idempotency_key,
-        "WWW-Authenticate": status == "400" and route.call.scopes is not None,
+        "WWW-Authenticate": status in {"401", "403"} or (status == "400" and is_known),
+        "Accept": status == "415",
+        "Retry-After": status in {"429", "503"},
         "RateLimit-Policy": route.is_limited,
         "RateLimit": route.is_limited,
     }
-    names = ["X-Request-Id", *_OF_ERRORS.get(status, []), *(name for name in has if has[name])]
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in has if has[name]}
