@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from app.core.clock import Now, utc_now
 from app.core.settings import Settings, SettingsError
 from app.core.signing import Signer
-from app.database import migrations
+from app.database import idempotency_keys, migrations
 from app.database.unit_of_work import Database
 from app.features.auth.service import TokenAuthenticator
 from app.features.projects.permissions import affected_users_of_all, may_edit_all, seen_by
@@ -21,7 +21,7 @@ from app.features.sessions.revocations import EndedSessions
 from app.observability import local_metrics
 from app.observability.metrics import Metrics
 from app.redis.client import Redis
-from app.redis.rate_limits import Counts
+from app.redis.rate_limits import Counts, Limit
 from app.redis.response_cache import Cache
 from app.security.access_tokens import AccessTokens
 from app.security.password_hashing import PasswordHasher
@@ -65,7 +65,8 @@ def create_app(
         title="Tickbox",
         version=version("tickbox"),
         summary="A TODO service.",
-        description=_DESCRIPTION,
+        description=_DESCRIPTION.strip(),
+        contact={"name": "The maintainers of Tickbox"},
         openapi_tags=[{"name": each.tag, "description": each.description} for each in FEATURES],
         openapi_url=None,
         docs_url=None,
@@ -79,13 +80,7 @@ def create_app(
     app.state = state  # type: ignore[assignment]  # typed, where Starlette's holds anything
 
     # The last one to be added is the first to see a request.
-    app.add_middleware(
-        RequestMiddleware,
-        max_body_bytes=settings.max_body_bytes,
-        counts=state.metrics.requests,
-        buffers=state.buffers,
-        request_timeout=settings.request_timeout,
-    )
+    app.add_middleware(RequestMiddleware, buffers=state.buffers, counts=state.metrics.requests)
     if settings.proxies:
         app.add_middleware(ProxyMiddleware, trusted=settings.proxies)
     if settings.cors_origins:
@@ -119,9 +114,16 @@ def _state(settings: Settings, now: Now, metrics: Metrics) -> AppState:
     counts = Counts(redis)
     limits = {policy: policy.limit(settings) for feature in FEATURES for policy in feature.limits}
     gate = RequestGate(
-        TokenAuthenticator(access_tokens, ended_sessions), settings, limits, counts, redis, cache
+        TokenAuthenticator(access_tokens, ended_sessions),
+        Limit("user", settings.limit_user_burst, settings.limit_user_per_second),
+        Limit("address", settings.limit_address_burst, settings.limit_address_per_second),
+        limits,
+        counts,
+        redis,
+        cache,
     )
-    metrics.watch(database.pools, lambda: redis.is_connected, gate.limits)
+    all_limits = [gate.user, gate.address, *limits.values()]
+    metrics.watch(database.pools, lambda: redis.is_connected, all_limits)
     secret = settings.secret_key.get_secret_value()
     return AppState(
         settings=settings,
@@ -136,10 +138,17 @@ def _state(settings: Settings, now: Now, metrics: Metrics) -> AppState:
         scopes=SCOPES,
         limits=limits,
         counts=counts,
-        buffers=Buffers(max(settings.max_buffered_bytes, 4 * settings.max_body_bytes)),
+        buffers=Buffers(
+            max(settings.max_buffered_bytes, 4 * settings.max_body_bytes),
+            settings.max_body_bytes,
+            settings.request_timeout,
+        ),
         request_gate=gate,
         idempotency=Idempotency(
-            may_edit_all, affected_users_of_all, seen_by, Signer(secret, "idempotency"), now
+            idempotency_keys.look(may_edit_all, affected_users_of_all),
+            seen_by,
+            Signer(secret, "idempotency"),
+            now,
         ),
         resources={EndedSessions: ended_sessions},
         lifecycle=Lifecycle(refused=metrics.requests.refused),

@@ -1,6 +1,14 @@
-"""IP addresses of clients and proxies."""
+"""IP addresses of clients and proxies, and the networks that they belong to."""
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from functools import lru_cache
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -19,3 +27,12 @@ def address_of(text: str) -> Address | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+@lru_cache(maxsize=10_000)
+def network_of(text: str) -> str | None:
+    """One customer's: an IPv4 address itself, the /64 of an IPv6 address; None for other text."""
+    address = address_of(text)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, 64), strict=False))
+    return None if address is None else str(address)

@@ -3,7 +3,7 @@
     AppError
     ├── MalformedJson 400
     ├── MalformedRequest 400
-    ├── Unauthorized 401          InvalidToken
+    ├── Unauthorized 401          NotAuthenticated, InvalidToken
     ├── Forbidden 403             InsufficientScope
     ├── NotFound 404              RouteNotFound
     ├── MethodNotAllowed 405
@@ -13,18 +13,19 @@
     ├── ContentTooLarge 413
     ├── UnsupportedMediaType 415
     ├── ValidationFailed 422      CursorInvalid
+    ├── RateLimited 429
     ├── InternalError 500
     └── Unavailable 503           DatabaseUnavailable, DatabaseBusy
 
-A class that is raised has a `code`, which never changes; `docs/problems.md` lists all, those of the
-features and `RateLimited` (429, `redis/rate_limits.py`) too.
+A class that is raised has a `code`, which never changes; `docs/problems.md` lists all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import takewhile
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
+Location = Literal["body", "query", "path", "header"]
 # No field has a longer name, and what was sent is not repeated.
 _MAX_NAME_LENGTH = 64
 
@@ -46,7 +47,7 @@ class FieldError:
     pointer: str
     code: str
     message: str
-    location: Literal["body", "query", "path", "header"] = "body"
+    location: Location = "body"
 
     def as_json(self) -> dict[str, str]:
         """The entry in a problem's `errors`."""
@@ -116,6 +117,14 @@ class MalformedRequest(AppError):
 
 class Unauthorized(AppError):
     status = 401
+
+
+class NotAuthenticated(Unauthorized):
+    """RFC 6750, section 3: without credentials the challenge carries no error code."""
+
+    code = "not_authenticated"
+    title = "An access token is required"
+    default_headers = {"WWW-Authenticate": "Bearer"}
 
 
 class InvalidToken(Unauthorized):
@@ -217,6 +226,7 @@ class ContentTooLarge(AppError):
     status = 413
     code = "content_too_large"
     title = "The body is too large"
+    default_headers = {"Connection": "close"}
 
 
 class UnsupportedMediaType(AppError):
@@ -231,9 +241,9 @@ class ValidationFailed(AppError):
     title = "The input is not valid"
 
     @classmethod
-    def at(cls, pointer: str, code: str, message: str) -> "ValidationFailed":
-        """One field of the body is wrong."""
-        return cls(errors=(FieldError(pointer, code, message),))
+    def at(cls, pointer: str, code: str, message: str, location: Location = "body") -> Self:
+        """One field of the body is wrong, or what else the client sent."""
+        return cls(errors=(FieldError(pointer, code, message, location),))
 
 
 class CursorInvalid(ValidationFailed):
@@ -248,6 +258,21 @@ class CursorInvalid(ValidationFailed):
             "query",
         )
         super().__init__(errors=(error,))
+
+
+class RateLimited(AppError):
+    """RFC 6585, section 4."""
+
+    status = 429
+    code = "rate_limited"
+    title = "Too many requests"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            f"Try again in {retry_after} s.",
+            params={"retry_after": retry_after},
+            headers={"Retry-After": str(retry_after)},
+        )
 
 
 class InternalError(AppError):

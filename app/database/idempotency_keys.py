@@ -1,5 +1,6 @@
 """The table of idempotency keys, its statements, and the sweep of those past their retention."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from app.core.clock import Now
 from app.database.base import Base
-from app.database.statement import Statement
+from app.database.statement import AFFECTED_USERS, Statement
 from app.database.unit_of_work import Database
 
 RETENTION = timedelta(hours=24)
@@ -34,7 +35,7 @@ def _given(*names: str) -> dict[str, sa.ColumnElement[Any]]:
 
 
 _mine = _given("user_id", "key")
-mine = [keys.c[name] == value for name, value in _mine.items()]
+_is_mine = [keys.c[name] == value for name, value in _mine.items()]
 _expired_at: sa.ColumnElement[Any] = sa.bindparam("expired_at", type_=sa.DateTime(timezone=True))
 _lock = sa.func.pg_try_advisory_xact_lock(
     sa.func.hashtextextended(sa.func.concat(*_mine.values()), sa.literal_column("1"))
@@ -57,10 +58,33 @@ CLAIM = Statement(
 )
 KEEP = Statement(
     sa.update(keys)
-    .where(*mine)
+    .where(*_is_mine)
     .values(**_given("status", "headers", "body", "project_ids"))
     .returning(keys.c.user_id)
 )
+
+
+def look(
+    may_edit: Callable[[sa.ColumnElement[Any]], sa.ColumnElement[bool]],
+    affected_users: Callable[[sa.ColumnElement[Any]], sa.ColumnElement[Any]],
+) -> Statement:
+    """What is kept under a key.
+
+    `may_edit` and `affected_users` turn an array of project ids into the condition that the caller
+    may change what is in all of them, and into the users who see any.
+    """
+    kept = keys.c
+    return Statement(
+        sa.select(
+            *(kept.fingerprint, kept.status, kept.headers, kept.body),
+            may_edit(kept.project_ids).label("may_edit"),
+            # The unit of work invalidates these users' cached pages, as the first request did.
+            sa.cast(sa.null(), sa.Uuid).label("project_id"),
+            affected_users(kept.project_ids).label(AFFECTED_USERS),
+        ).where(*_is_mine)
+    )
+
+
 # Deletes the key of the current request too, whose answer is then not kept.
 FORGET = Statement(
     sa.delete(keys)

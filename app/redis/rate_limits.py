@@ -18,7 +18,7 @@ from functools import partial
 from math import ceil
 from typing import Any
 
-from app.core.errors import AppError
+from app.core.errors import RateLimited
 from app.core.settings import Settings
 from app.redis.client import Redis
 from app.redis.connection import Command, RedisAway
@@ -53,21 +53,6 @@ _REFUND = b"""
 local full = tonumber(redis.call('GET', KEYS[1]) or 0) - ARGV[1]
 if full > 0 then redis.call('SET', KEYS[1], string.format('%.0f', full), 'KEEPTTL') end
 """
-
-
-class RateLimited(AppError):
-    """RFC 6585, section 4."""
-
-    status = 429
-    code = "rate_limited"
-    title = "Too many requests"
-
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(
-            f"Try again in {retry_after} s.",
-            params={"retry_after": retry_after},
-            headers={"Retry-After": str(retry_after)},
-        )
 
 
 class Limit:

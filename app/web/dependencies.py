@@ -23,7 +23,6 @@ from app.web.body_buffering import Buffers
 from app.web.idempotency import Idempotency
 from app.web.request_gate import RequestGate, request_state
 
-_NOBODY = "nobody"
 T = TypeVar("T")
 
 
@@ -78,8 +77,7 @@ def app_state(request: Request) -> AppState:
 
 def holder(request: Request) -> object:
     """For whom a request holds connections: its user, or all requests without one."""
-    user = request_state(request.scope).principal
-    return _NOBODY if user is None else user.user_id
+    return request_state(request.scope).user_id or "nobody"
 
 
 def unit_of_work(request: Request) -> UnitOfWork:

@@ -14,12 +14,13 @@ Why FastAPI's own handler does not call it: `docs/decisions/endpoints.md`.
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, get_origin
+from typing import Annotated, Any, TypeGuard, get_origin
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Body, Depends, Form, Param, Query, Security
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import AliasPath, BaseModel, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from app.core import urlencoded
 from app.core.errors import FieldError, ValidationFailed, pointer
@@ -47,17 +48,21 @@ class Endpoint:
             raise UnsupportedRoute(f"{function.__name__} is not async")
         self._function = function
         self._services: dict[str, Callable[[Request], Any]] = {}
-        # The name of each parameter that is validated, where its value is, and by what.
-        self._inputs: list[tuple[str, str, Callable[[Any], Any]]] = []
         self.scopes: frozenset[str] | None = None
         self.query_parameters: dict[str, bool] = {}
+        self.takes_body = False
         signature = inspect.signature(function, eval_str=True)
         self.returns = signature.return_annotation
+        inputs = {}
         for name, parameter in signature.parameters.items():
             if parameter.default is not parameter.empty:
                 raise UnsupportedRoute(f"{function.__name__} has a default for {name}")
-            self._add(name, parameter.annotation, path_parameters)
-        self.takes_body = any(place == "body" for _, place, _ in self._inputs)
+            read = self._read(name, parameter.annotation, path_parameters)
+            if read is not None:
+                inputs[name] = Annotated[parameter.annotation, Field(validation_alias=read)]
+        # All that is validated, in one go: what it finds wrong is told together.
+        adapter = TypeAdapter(TypedDict("Inputs", inputs))  # type: ignore[operator]
+        self._validate = adapter.validator.validate_python
 
     def asks_for(self, service: Callable[[Request], Any]) -> bool:
         """Whether it is given what this function makes of the request."""
@@ -68,23 +73,14 @@ class Endpoint:
 
         Raises `RequestValidationError`, which tells all that is wrong.
         """
-        arguments: dict[str, Any] = {}
-        errors: list[Any] = []
-        for name, place, validate in self._inputs:
-            value = path[name] if place == "path" else query if place == "query" else body
-            if value is ABSENT:
-                errors.append({"type": "missing", "loc": (place,)})
-                continue
-            try:
-                arguments[name] = validate(value)
-            except ValidationError as error:
-                location = (place, name) if place == "path" else (place,)
-                errors += [
-                    {**found, "loc": (*location, *found["loc"])}
-                    for found in error.errors(include_url=False, include_input=False)
-                ]
-        if errors:
-            raise RequestValidationError(errors)
+        given = {"path": path, "query": query, "body": body}
+        if body is ABSENT:
+            del given["body"]
+        try:
+            arguments: dict[str, Any] = self._validate(given)
+        except ValidationError as error:
+            errors = error.errors(include_url=False, include_input=False)
+            raise RequestValidationError(errors) from None
         return arguments
 
     async def __call__(self, request: Request, arguments: Mapping[str, Any]) -> Any:
@@ -92,46 +88,43 @@ class Endpoint:
         services = {name: make(request) for name, make in self._services.items()}
         return await self._function(**services, **arguments)
 
-    def _add(self, name: str, annotation: Any, path_parameters: Collection[str]) -> None:
+    def _read(
+        self, name: str, annotation: Any, path_parameters: Collection[str]
+    ) -> AliasPath | None:
+        """Where a parameter that is validated has its value; None for a service."""
         marks = getattr(annotation, "__metadata__", ())
-        mark = next((m for m in marks if isinstance(m, Depends | Param | Body)), None)
-        if isinstance(mark, Depends):
-            self._add_service(name, mark)
-        elif annotation is Request:
-            self._services[name] = lambda request: request
-        elif name in path_parameters:
-            self._add_input(name, "path", annotation)
-        else:
-            model = getattr(annotation, "__origin__", annotation)
-            place = "query" if isinstance(mark, Query) else "body"
-            if (
-                not (isinstance(model, type) and issubclass(model, BaseModel))
-                or not isinstance(mark, Query | Form | None)
-                or any(other == place for _, other, _ in self._inputs)
-            ):
-                raise UnsupportedRoute(f"{self._function.__name__} asks for {name}: {annotation}")
-            if place == "query":
+        model = getattr(annotation, "__origin__", annotation)
+        is_model = isinstance(model, type) and issubclass(model, BaseModel)
+        match [mark for mark in marks if isinstance(mark, Depends | Param | Body)]:
+            case [Depends(dependency=make) as mark] if _takes_the_request_alone(make):
+                self._services[name] = make
+                if isinstance(mark, Security):
+                    self.scopes = (self.scopes or frozenset()).union(mark.scopes or ())
+                return None
+            case [] if annotation is Request:
+                self._services[name] = lambda request: request
+                return None
+            case [] if name in path_parameters:
+                return AliasPath("path", name)
+            case [Query()] if is_model and not self.query_parameters:
                 self.query_parameters = {
-                    field.alias or name: _is_list(field.annotation)
-                    for name, field in model.model_fields.items()
+                    field.alias or key: get_origin(field.annotation) is list
+                    for key, field in model.model_fields.items()
                 }
-            self._add_input(name, place, annotation)
+                return AliasPath("query")
+            case [] | [Form()] if is_model and not self.takes_body:
+                self.takes_body = True
+                return AliasPath("body")
+        raise UnsupportedRoute(f"{self._function.__name__} asks for {name}: {annotation}")
 
-    def _add_service(self, name: str, mark: Depends) -> None:
-        make = mark.dependency
-        if (
-            make is None
-            or inspect.iscoroutinefunction(make)
-            or inspect.isasyncgenfunction(make)
-            or [*inspect.signature(make).parameters] != ["request"]
-        ):
-            raise UnsupportedRoute(f"{name} is not made by a plain function of the request alone")
-        self._services[name] = make
-        if isinstance(mark, Security):
-            self.scopes = (self.scopes or frozenset()).union(mark.scopes or ())
 
-    def _add_input(self, name: str, place: str, annotation: Any) -> None:
-        self._inputs.append((name, place, TypeAdapter(annotation).validator.validate_python))
+def _takes_the_request_alone(make: Any) -> TypeGuard[Callable[[Request], Any]]:
+    return (
+        inspect.isfunction(make)
+        and not inspect.iscoroutinefunction(make)
+        and not inspect.isasyncgenfunction(make)
+        and [*inspect.signature(make).parameters] == ["request"]
+    )
 
 
 def parse_query(raw: bytes, known: Mapping[str, bool]) -> QueryValues:
@@ -143,13 +136,9 @@ def parse_query(raw: bytes, known: Mapping[str, bool]) -> QueryValues:
     try:
         pairs = urlencoded.parse(raw, max_fields=_MAX_FIELDS)
     except UnicodeDecodeError:
-        raise ValidationFailed(
-            errors=(FieldError("", "invalid_text", "is not UTF-8", "query"),)
-        ) from None
+        raise ValidationFailed.at("", "invalid_text", "is not UTF-8", "query") from None
     except ValueError:
-        raise ValidationFailed(
-            errors=(FieldError("", "too_long", "has too many parameters", "query"),)
-        ) from None
+        raise ValidationFailed.at("", "too_long", "has too many parameters", "query") from None
     values: QueryValues = {}
     errors: list[FieldError] = []
     for name, value in pairs:
@@ -168,9 +157,3 @@ def parse_query(raw: bytes, known: Mapping[str, bool]) -> QueryValues:
     if errors:
         raise ValidationFailed(errors=tuple(errors))
     return values
-
-
-def _is_list(annotation: Any) -> bool:
-    return any(
-        get_origin(part) is list for part in (annotation, *getattr(annotation, "__args__", ()))
-    )

@@ -1,7 +1,6 @@
 """Whether this process lives, and whether it should get requests: `/livez` and `/readyz`."""
 
 import asyncio
-from contextlib import suppress
 from typing import Literal
 
 import asyncpg
@@ -15,18 +14,12 @@ from app.core.schemas import Schema
 from app.database import migrations
 from app.database.statement import Statement
 from app.database.unit_of_work import ReadConnection
-from app.redis.client import Redis
-from app.redis.connection import RedisAway
 from app.web.dependencies import app_state
 from app.web.responses import SchemaResponse
 from app.web.routing import Feature, Route
 
 # Seconds that the database gets to answer; less than a health check usually waits.
 _PATIENCE = 2
-# Seconds that Redis gets to answer, and between two tries. Requests go on without it after 0.04 s
-# of silence (redis/client.py), but so short a pause is not worth a report.
-_CACHE_PATIENCE = 0.5
-_CACHE_PAUSE = 0.05
 _REVISION = Statement(select(column("version_num")).select_from(table("alembic_version")))
 
 LivenessStatus = TypeAliasType("LivenessStatus", Literal["alive"])
@@ -80,9 +73,7 @@ async def get_readiness(request: Request) -> Response:
     cache it goes on too.
     """
     state = app_state(request)
-    revision, has_cache = await asyncio.gather(
-        _revision(state.database.primary), _answers(state.redis)
-    )
+    revision = await _revision(state.database.primary)
     draining = state.lifecycle.draining
     # The schema was at head when this process began: a revision that it does not know is newer.
     is_migrated = revision not in (None, "") and migrations.behind(revision) in (0, None)
@@ -91,7 +82,7 @@ async def get_readiness(request: Request) -> Response:
         status="ready" if is_ready else "not_ready",
         database="failed" if revision is None else "ok",
         migrations="ok" if is_migrated else "failed",
-        cache="ok" if has_cache else "degraded",
+        cache="ok" if state.redis.is_connected else "degraded",
         draining=draining,
     )
     return SchemaResponse(readiness, 200 if is_ready else 503, cache_control="no-store")
@@ -107,15 +98,3 @@ async def _revision(primary: ReadConnection) -> str | None:
     except (AppError, asyncpg.PostgresError, OSError, TimeoutError):
         return None
     return revision or ""
-
-
-async def _answers(redis: Redis) -> bool:
-    """Whether Redis answers, or is back in time after a pause."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_CACHE_PATIENCE):
-            while True:
-                with suppress(RedisAway):
-                    await redis.run(("PING",))
-                    return True
-                await asyncio.sleep(_CACHE_PAUSE)
-    return False

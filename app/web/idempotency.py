@@ -7,21 +7,23 @@ with a connection of its own, but is told that the first request is in progress.
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
 import asyncpg
 from fastapi import Request, Response
-from sqlalchemy import Uuid, cast, null, select
-from sqlalchemy.sql import ColumnElement
 
 from app.core.clock import Now
-from app.core.errors import Conflict, FieldError, MalformedRequest, NotFound, ValidationFailed
+from app.core.errors import Conflict, MalformedRequest, NotFound, ValidationFailed
 from app.core.signing import Signer
-from app.database.idempotency_keys import CLAIM, KEEP, RETENTION, keys, mine
-from app.database.statement import AFFECTED_USERS, Statement
+from app.database.idempotency_keys import CLAIM, KEEP, RETENTION
+from app.database.statement import Statement
 from app.database.unit_of_work import UnitOfWork
 from app.security.principal import Principal
+
+# One request under a key, as parameters of the statements.
+Claim = Mapping[str, Any]
 
 _NAME = "/Idempotency-Key"
 _KEY = re.compile("[ -~]{1,255}")
@@ -41,9 +43,7 @@ class IdempotencyInProgress(Conflict):
 
     code = "idempotency_in_progress"
     title = "The first request under this Idempotency-Key still runs"
-
-    def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": "1"})
+    default_headers = {"Retry-After": "1"}
 
 
 class Replay(Exception):
@@ -51,94 +51,29 @@ class Replay(Exception):
 
     def __init__(self, answer: asyncpg.Record) -> None:
         super().__init__()
-        self._answer = answer
-
-    def response(self) -> Response:
-        """The first answer, once more."""
-        named = zip(_HEADERS, self._answer["headers"], strict=True)
+        named = zip(_HEADERS, answer["headers"], strict=True)
         headers = {name: value for name, value in named if value}
         headers["Idempotency-Replayed"] = "true"
-        return Response(self._answer["body"], self._answer["status"], headers)
+        self.response = Response(answer["body"], answer["status"], headers)
 
 
-class Claim:
-    """One request under a key; `params` are those of the statements."""
-
-    def __init__(self, look: Statement, params: Mapping[str, Any], now: Now) -> None:
-        self._look = look
-        self._params = params
-        self._now = now
-        self._unit: UnitOfWork | None = None
-
-    async def begin(self, unit: UnitOfWork) -> None:
-        """Claim the key, as the first statement of a transaction.
-
-        Raises `Replay`, `IdempotencyKeyReused`, `IdempotencyInProgress`, or `NotFound` instead of a
-        replay of what the caller may no longer change.
-        """
-        now = self._now()
-        times = {"created_at": now, "expired_at": now - RETENTION}
-        if await unit.fetch_one(CLAIM, **self._params, **times) is not None:
-            self._unit = unit
-            return
-        first = await unit.fetch_one(self._look, **self._params)
-        if first is None or first["status"] is None:
-            raise IdempotencyInProgress
-        if first["fingerprint"] != self._params["fingerprint"]:
-            error = FieldError(_NAME, "reused", "is that of another request", "header")
-            raise IdempotencyKeyReused(errors=(error,))
-        if not first["may_edit"]:
-            raise NotFound
-        raise Replay(first)
-
-    async def keep(self, response: Response) -> None:
-        """Store the answer in the transaction that it tells of, if that was a success."""
-        if self._unit is not None and response.status_code < 300:
-            await self._unit.fetch_one(
-                KEEP,
-                user_id=self._params["user_id"],
-                key=self._params["key"],
-                status=response.status_code,
-                headers=[response.headers.get(name, "") for name in _HEADERS],
-                body=bytes(response.body),
-                project_ids=sorted(self._unit.projects),
-            )
-
-
+@dataclass(frozen=True, slots=True)
 class Idempotency:
-    """Makes the claims of all requests.
+    """Does what is sent under a key once.
 
-    `may_edit` and `affected_users` turn an array of project ids into the condition that a principal
-    may change what is in all of them, and into the users who see any; `seen_by` gives the
-    parameters of both.
+    `look` finds what is kept under a key, and `seen_by` gives its parameters of a principal.
     """
 
-    def __init__(
-        self,
-        may_edit: Callable[[ColumnElement[Any]], ColumnElement[bool]],
-        affected_users: Callable[[ColumnElement[Any]], ColumnElement[Any]],
-        seen_by: Callable[[Principal], Mapping[str, Any]],
-        signer: Signer,
-        now: Now,
-    ) -> None:
-        self._seen_by = seen_by
-        self._signer = signer
-        self._now = now
-        self._look = Statement(
-            select(
-                keys.c.fingerprint,
-                keys.c.status,
-                keys.c.headers,
-                keys.c.body,
-                may_edit(keys.c.project_ids).label("may_edit"),
-                # The unit of work invalidates these users' cached pages, as the first request did.
-                cast(null(), Uuid).label("project_id"),
-                affected_users(keys.c.project_ids).label(AFFECTED_USERS),
-            ).where(*mine)
-        )
+    look: Statement
+    seen_by: Callable[[Principal], Mapping[str, Any]]
+    signer: Signer
+    now: Now
 
-    async def claim(self, request: Request, principal: Principal, body: bytes) -> Claim | None:
-        """The request's claim, if it has a key. Raises `MalformedRequest`, `ValidationFailed`."""
+    def claim(self, request: Request, principal: Principal, body: bytes) -> Claim | None:
+        """What is claimed for a request with a key. Raises `MalformedRequest`, `ValidationFailed`.
+
+        None is for one without.
+        """
         sent = request.headers.getlist("idempotency-key")
         if not sent:
             return None
@@ -146,18 +81,48 @@ class Idempotency:
             raise MalformedRequest("The Idempotency-Key header was sent more than once.")
         key = sent[0].strip()
         if not _KEY.fullmatch(key):
-            error = FieldError(
+            raise ValidationFailed.at(
                 _NAME, "invalid_key", "must be 1 to 255 printable ASCII characters", "header"
             )
-            raise ValidationFailed(errors=(error,))
-        params = {
-            **self._seen_by(principal),
+        return {
+            **self.seen_by(principal),
             "user_id": principal.user_id,
             "key": key,
             # Signed, since a short secret in a body could be guessed from a plain hash.
-            "fingerprint": self._signer.sign(_identity(request, body)),
+            "fingerprint": self.signer.sign(_identity(request, body)),
         }
-        return Claim(self._look, params, self._now)
+
+    async def begin(self, claim: Claim, unit: UnitOfWork) -> None:
+        """Claim the key, as the first statement of a transaction.
+
+        Raises `Replay`, `IdempotencyKeyReused`, `IdempotencyInProgress`, or `NotFound` instead of a
+        replay of what the caller may no longer change.
+        """
+        now = self.now()
+        times = {"created_at": now, "expired_at": now - RETENTION}
+        if await unit.fetch_one(CLAIM, **claim, **times) is not None:
+            return
+        first = await unit.fetch_one(self.look, **claim)
+        if first is None or first["status"] is None:
+            raise IdempotencyInProgress
+        if first["fingerprint"] != claim["fingerprint"]:
+            raise IdempotencyKeyReused.at(_NAME, "reused", "is that of another request", "header")
+        if not first["may_edit"]:
+            raise NotFound
+        raise Replay(first)
+
+
+async def keep(claim: Claim, unit: UnitOfWork, response: Response) -> None:
+    """Store the answer in the transaction that it tells of, if that was a success."""
+    if response.status_code < 300:
+        await unit.fetch_one(
+            KEEP,
+            **claim,
+            status=response.status_code,
+            headers=[response.headers.get(name, "") for name in _HEADERS],
+            body=bytes(response.body),
+            project_ids=sorted(unit.projects),
+        )
 
 
 def _identity(request: Request, body: bytes) -> bytes:

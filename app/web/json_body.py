@@ -10,13 +10,7 @@ import orjson
 from fastapi import Request
 
 from app.core import urlencoded
-from app.core.errors import (
-    FieldError,
-    MalformedJson,
-    MalformedRequest,
-    UnsupportedMediaType,
-    ValidationFailed,
-)
+from app.core.errors import MalformedJson, MalformedRequest, UnsupportedMediaType, ValidationFailed
 
 # The value of a body that is not there.
 ABSENT = object()
@@ -61,7 +55,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def _too_many() -> ValidationFailed:
-    return ValidationFailed(errors=(FieldError("", "too_long", "has too many names and values"),))
+    return ValidationFailed.at("", "too_long", "has too many names and values")
 
 
 def _check_tokens(body: bytes) -> None:
@@ -126,7 +120,6 @@ def _media_type(request: Request, media_types: tuple[str, ...]) -> str:
     media_type = "".join(content_types).partition(";")[0].strip().lower()
     if media_type not in media_types:
         raise UnsupportedMediaType(
-            f"Send {' or '.join(media_types)}.",
-            headers={"Accept": ", ".join(media_types)},
+            f"Send {' or '.join(media_types)}.", headers={"Accept": ", ".join(media_types)}
         )
     return media_type

@@ -1,7 +1,6 @@
 """`If-Match` and `If-None-Match` (RFC 9110, section 13.1), evaluated for reads and for writes."""
 
 import re
-from dataclasses import dataclass
 
 from starlette.types import Scope
 
@@ -15,29 +14,15 @@ _MAX_LENGTH = 4096
 _LIST = re.compile(rf"[\t ,]*+(?:{_TAG}[\t ]*+(?:,[\t ,]*+|\Z))*+")
 
 
-@dataclass(frozen=True, slots=True)
-class Preconditions(Expected):
-    """The preconditions of one request."""
-
-    @classmethod
-    def of(cls, scope: Scope) -> "Preconditions":
-        """Read them from the request's headers."""
-        return cls(_tags(scope, b"if-match"), _tags(scope, b"if-none-match"))
-
-    def is_unchanged(self, etag: bytes) -> bool:
-        """Whether the reader has this already. Raises `VersionConflict` for a false `If-Match`."""
-        tag = etag.decode()
-        if not self.matches(tag):
-            raise VersionConflict(tag)
-        return self.excludes(tag)
-
-    def refuse(self) -> None:
-        """Raise `VersionConflict` for any: there is nothing to compare."""
-        if self.if_match is not None or self.if_none_match is not None:
-            raise VersionConflict
+def preconditions_of(scope: Scope) -> Expected:
+    """What a request expects, by its headers."""
+    return Expected(_tags(scope, b"if-match"), _tags(scope, b"if-none-match"))
 
 
-NO_PRECONDITIONS = Preconditions()
+def refuse(preconditions: Expected) -> None:
+    """Raise `VersionConflict` for any: there is nothing to compare."""
+    if preconditions.if_match is not None or preconditions.if_none_match is not None:
+        raise VersionConflict
 
 
 def _tags(scope: Scope, header: bytes) -> frozenset[str] | None:

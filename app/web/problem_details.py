@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import Any, get_args
 
 import orjson
@@ -13,16 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from app.core.errors import (
-    AppError,
-    FieldError,
-    InternalError,
-    MalformedRequest,
-    MethodNotAllowed,
-    RouteNotFound,
-    ValidationFailed,
-    pointer,
-)
+from app.core import errors
+from app.core.errors import AppError, FieldError, pointer
 from app.core.schemas import UNION_TAG
 from app.web.request_gate import request_state
 
@@ -51,22 +42,21 @@ def as_app_error(error: Exception, scope: Scope) -> AppError:
             logger.error("%s: %s", error.code, type(cause).__name__ if cause else error.detail)
         return error
     if isinstance(error, RequestValidationError):
-        return ValidationFailed(errors=tuple(islice(field_errors(error.errors()), _MAX_ERRORS)))
-    # What FastAPI and Starlette raise themselves: an unknown path, a method it does not know.
-    if isinstance(error, HTTPException) and error.status_code < 500:
-        if error.status_code == 404:
-            return RouteNotFound()
-        if error.status_code == 405:
-            return MethodNotAllowed(headers={"Allow": ", ".join(_allowed_methods(error, scope))})
-        return MalformedRequest()
+        found = field_errors(error.errors()[:_MAX_ERRORS])
+        return errors.ValidationFailed(errors=tuple(found))
+    # What Starlette raises itself: an unknown path, a method it does not know.
+    match error:
+        case HTTPException(status_code=404):
+            return errors.RouteNotFound()
+        case HTTPException(status_code=405):
+            return errors.MethodNotAllowed(headers={"Allow": ", ".join(_allowed_methods(scope))})
     logger.error("unhandled error in request %s", request_state(scope).request_id, exc_info=error)
-    return InternalError()
+    return errors.InternalError()
 
 
-def _allowed_methods(error: HTTPException, scope: Scope) -> list[str]:
+def _allowed_methods(scope: Scope) -> list[str]:
     """The methods of all routes at this path: the error knows those of one route only."""
-    allowed = (error.headers or {}).get("Allow", "").replace(" ", "")
-    methods = set(allowed.split(",")) - {""}
+    methods: set[str] = set()
     for route in scope["app"].routes:
         if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
             methods |= route.methods or set()
@@ -111,9 +101,9 @@ FIELD_CODES = {
 }
 
 
-def field_errors(errors: Sequence[Any]) -> Iterable[FieldError]:
+def field_errors(found: Sequence[Any]) -> Iterable[FieldError]:
     """Pydantic's errors as ours: a stable code, a JSON Pointer, no value."""
-    for error in errors:
+    for error in found:
         location, *path = error["loc"]
         context = error.get("ctx", {})
         kind = error["type"]
@@ -125,11 +115,6 @@ def field_errors(errors: Sequence[Any]) -> Iterable[FieldError]:
         else:
             # Our own `PydanticCustomError`s: their texts are written here and hold no input.
             code, message = kind, error["msg"]
-        if location not in ("body", "query", "path", "header"):
-            location = "body"
-        yield FieldError(pointer(_names(path)), code, message, location)
-
-
-def _names(path: Iterable[str | int]) -> Iterable[str]:
-    """What was sent, without the tags by which Pydantic tells the members of a union apart."""
-    return (name for name in map(str, path) if not name.startswith(UNION_TAG))
+        # Without the tags by which Pydantic tells the members of a union apart.
+        names = (name for name in map(str, path) if not name.startswith(UNION_TAG))
+        yield FieldError(pointer(names), code, message, location)

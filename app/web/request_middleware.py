@@ -17,6 +17,7 @@ from app.core.errors import MalformedRequest
 from app.observability import logs
 from app.observability.metrics import RequestCounts
 from app.web.body_buffering import Body, Buffers
+from app.web.preconditions import preconditions_of
 from app.web.problem_details import as_app_error, problem
 from app.web.request_gate import RequestState, request_state
 from app.web.response_headers import headers_of, request_id_of
@@ -43,24 +44,14 @@ class App(FastAPI):
 class RequestMiddleware:
     """Answers every request and every error.
 
-    HEAD is answered as GET, without its body (RFC 9110, section 9.3.2). A body has to be there
-    within `request_timeout` seconds and has at most `max_body_bytes`; what arrived of it is counted
-    in `buffers` until the request ends.
+    HEAD is answered as GET, without its body (RFC 9110, section 9.3.2). What arrived of a body is
+    held in `buffers` until the request ends.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        max_body_bytes: int,
-        counts: RequestCounts | None = None,
-        buffers: Buffers | None = None,
-        request_timeout: float = 10,
-    ) -> None:
+    def __init__(self, app: ASGIApp, buffers: Buffers, counts: RequestCounts) -> None:
         self._app = app
-        self._max_body_bytes = max_body_bytes
-        self._request_timeout = request_timeout
-        self._buffers = Buffers() if buffers is None else buffers
-        self._counts = RequestCounts() if counts is None else counts
+        self._buffers = buffers
+        self._counts = counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -74,8 +65,8 @@ class RequestMiddleware:
         scope = {**scope, "method": "GET"} if is_head else scope
         request_id = request_id_of(scope)
         headers = headers_of(scope, request_id)
-        body = Body(scope, receive, self._max_body_bytes, self._buffers, self._request_timeout)
-        scope["tickbox"] = RequestState(request_id, headers, body)
+        body = Body(scope, receive, self._buffers)
+        scope["tickbox"] = RequestState(request_id, headers, body, preconditions_of(scope))
         status: int | None = None
         outcome = logs.FAILED
 
@@ -118,22 +109,25 @@ class RequestMiddleware:
     def _leave_traces(
         self, scope: Scope, method: str, status: int | None, outcome: str, seconds: float
     ) -> None:
-        route = _route(scope)
+        route: str | None = None  # the path's template; the path itself may be anything
+        if "route" in scope:
+            route = scope["route"].path
+        elif "app_root_path" in scope:  # what is mounted has no route
+            route = scope["root_path"]
         if method not in _METHODS:
             method = "other"
         self._counts.ended(route, method, status, seconds)
+        level = logging.INFO
         if route in _QUIET:
             level = logging.DEBUG
         elif outcome == logs.FAILED or (status is not None and status >= 500):
             level = logging.WARNING
-        else:
-            level = logging.INFO
         state = request_state(scope)
         logs.requests.log(
             level,
             "request",
             request_id=state.request_id,
-            user_id=None if state.principal is None else state.principal.user_id,
+            user_id=state.user_id,
             method=method,
             route=route,
             status=status,
@@ -145,19 +139,7 @@ class RequestMiddleware:
 def _check_host(scope: Scope) -> None:
     """RFC 9112, section 3.2: one, and a valid one. Raises `MalformedRequest`."""
     hosts = [value for name, value in scope["headers"] if name == b"host"]
-    if not hosts and scope["http_version"] == "1.0":
-        return
-    if len(hosts) != 1:
+    if len(hosts) != 1 and (hosts or scope["http_version"] != "1.0"):
         raise MalformedRequest("Send one Host header.")
-    if not _HOST.fullmatch(hosts[0]):
+    if hosts and not _HOST.fullmatch(hosts[0]):
         raise MalformedRequest("The Host header is no host.")
-
-
-def _route(scope: Scope) -> str | None:
-    """The path's template, None for an unknown path; the path itself may be anything."""
-    route = scope.get("route")
-    if route is not None:
-        path: str = route.path
-        return path
-    # What is mounted has no route, but sets this.
-    return scope["root_path"] if "app_root_path" in scope else None

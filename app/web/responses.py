@@ -8,8 +8,10 @@ from urllib.parse import urlencode
 import orjson
 from fastapi import Response
 
+from app.core.context import Expected
+from app.core.errors import VersionConflict
 from app.core.schemas import JsonPage, JsonRow, Representation, Schema
-from app.web.preconditions import Preconditions
+from app.web.preconditions import refuse
 
 RawHeader = tuple[bytes, bytes]
 
@@ -43,19 +45,17 @@ def represent_page(page: JsonPage, path: str, query: Mapping[str, Any]) -> Repre
 class RepresentationResponse(Response):
     """A row or a page, read, written or out of the cache."""
 
-    def __init__(
-        self, representation: Representation, status: int = 200, *headers: RawHeader
-    ) -> None:
+    def __init__(self, representation: Representation, status: int = 200) -> None:
         # Not Starlette's own, which would look for what is known here.
         self.status_code = status
         self.background = None
+        self.representation = representation
         self.body = representation.body
         self.raw_headers = [
             (b"content-length", b"%d" % len(representation.body)),
             _JSON,
             (b"etag", representation.etag),
             *_PRIVATE,
-            *headers,
         ]
         if representation.link:
             self.raw_headers.append((b"link", representation.link))
@@ -71,30 +71,31 @@ class SchemaResponse(Response):
         super().__init__(value.model_dump_json(by_alias=True), status, names)
 
 
-def if_changed(response: Response, etag: bytes, preconditions: Preconditions) -> Response:
-    """The answer to a read, or a 304 in its place. Raises `VersionConflict`."""
-    if not preconditions.is_unchanged(etag):
+def conditional(response: Response, preconditions: Expected) -> Response:
+    """The answer to a read with the `ETag` of what it is now, or a 304 in its place.
+
+    Raises `VersionConflict`, also for preconditions on a stream, which is made while it leaves.
+    """
+    if response.status_code >= 300:
+        return response
+    if isinstance(response, RepresentationResponse):
+        etag = response.representation.etag
+    elif hasattr(response, "body"):
+        etag = etag_of(response.body)
+        response.raw_headers.append((b"etag", etag))
+    else:
+        refuse(preconditions)
+        return response
+    tag = etag.decode()
+    if not preconditions.matches(tag):
+        raise VersionConflict(tag)
+    if not preconditions.excludes(tag):
         return response
     unchanged = Response(status_code=304)
     unchanged.raw_headers = [
         header for header in response.raw_headers if header[0] in _KEPT_UNCHANGED
     ]
     return unchanged
-
-
-def with_etag(response: Response, preconditions: Preconditions) -> Response:
-    """The answer to a read that is no row and no page, with the `ETag` of what it is now.
-
-    Raises `VersionConflict`, also for preconditions on a stream, which is made while it leaves.
-    """
-    if response.status_code >= 300:
-        return response
-    if not hasattr(response, "body"):
-        preconditions.refuse()
-        return response
-    etag = etag_of(response.body)
-    response.raw_headers.append((b"etag", etag))
-    return if_changed(response, etag, preconditions)
 
 
 def etag_of(body: bytes | memoryview) -> bytes:

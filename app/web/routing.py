@@ -13,6 +13,7 @@ A request that `RequestMiddleware` has passed on goes through `Route.handle`:
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
@@ -21,22 +22,20 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from app.core.errors import Conflict, NotFound, VersionConflict
-from app.core.schemas import JsonPage, JsonRow, Representation, Schema
+from app.core.schemas import JsonPage, JsonRow, Schema
 from app.redis.rate_limits import LimitPolicy
-from app.web.body_buffering import PUBLIC_BODY_BYTES
-from app.web.dependencies import app_state, expected_version, holder
+from app.web.dependencies import app_state, expected_version, holder, principal
 from app.web.endpoint import Endpoint, QueryValues, UnsupportedRoute, parse_query
-from app.web.idempotency import Replay
+from app.web.idempotency import Replay, keep
 from app.web.json_body import ABSENT, read_body
-from app.web.preconditions import Preconditions
-from app.web.request_gate import AccessPolicy, request_state
+from app.web.preconditions import refuse
+from app.web.request_gate import request_state
 from app.web.responses import (
     RepresentationResponse,
     SchemaResponse,
-    if_changed,
+    conditional,
     represent_page,
     represent_row,
-    with_etag,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -60,14 +59,9 @@ class Route(APIRoute):
         self.is_read = "GET" in methods
         # There is something to compare: what it reads, or the row that it writes.
         self.takes_preconditions = self.is_read or self.call.asks_for(expected_version)
-        # These have an `ETag`.
-        self.answers_with_rows = self.call.returns in (JsonRow, JsonPage)
-        self.access_policy = AccessPolicy(
-            scopes=self.call.scopes,
-            is_limited=self.path.startswith("/v1/"),
-            limit=getattr(self.endpoint, "limit", None),
-            cached=self.is_cached and self.is_read,
-        )
+        self.is_cached = self.is_cached and self.is_read
+        self.is_limited = self.path.startswith("/v1/") or self.call.scopes is not None
+        self.limit: LimitPolicy | None = getattr(self.endpoint, "limit", None)
         if "PATCH" in methods:
             self.media_types = ("application/merge-patch+json", *self.media_types)
         self._beginning = self.path.partition("{")[0]
@@ -89,21 +83,21 @@ class Route(APIRoute):
         if scope["method"] not in (self.methods or ()):
             await super().handle(scope, receive, send)  # raises
             return
-        state, policy = request_state(scope), self.access_policy
-        state.preconditions = Preconditions.of(scope)
-        state.body.check_length()
+        state, scopes = request_state(scope), self.call.scopes
+        state.body.check_length(is_public=scopes is None)
         known = None
-        if policy.scopes is not None or policy.is_limited:
-            known = await scope["app"].state.request_gate.admit(scope, policy)
+        if self.is_limited:
+            gate = scope["app"].state.request_gate
+            known = await gate.admit(scope, scopes, self.limit, is_cached=self.is_cached)
         request = Request(scope, receive)
         if known is not None:
-            response = self._represented(request, known, b"hit")
+            response = self._from_cache(request, RepresentationResponse(known), b"hit")
         else:
             if not self.takes_preconditions:
-                state.preconditions.refuse()
-            if policy.scopes is None:
-                state.body.check_length(PUBLIC_BODY_BYTES)
+                refuse(state.preconditions)
             response = await self.answer(request)
+        if self.is_read:
+            response = conditional(response, state.preconditions)
         await response(scope, receive, send)
 
     async def answer(self, request: Request) -> Response:
@@ -126,62 +120,62 @@ class Route(APIRoute):
         self, request: Request, query: QueryValues, arguments: dict[str, Any]
     ) -> Response:
         result = await self.call(request, arguments)
-        if isinstance(result, JsonRow):
-            representation = represent_row(result)
-        elif isinstance(result, JsonPage):
-            representation = represent_page(result, request.scope["path"], query)
-        else:
-            response = _response(result, self.status_code)
-            return with_etag(response, request_state(request.scope).preconditions)
-        slot = request_state(request.scope).cache_slot
-        if slot is None or (isinstance(result, JsonPage) and result.depends_on_time):
-            return self._represented(request, representation, b"bypass")
-        app_state(request).cache.keep(slot, representation)
-        return self._represented(request, representation, b"miss")
+        response = self._response(request, result, query)
+        if self.is_cached and isinstance(response, RepresentationResponse):
+            slot = request_state(request.scope).cache_slot
+            if slot is None or (isinstance(result, JsonPage) and result.depends_on_time):
+                return self._from_cache(request, response, b"bypass")
+            app_state(request).cache.keep(slot, response.representation)
+            return self._from_cache(request, response, b"miss")
+        return response
 
-    def _represented(
-        self, request: Request, representation: Representation, cache: bytes
-    ) -> Response:
-        """The answer to a read, or a 304; what the `cache` had is counted and told."""
-        headers = []
-        if self.is_cached:
-            headers.append((b"x-cache", cache))
-            app_state(request).metrics.requests.cache[cache] += 1
-        response = RepresentationResponse(representation, 200, *headers)
-        return if_changed(response, representation.etag, request_state(request.scope).preconditions)
+    def _from_cache(self, request: Request, response: Response, found: bytes) -> Response:
+        """The answer to a read; what the cache had is counted and told."""
+        app_state(request).metrics.requests.cache[found] += 1
+        response.raw_headers.append((b"x-cache", found))
+        return response
 
     async def _write(self, request: Request, content: bytes, arguments: dict[str, Any]) -> Response:
         app, state = app_state(request), request_state(request.scope)
-        principal, user_id, claim = state.principal, None, None
-        if principal is not None:
-            user_id = principal.user_id
-            if self.takes_idempotency_key:
-                claim = await app.idempotency.claim(request, principal, content)
+        claim = None
+        if self.takes_idempotency_key:
+            claim = app.idempotency.claim(request, principal(request), content)
         try:
             async with app.database.unit_of_work(
-                None if claim is None else claim.begin, account=user_id, holder=holder(request)
+                partial(app.idempotency.begin, claim) if claim else None,
+                account=state.user_id,
+                holder=holder(request),
             ) as state.unit_of_work:
                 try:
-                    response = self._written(request, await self.call(request, arguments))
+                    response = self._response(request, await self.call(request, arguments), {})
+                    if claim is not None:
+                        await keep(claim, state.unit_of_work, response)
                 except Replay as replay:
                     # The unit of work ends well: whom the first one affected, read nothing older.
-                    return replay.response()
-                if claim is not None:
-                    await claim.keep(response)
+                    return replay.response
         except (NotFound, Conflict, VersionConflict):
             # This tells of what others did, of which the cache may not be told yet.
-            if user_id is not None:
-                await app.cache.invalidate([user_id])
+            if state.user_id is not None:
+                await app.cache.invalidate([state.user_id])
             raise
         return response
 
-    def _written(self, request: Request, result: Any) -> Response:
-        if not isinstance(result, JsonRow):
-            return _response(result, self.status_code)
-        if self.status_code != 201:
-            return RepresentationResponse(represent_row(result))
-        location = (b"location", self.location(request, result).encode())
-        return RepresentationResponse(represent_row(result), 201, location)
+    def _response(self, request: Request, result: Any, query: QueryValues) -> Response:
+        """What an endpoint answers with, by the route's status if that is not another."""
+        match result:
+            case JsonRow():
+                response = RepresentationResponse(represent_row(result), self.status_code or 200)
+                if self.status_code == 201:
+                    location = self.location(request, result).encode()
+                    response.raw_headers.append((b"location", location))
+                return response
+            case JsonPage():
+                return RepresentationResponse(represent_page(result, request.scope["path"], query))
+            case Schema():
+                return SchemaResponse(result, self.status_code or 200)
+            case Response():
+                return result
+        return Response(status_code=self.status_code or 204)
 
 
 class CachedRoute(Route):
@@ -220,13 +214,3 @@ def limited(limit: LimitPolicy) -> Callable[[F], F]:
         return endpoint
 
     return mark
-
-
-def _response(result: Any, status: int | None) -> Response:
-    """What an endpoint answers with that is no row and no page, by the route's status if any."""
-    if isinstance(result, Response):
-        return result
-    if isinstance(result, Schema):
-        return SchemaResponse(result, status or 200)
-    assert result is None
-    return Response(status_code=status or 204)

@@ -14,7 +14,9 @@ from uvicorn.lifespan.on import LifespanOn
 from app.core.settings import Settings
 from app.database.unit_of_work import Database
 from app.main import create_app
+from app.observability.metrics import RequestCounts
 from app.redis.client import Redis
+from app.web.body_buffering import Buffers
 from app.web.request_middleware import App, RequestMiddleware
 from tests.apps import client_of, running
 from tests.observability.logged import Logged, logged
@@ -125,7 +127,7 @@ class TestDatabase:
         other = App(openapi_url=None)
         other.state.database = app.state.database
         other.add_api_route("/ask", ask)
-        other.add_middleware(RequestMiddleware, max_body_bytes=1_000)
+        other.add_middleware(RequestMiddleware, buffers=Buffers(), counts=RequestCounts())
         with logged() as log:
             async with client_of(other) as asking:
                 assert (await asking.get("/ask")).status_code == 500

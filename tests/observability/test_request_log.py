@@ -14,6 +14,7 @@ from httpx import AsyncClient
 from app.core.settings import Settings
 from app.observability.metrics import RequestCounts
 from app.security.access_tokens import new_opaque_token
+from app.web.body_buffering import Buffers
 from app.web.dependencies import Lifecycle
 from app.web.request_middleware import App, RequestMiddleware
 from tests.apps import client_of, running
@@ -125,9 +126,7 @@ async def test_has_a_new_id_for_one_that_looks_like_a_token(client: AsyncClient)
 def small() -> FastAPI:
     """An app whose requests end in other ways."""
     app = App(openapi_url=None)
-    app.add_middleware(
-        RequestMiddleware, max_body_bytes=1_000, counts=RequestCounts(), request_timeout=0.2
-    )
+    app.add_middleware(RequestMiddleware, buffers=Buffers(timeout=0.2), counts=RequestCounts())
     app.state.lifecycle = Lifecycle()
     app.state.reached = asyncio.Event()
 

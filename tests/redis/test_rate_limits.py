@@ -11,8 +11,9 @@ from httpx import ASGITransport, AsyncClient, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.errors import RateLimited
 from app.core.settings import Settings
-from app.redis.rate_limits import Limit, LocalCounts, RateLimited, Verdict, take_command
+from app.redis.rate_limits import Limit, LocalCounts, Verdict, take_command
 from app.security.password_hashing import PasswordHashingBusy
 from tests.apps import client_of, running
 from tests.people import PASSWORD, Person
@@ -58,7 +59,7 @@ class TestUser:
             assert {answer.status_code for answer in answers} == {200, 429}
             assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"user";q=5;w=5'}
             assert min(map(left, answers)) == 0
-            limit, *_ = app.state.request_gate.limits
+            limit = app.state.request_gate.user
             assert (limit.allowed, limit.refused) == (40 - len(refused), len(refused))
 
     async def test_of_another_is_another(

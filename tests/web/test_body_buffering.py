@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from httpx import AsyncClient, Response
 
 from app.core.settings import Settings
-from app.web.body_buffering import Buffers, ServerBusy
+from app.web.body_buffering import ALL, PUBLIC, Buffers, ServerBusy
 from tests.apps import client_of, running
 from tests.people import Person, sign_up
 from tests.web.answers import faults
@@ -45,12 +45,12 @@ async def unfinished(
 
     headers = {"Content-Type": "application/json"}
     sending = asyncio.create_task(client.post(path, content=body(), headers=headers))
-    before = app.state.buffers.held
+    before = app.state.buffers.held[ALL]
     waiting = asyncio.create_task(has_come.wait())
     await asyncio.wait({sending, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if not sending.done():
-        assert app.state.buffers.held == before + BODY_BYTES
+        assert app.state.buffers.held[ALL] == before + BODY_BYTES
     yield sending
     sending.cancel()
     await asyncio.wait({sending})
@@ -91,13 +91,13 @@ async def test_what_is_refused_or_breaks_off_is_held_no_more(
     for operation in TAKES_BODY:
         for body in (None, b"{", b"x" * 1000, b"x" * (2 << 20), b"", b'{"x": 1}', b"\xff"):
             await caller.send(operation, body=body)
-            assert buffers.held == 0, operation
+            assert not buffers.held, operation
         await caller.send(operation, headers=[(b"Content-Type", b"text/plain")])
         await caller.send(operation, query="colour=1")
     async with unfinished(app, ada.client) as sending:
         sending.cancel()
         await asyncio.wait({sending})
-        assert buffers.held == 0
+        assert not buffers.held
 
     async def breaking_off() -> AsyncIterator[bytes]:
         yield b"{"
@@ -105,33 +105,33 @@ async def test_what_is_refused_or_breaks_off_is_held_no_more(
 
     headers = {"Content-Type": "application/json"}
     response = await ada.client.post("/v1/todos", content=breaking_off(), headers=headers)
-    assert (response.status_code, buffers.held) == (500, 0)
+    assert (response.status_code, +buffers.held) == (500, {})
 
 
 def test_who_has_no_token_leaves_half_to_those_who_have() -> None:
     buffers = Buffers(400)
     for address in (b"a", b"b"):
-        buffers.take(address, 100, is_public=True)
+        buffers.take(100, ALL, PUBLIC, address)
     with pytest.raises(ServerBusy):
-        buffers.take(b"c", 1, is_public=True)
-    buffers.take(b"ada", 100)
-    buffers.give_back(b"b", 100, is_public=True)
-    buffers.take(b"c", 100, is_public=True)
+        buffers.take(1, ALL, PUBLIC, b"c")
+    buffers.take(100, ALL, b"ada")
+    buffers.give_back(100, ALL, PUBLIC, b"b")
+    buffers.take(100, ALL, PUBLIC, b"c")
 
 
 def test_all_together_hold_no_more_than_the_limit() -> None:
     buffers = Buffers(400)
     for caller in (b"a", b"b", b"c", b"d"):
-        buffers.take(caller, 99)
-    buffers.take(b"e", 4)
+        buffers.take(99, ALL, caller)
+    buffers.take(4, ALL, b"e")
     for caller in (b"a", b"f"):
         with pytest.raises(ServerBusy):
-            buffers.take(caller, 1)
-    buffers.give_back(b"b", 99)
-    buffers.take(b"f", 99)
+            buffers.take(1, ALL, caller)
+    buffers.give_back(99, ALL, b"b")
+    buffers.take(99, ALL, b"f")
     with pytest.raises(ServerBusy):
-        buffers.take(b"f", 1)
-    assert buffers.held == 400
+        buffers.take(1, ALL, b"f")
+    assert buffers.held[ALL] == 400
 
 
 @pytest.mark.parametrize("operation", TAKES_BODY, ids=str)

@@ -114,10 +114,10 @@ class TestListed:
         changes: dict[str, Any] = {"cors_origins": (LISTED,), "limit_address_burst": 1}
         origin = {"Origin": LISTED}
 
-        def fail(*_: object) -> None:
+        def fail(*_: object, **__: object) -> None:
             raise RuntimeError
 
-        def refuse(*_: object) -> None:
+        def refuse(*_: object, **__: object) -> None:
             raise DatabaseUnavailable
 
         async with (

@@ -21,6 +21,8 @@ from httpx import ASGITransport, AsyncClient
 from pydantic import Field
 
 from app.core.schemas import Flag, Input, ListQuery
+from app.observability.metrics import RequestCounts
+from app.web.body_buffering import Buffers
 from app.web.dependencies import principal
 from app.web.endpoint import Endpoint, UnsupportedRoute
 from app.web.request_middleware import App, RequestMiddleware
@@ -66,7 +68,7 @@ Agent = Annotated[str | None, Depends(agent)]
 
 def client_of(*routes: Route) -> AsyncClient:
     app = App(openapi_url=None)
-    app.add_middleware(RequestMiddleware, max_body_bytes=10_000)
+    app.add_middleware(RequestMiddleware, buffers=Buffers(), counts=RequestCounts())
     app.router.routes.extend(routes)
     return AsyncClient(transport=ASGITransport(app), base_url="http://tickbox")
 

@@ -13,7 +13,6 @@ from httpx import AsyncClient, Response
 
 from app.core.settings import Settings
 from app.database import migrations
-from app.redis.connection import RedisAway
 from app.web import health
 from tests import servers
 from tests.apps import client_of, running
@@ -105,20 +104,6 @@ class TestPatience:
                 assert (await readiness(app)).json() == READY
         finally:
             await behind.close()
-
-    async def test_with_a_cache_that_comes_back_is_ready(
-        self, app: FastAPI, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        ask = app.state.redis.run
-        away = iter([True])
-
-        async def run(*commands: Any) -> Any:
-            if next(away, False):
-                raise RedisAway
-            return await ask(*commands)
-
-        monkeypatch.setattr(app.state.redis, "run", run)
-        assert (await readiness(app)).json() == READY
 
 
 class TestMigrations:

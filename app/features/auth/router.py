@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from app.core.errors import AppError, ContentTooLarge, RequestTimeout
+from app.core.errors import AppError, ContentTooLarge, RateLimited, RequestTimeout
 from app.features.auth.dependencies import SIGN_IN, Auth, Inspector
 from app.features.auth.errors import (
     InvalidGrant,
@@ -24,7 +24,6 @@ from app.features.auth.schemas import (
     TokenRequest,
     TokenResponse,
 )
-from app.redis.rate_limits import RateLimited
 from app.security.password_hashing import PasswordHashingBusy
 from app.web.dependencies import Caller, app_state
 from app.web.openapi.problems import problems

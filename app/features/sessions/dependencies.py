@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Security
 
+from app.core.addresses import network_of
 from app.database.unit_of_work import Connection, UnitOfWork
-from app.features.sessions.networks import network_of
 from app.features.sessions.repository import SessionRepository
 from app.features.sessions.revocations import EndedSessions
 from app.features.sessions.service import SessionReader, SessionService

@@ -25,7 +25,7 @@ class SignInSession(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     scope: Mapped[str] = mapped_column(Text)
-    # Where it was used last, in the form of `networks.network_of`.
+    # Where it was used last, in the form of `core/addresses.network_of`.
     network: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     last_used_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

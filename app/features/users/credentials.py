@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
+from app.core.errors import RateLimited
 from app.features.sessions.service import SessionReader
 from app.features.users import emails, passwords
 from app.features.users.repository import UserRepository
-from app.redis.rate_limits import Counts, Limit, RateLimited, Refund
+from app.redis.rate_limits import Counts, Limit, Refund
 from app.security.access_tokens import hash_opaque_token
 from app.security.password_hashing import PasswordHasher
 

@@ -7,15 +7,13 @@ from collections.abc import Iterable, Mapping
 
 import orjson
 from fastapi import FastAPI, Request, Response
-from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.core.errors import AppError
 from app.core.settings import Settings
-from app.web.openapi.examples import example_problem
 from app.web.openapi.headers import HEADERS
 from app.web.openapi.operations import complete_operation
-from app.web.openapi.problems import SCHEMA, Json, Problem
+from app.web.openapi.problems import SCHEMA, Json, Problem, example_problem
 from app.web.routing import Feature, Route
 
 _ITEM = re.compile(r"(.+)/\{(\w+)\}")
@@ -23,15 +21,8 @@ _ITEM = re.compile(r"(.+)/\{(\w+)\}")
 
 def install(app: FastAPI, features: Iterable[Feature]) -> None:
     """Serve the document at `/openapi.json`, made and encoded once."""
-
-    @functools.cache
-    def document() -> Json:
-        return _document(app, features)
-
-    @functools.cache
-    def encoded() -> bytes:
-        return orjson.dumps(document())
-
+    document = functools.cache(lambda: _document(app, features))
+    encoded = functools.cache(lambda: orjson.dumps(document()))
     lock = threading.Lock()
 
     # Not async, so that it runs in a thread: the first one takes a tenth of a second.
@@ -47,18 +38,10 @@ def install(app: FastAPI, features: Iterable[Feature]) -> None:
 def _document(app: FastAPI, features: Iterable[Feature]) -> Json:
     settings: Settings = app.state.settings
     url = settings.issuer.rstrip("/") if settings.issuer_is_url else "/"
-    made = get_openapi(
-        title=app.title,
-        version=app.version,
-        summary=app.summary,
-        description=app.description.strip(),
-        tags=app.openapi_tags,
-        routes=app.routes,
-        servers=[{"url": url, "description": "This server."}],
-        contact={"name": "The maintainers of Tickbox"},
-    )
+    app.servers = [{"url": url, "description": "This server."}]
     # FastAPI calls a schema that is both sent and answered `Due-Input` and `Due-Output`.
-    text = orjson.dumps(made).replace(b'-Input"', b'"').replace(b'-Output"', b'Read"')
+    text = orjson.dumps(FastAPI.openapi(app))
+    text = text.replace(b'-Input"', b'"').replace(b'-Output"', b'Read"')
     document: Json = orjson.loads(text)
     schemas = _complete_schemas(document["components"]["schemas"])
     for route in app.routes:
@@ -67,14 +50,23 @@ def _document(app: FastAPI, features: Iterable[Feature]) -> Json:
                 operation = document["paths"][route.path][method.lower()]
                 complete_operation(operation, route, schemas)
     link_creates(document["paths"])
-    text = orjson.dumps(document["paths"])
+    [token_url] = [feature.token_url for feature in features if feature.token_url]
+    flow = {"tokenUrl": token_url, "refreshUrl": token_url, "scopes": dict(app.state.scopes)}
+    named = orjson.dumps(document["paths"]).decode()
     document["components"] = {
         "schemas": schemas,
-        "securitySchemes": {"OAuth2": _security_scheme(features)},
+        "securitySchemes": {
+            "OAuth2": {
+                "type": "oauth2",
+                "description": "Sign in with the e-mail address as `username`. Without a scope "
+                "selected, the token permits all that you may do.",
+                "flows": {"password": flow},
+            }
+        },
         "examples": {
             error.code: {"summary": error.title, "value": example_problem(error)}
             for error in sorted(AppError.registry(), key=lambda error: error.code)
-            if f'"#/components/examples/{error.code}"'.encode() in text
+            if f'"#/components/examples/{error.code}"' in named
         },
         "headers": {
             name: {"description": description, "schema": {"type": "string"}}
@@ -103,21 +95,6 @@ def _constant(enumeration: str, value: str) -> str:
     """`TODO_SORT_DUE_DESC`: in Go all constants share one namespace, and a `-` is lost."""
     name = re.sub("(?<=[a-z])(?=[A-Z])", "_", enumeration) + "_" + value.lstrip("-")
     return (name + "_desc" * value.startswith("-")).upper()
-
-
-def _security_scheme(features: Iterable[Feature]) -> Json:
-    """How to sign in, and the scopes that the features declare."""
-    flow: Json = {"scopes": {}}
-    for feature in features:
-        flow["scopes"] |= feature.scopes
-        if feature.token_url is not None:
-            flow |= {"tokenUrl": feature.token_url, "refreshUrl": feature.token_url}
-    return {
-        "type": "oauth2",
-        "description": "Sign in with the e-mail address as `username`. Without a scope selected, "
-        "the token permits all that you may do.",
-        "flows": {"password": flow},
-    }
 
 
 def link_creates(paths: Mapping[str, Json]) -> None:

@@ -5,35 +5,22 @@ from typing import Any
 
 from fastapi.utils import deep_dict_update
 
-from app.core.errors import (
-    AppError,
-    ContentTooLarge,
-    DatabaseBusy,
-    DatabaseUnavailable,
-    InsufficientScope,
-    InternalError,
-    InvalidToken,
-    MalformedJson,
-    MalformedRequest,
-    UnsupportedMediaType,
-    ValidationFailed,
-    VersionConflict,
-)
-from app.redis.rate_limits import RateLimited
+from app.core import errors
 from app.web.body_buffering import ServerBusy
 from app.web.idempotency import IdempotencyInProgress, IdempotencyKeyReused
-from app.web.openapi.examples import example_of
 from app.web.openapi.headers import request_headers, response_headers
 from app.web.openapi.problems import PROBLEM_JSON, Json, problems
-from app.web.request_gate import NotAuthenticated
 from app.web.routing import Route
+
+_ID = "01936b7e-8f00-7000-8000-000000000000"
+_BY_TYPE = {"boolean": False, "integer": 1, "string": "text"}
 
 
 def complete_operation(operation: Json, route: Route, schemas: dict[str, Json]) -> None:
     """Add security, headers, problems and examples."""
     summary, _, operation["description"] = operation["description"].partition("\n\n")
     operation["summary"] = summary.removesuffix(".")
-    scopes = route.access_policy.scopes
+    scopes = route.call.scopes
     operation["security"] = [] if scopes is None else [{"OAuth2": sorted(scopes)}]
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
@@ -79,7 +66,7 @@ def _complete_body(contents: Json, route: Route, schemas: dict[str, Json]) -> No
         # As they were written: FastAPI drops each `null` from them.
         schemas[model.__name__]["examples"] = extra["examples"]
     for content in contents.values():
-        content["example"] = example_of(content["schema"], schemas)
+        content["example"] = _example_of(content["schema"], schemas)
 
 
 def _complete_response(response: Json, status: str, schemas: dict[str, Json]) -> None:
@@ -91,28 +78,51 @@ def _complete_response(response: Json, status: str, schemas: dict[str, Json]) ->
         response["description"] = HTTPStatus(int(status)).phrase
     if status < "300":
         for content in contents.values():
-            content["example"] = example_of(content["schema"], schemas)
+            content["example"] = _example_of(content["schema"], schemas)
 
 
-def _problems_of(route: Route) -> list[type[AppError]]:
+def _problems_of(route: Route) -> list[type[errors.AppError]]:
     """The problems that follow from what a route takes and needs; it declares its others."""
-    scopes = route.access_policy.scopes
-    # An unknown query parameter is one, so that every operation has it.
-    errors: list[type[AppError]] = [ValidationFailed] if route.has_input_problems else []
+    found: list[type[errors.AppError]] = []
+    if route.has_input_problems:
+        found.append(errors.ValidationFailed)  # an unknown parameter of the query is one
     if route.call.takes_body:
-        errors += [ContentTooLarge, ServerBusy]
+        found += [errors.ContentTooLarge, ServerBusy]
         if route.has_input_problems:
-            errors += [MalformedJson, UnsupportedMediaType]
-    if scopes is not None:
-        errors += [MalformedRequest, NotAuthenticated, InvalidToken]
-    if scopes:
-        errors.append(InsufficientScope)
+            found += [errors.MalformedJson, errors.UnsupportedMediaType]
+    if route.call.scopes is not None:
+        found += [errors.MalformedRequest, errors.NotAuthenticated, errors.InvalidToken]
+    if route.call.scopes:
+        found.append(errors.InsufficientScope)
     if "health" not in route.tags:
-        errors.append(InternalError)
+        found.append(errors.InternalError)
     if route.takes_preconditions and not route.is_read:
-        errors.append(VersionConflict)
-    if route.access_policy.is_limited:
-        errors += [RateLimited, DatabaseUnavailable, DatabaseBusy]
+        found.append(errors.VersionConflict)
+    if route.is_limited:
+        found += [errors.RateLimited, errors.DatabaseUnavailable, errors.DatabaseBusy]
     if route.takes_idempotency_key:
-        errors += [IdempotencyInProgress, IdempotencyKeyReused]
-    return errors
+        found += [IdempotencyInProgress, IdempotencyKeyReused]
+    return found
+
+
+def _example_of(schema: Json, schemas: dict[str, Json]) -> Any:
+    """The example that a JSON Schema has, or one made of those of its parts.
+
+    `schemas` are those that it may refer to by name.
+    """
+    if "$ref" in schema:
+        return _example_of(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    match schema:
+        case {"examples": [example, *_]} | {"enum": [example, *_]}:
+            pass
+        case {"const": example} | {"default": example}:
+            pass
+        case {"anyOf": kinds} | {"oneOf": kinds}:
+            example = None if {"type": "null"} in kinds else _example_of(kinds[0], schemas)
+        case {"properties": fields}:
+            example = {name: _example_of(field, schemas) for name, field in fields.items()}
+        case {"items": item}:
+            example = [_example_of(item, schemas)]
+        case {"type": kind}:
+            example = _ID if schema.get("format") == "uuid" else _BY_TYPE[kind]
+    return example

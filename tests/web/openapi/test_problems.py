@@ -11,6 +11,8 @@ from httpx import ASGITransport, AsyncClient
 
 from app.core import errors
 from app.core.errors import AppError, DatabaseBusy, IdTaken, ValidationFailed
+from app.observability.metrics import RequestCounts
+from app.web.body_buffering import Buffers
 from app.web.request_middleware import App, RequestMiddleware
 from app.web.routing import router as new_router
 from tests import problems_page
@@ -107,7 +109,7 @@ async def failing() -> AsyncIterator[AsyncClient]:
         return StreamingResponse(body())
 
     app = App(openapi_url=None)
-    app.add_middleware(RequestMiddleware, max_body_bytes=1_000)
+    app.add_middleware(RequestMiddleware, buffers=Buffers(), counts=RequestCounts())
     app.router.routes.extend(router.routes)
     transport = ASGITransport(app)
     async with AsyncClient(transport=transport, base_url="http://tickbox") as client:

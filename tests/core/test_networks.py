@@ -1,6 +1,6 @@
 import pytest
 
-from app.features.sessions.networks import network_of
+from app.core.addresses import network_of
 
 
 @pytest.mark.parametrize(
