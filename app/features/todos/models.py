@@ -23,7 +23,7 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql import ColumnElement
 
@@ -103,6 +103,9 @@ class Todo(Base):
     # older version changes a text without its words.
     title_words: Mapped[str | None] = mapped_column(Text)
     description_words: Mapped[str | None] = mapped_column(Text)
+    # The names as the labels have them, and their keys (`text_key`), both in the order of the keys.
+    labels: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    label_keys: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     priority: Mapped[int] = mapped_column(SmallInteger)
     due_local: Mapped[datetime | None] = mapped_column(DateTime(timezone=False))
     due_timezone: Mapped[str | None] = mapped_column(String(64))

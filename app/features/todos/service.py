@@ -80,6 +80,8 @@ class TodoService:
             "parent_id": data.parent_id,
             "depth": 1,
             "position": last_position(),
+            "labels": [],
+            "label_keys": [],
             "subtask_count": 0,
             "completed_subtask_count": 0,
             "created_by": self._principal.user_id,
