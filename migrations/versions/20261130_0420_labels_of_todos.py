@@ -18,7 +18,9 @@ depends_on: Sequence[str] | None = None
 def upgrade() -> None:
     # The version before, which knows no labels, makes todos without any.
     for name in ("labels", "label_keys"):
-        labels = sa.Column(name, postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False)
+        labels: sa.Column[list[str]] = sa.Column(
+            name, postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False
+        )
         op.add_column("todos", labels)
 
 
