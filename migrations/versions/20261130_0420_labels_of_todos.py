@@ -21,7 +21,7 @@ def upgrade() -> None:
         labels: sa.Column[list[str]] = sa.Column(
             name, postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False
         )
-        op.add_column("todos", labels)
+        op.add_column("todos", labels, if_not_exists=True)
 
 
 def downgrade() -> None:

@@ -28,6 +28,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql import ColumnElement
 
 from app.database.base import Base
+from app.features.labels.terms import IS_LABELLED, label_terms
 
 MAX_DEPTH = 5
 # In the order in which they sort.
@@ -168,6 +169,13 @@ class Todo(Base):
             postgresql_using="gin",
             # Every search would read the list of pending entries, which are of all users.
             postgresql_with={"fastupdate": "off"},
+        ),
+        Index(
+            "ix_todos_label_terms",
+            label_terms(literal_column("project_id"), literal_column("label_keys")),
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+            postgresql_where=text(IS_LABELLED),
         ),
         # To find instants that were computed by other zone rules (due_rules.py).
         Index(
