@@ -2,9 +2,19 @@
 
 from app.database import changes, idempotency_keys
 from app.database.base import Base
+from app.features.labels import models as labels
 from app.features.projects import models as projects
 from app.features.sessions import models as sessions
 from app.features.todos import models as todos
 from app.features.users import models as users
 
-__all__ = ["Base", "changes", "idempotency_keys", "projects", "sessions", "todos", "users"]
+__all__ = [
+    "Base",
+    "changes",
+    "idempotency_keys",
+    "labels",
+    "projects",
+    "sessions",
+    "todos",
+    "users",
+]

@@ -64,8 +64,17 @@ def record(resource: str, rows: Select[tuple[object, ...]], name: str = "change"
     representation as JSON, and `before` is NULL for a new row. The statement takes the parameters
     `actor_id`, `request_id` and `now`.
     """
-    source = rows.subquery("changed_rows").c
-    before, after = cast(source.before, JSONB), cast(source.after, JSONB)
+    given = rows.subquery("changed_rows")
+    # Once for each row, and not each time that one of its fields is looked at.
+    parsed = select(
+        given.c.id,
+        given.c.project_id,
+        given.c.event,
+        cast(given.c.before, JSONB).label("before"),
+        cast(given.c.after, JSONB).label("after"),
+    )
+    source = parsed.cte(f"{name}_parsed").prefix_with("MATERIALIZED").c
+    before, after = source.before, source.after
     columns: dict[str, ColumnElement[Any]] = {
         "resource_type": literal(resource),
         "resource_id": source.id,
@@ -82,17 +91,15 @@ def record(resource: str, rows: Select[tuple[object, ...]], name: str = "change"
 
 def _difference(before: ColumnElement[Any], after: ColumnElement[Any]) -> ColumnElement[Any]:
     """`{"title": {"from": …, "to": …}}`, and `{}` for a new row."""
-    old = func.jsonb_each(before).table_valued("key", "value").alias("old_field")
     new = func.jsonb_each(after).table_valued("key", "value").alias("new_field")
+    old_value = before.op("->", return_type=JSONB)(new.c.key)
     return func.coalesce(
         select(
             func.jsonb_object_agg(
-                new.c.key,
-                func.jsonb_build_object("from", old.c.value, "to", new.c.value),
+                new.c.key, func.jsonb_build_object("from", old_value, "to", new.c.value)
             )
         )
-        .select_from(new.join(old, new.c.key == old.c.key))
-        .where(new.c.value != old.c.value, new.c.key != all_(_noise))
+        .where(new.c.value != old_value, new.c.key != all_(_noise))
         .scalar_subquery(),
         literal_column("'{}'::jsonb"),
     )

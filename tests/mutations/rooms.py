@@ -22,7 +22,11 @@ class Room:
 ROOMS = {
     "todos": Room(
         ("features/todos/*.py", "features/todos/sql/*.py"),
-        ("tests/features/todos", "tests/features/users/test_purge.py"),
+        ("tests/features/todos", "tests/features/labels", "tests/features/users/test_purge.py"),
+    ),
+    "labels": Room(
+        ("features/labels/*.py",),
+        ("tests/features/labels", "tests/features/users/test_purge.py"),
     ),
     "projects": Room(
         ("features/projects/*.py",),
