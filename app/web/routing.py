@@ -13,7 +13,7 @@ A request that `RequestMiddleware` has passed on goes through `Route.handle`:
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
@@ -61,7 +61,8 @@ class Route(APIRoute):
         # There is something to compare: what it reads, or the row that it writes.
         self.takes_preconditions = self.is_read or self.call.asks_for(expected_version)
         # These have an `ETag`.
-        self.answers_with_rows = self.call.returns in (JsonRow, JsonPage)
+        returns = {self.call.returns, *get_args(self.call.returns)}
+        self.answers_with_rows = not returns.isdisjoint((JsonRow, JsonPage))
         self.access_policy = AccessPolicy(
             scopes=self.call.scopes,
             is_limited=self.path.startswith("/v1/"),

@@ -17,7 +17,8 @@ from app.web.dependencies import (
 )
 
 
-def _service(request: Request, connection: Connection) -> TodoService:
+def todo_service(request: Request, connection: Connection) -> TodoService:
+    """Make the service; other features use it too."""
     state = app_state(request)
     caller, context = principal(request), request_context(request)
     return TodoService(
@@ -30,11 +31,11 @@ def _service(request: Request, connection: Connection) -> TodoService:
 
 
 def _reading(request: Request) -> TodoService:
-    return _service(request, read_connection(request))
+    return todo_service(request, read_connection(request))
 
 
 def _writing(request: Request) -> TodoService:
-    return _service(request, unit_of_work(request))
+    return todo_service(request, unit_of_work(request))
 
 
 ReadTodos = Annotated[TodoService, Security(_reading, scopes=["todos:read"])]

@@ -25,6 +25,7 @@ OPERATION_IDS = {
     "change_password",
     "create_project",
     "create_todo",
+    "create_todo_from_text",
     "create_token",
     "create_user",
     "delete_current_user",
