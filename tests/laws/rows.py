@@ -55,6 +55,13 @@ async def projects(database: asyncpg.Connection, person: Person, count: int, **f
     )
 
 
+async def labels(database: asyncpg.Connection, person: Person, count: int) -> None:
+    """Of somebody's, each with a name as long as one may be."""
+    original = await person.make_label()
+    name = "lpad(n::text, 60, '\u884c')"
+    await copy(database, "labels", original["id"], count - 1, name=name, name_key=name)
+
+
 async def sessions(database: asyncpg.Connection, person: Person, count: int) -> None:
     """Of somebody's, each with a refresh token."""
     original = (await person.make_session())["id"]
@@ -85,5 +92,6 @@ async def _large_projects(database: asyncpg.Connection, person: Person, count: i
 LISTED: Mapping[str, Fill] = {
     "list_todos": _large_todos,
     "list_projects": _large_projects,
+    "list_labels": labels,
     "list_sessions": sessions,
 }

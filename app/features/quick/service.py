@@ -92,5 +92,6 @@ def _new(values: QuickValues) -> TodoCreate:
         title=values.title,
         due=values.due,
         priority=values.priority,
+        labels=values.labels,
         project_id=values.project_id,
     )

@@ -27,6 +27,7 @@ def todo_service(request: Request, connection: Connection) -> TodoService:
         context,
         state.cursor_signer,
         state.settings.quota_todos,
+        state.settings.quota_labels,
     )
 
 
