@@ -8,6 +8,12 @@ from fastapi import Query
 from app.core.errors import CursorInvalid, Forbidden, IdTaken, NotFound, QuotaExceeded
 from app.core.schemas import JsonPage, JsonRow
 from app.features.projects.errors import ProjectArchived, ProjectNotFound
+from app.features.recurrence.errors import (
+    RecurrenceNeedsDue,
+    RruleEnds,
+    RruleInvalid,
+    RruleTooFine,
+)
 from app.features.todos.dependencies import ReadTodos, WriteTodos
 from app.features.todos.errors import (
     ParentElsewhere,
@@ -34,6 +40,7 @@ FEATURE = Feature(
 )
 
 _REFUSED = (NotFound, Forbidden, ProjectArchived)
+_RECURRENCE = (RruleInvalid, RruleTooFine, RruleEnds, RecurrenceNeedsDue)
 
 
 @router.get(
@@ -65,6 +72,7 @@ async def list_todos(todos: ReadTodos, query: Annotated[TodoQuery, Query()]) -> 
         ParentElsewhere,
         TooDeep,
         QuotaExceeded,
+        *_RECURRENCE,
     ),
 )
 async def create_todo(todos: WriteTodos, data: TodoCreate) -> JsonRow:
@@ -94,7 +102,7 @@ async def get_todo(todos: ReadTodos, todo_id: UUID) -> JsonRow:
     "/{todo_id}",
     operation_id="update_todo",
     response_model=TodoRead,
-    responses=problems(*_REFUSED),
+    responses=problems(*_REFUSED, *_RECURRENCE),
 )
 async def update_todo(
     todos: WriteTodos, todo_id: UUID, data: TodoUpdate, expected: ExpectedVersion
@@ -103,7 +111,9 @@ async def update_todo(
 
     A merge patch (RFC 7396): only the fields that you send change, and `null` clears. Completing it
     completes its open subtasks, all levels of them; reopening it reopens all above it, and none
-    below.
+    below. Of one that repeats this completes the current occurrence: it stays open, with the next
+    `due`, and its subtasks are reopened, until the rule ends; reopening it takes its last
+    completion back. If you may have to send it again, use `If-Match`, or make a completion instead.
     """
     return await todos.update(todo_id, data, expected)
 

@@ -29,6 +29,7 @@ from app.core.schemas import (
 )
 from app.core.text import OneLine, Storable
 from app.features.due.schemas import Due
+from app.features.recurrence.schemas import Recurrence
 from app.features.todos.models import MAX_MATCHES
 from app.features.todos.words import words
 
@@ -95,6 +96,7 @@ class TodoCreate(Input):
     completed: Flag = False
     priority: Priority = "none"
     due: Due | None = None
+    recurrence: Recurrence | None = Field(None, description="It needs a `due`.")
 
 
 class TodoUpdate(Patch):
@@ -107,6 +109,7 @@ class TodoUpdate(Patch):
     completed: Flag = False
     priority: Priority = "none"
     due: Due | None = None
+    recurrence: Recurrence | None = Field(None, description="It needs a `due`.")
 
 
 class TodoRead(Schema):
@@ -122,6 +125,7 @@ class TodoRead(Schema):
     completed_at: Instant | None
     priority: Priority
     due: Due | None = Field(examples=[{"date": "2026-11-30"}])
+    recurrence: Recurrence | None
     position: str = Field(
         description="Orders the todos of a project; compare it byte by byte.",
         examples=["05r9Hb2kUx3Qe1"],
