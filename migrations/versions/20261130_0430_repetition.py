@@ -25,7 +25,7 @@ _COLUMNS: tuple[tuple[str, sa.types.TypeEngine[Any]], ...] = (
 
 def upgrade() -> None:
     for name, kind in _COLUMNS:
-        op.add_column("todos", sa.Column(name, kind, nullable=True))
+        op.add_column("todos", sa.Column(name, kind, nullable=True), if_not_exists=True)
     op.create_table(
         "completions",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -51,6 +51,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "todo_id", "todo_version", name=op.f("uq_completions_todo_id_todo_version")
         ),
+        if_not_exists=True,
     )
 
 

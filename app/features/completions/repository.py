@@ -13,11 +13,8 @@ from app.features.todos.sql.writes import visible_todo
 
 _todo = visible_todo.selected_columns
 _seen = visible_todo.with_only_columns(_todo["id"])
-_READ_SERIES = Statement(
-    visible_todo.with_only_columns(
-        *(_todo[name] for name in ("id", "version", "completed_at", *COLUMNS))
-    )
-)
+_SERIES = ("id", "version", "completed_at", *COLUMNS)
+_READ_SERIES = Statement(visible_todo.with_only_columns(*(_todo[name] for name in _SERIES)))
 # By `is_first` and `with_total`.
 _PAGES = {
     (is_first, with_total): page(_seen, is_first=is_first, with_total=with_total)
@@ -46,7 +43,7 @@ class CompletionRepository(Repository):
         return rows
 
     async def read_series(self, todo_id: UUID) -> Row:
-        """A todo's `id`, `version`, `completed_at`, and what `Repetition.of` reads. Raises `NotFound`."""
+        """A todo's version, and what `Repetition.of` reads. Raises `NotFound`."""
         row = await self._one(_READ_SERIES, **self._seen, id=todo_id)
         if row is None:
             raise NotFound
