@@ -23,10 +23,12 @@ from tests.web.operations import (
 # SDKs call their methods so: a name may be added, and none may change.
 OPERATION_IDS = {
     "change_password",
+    "create_completion",
     "create_project",
     "create_todo",
     "create_token",
     "create_user",
+    "delete_completion",
     "delete_current_user",
     "delete_other_sessions",
     "delete_project",
@@ -40,6 +42,8 @@ OPERATION_IDS = {
     "get_server_metadata",
     "get_todo",
     "introspect_token",
+    "list_completions",
+    "list_occurrences",
     "list_projects",
     "list_sessions",
     "list_todos",
@@ -50,6 +54,7 @@ OPERATION_IDS = {
 }
 # What an answer holds only if it was asked for.
 OPTIONAL = {
+    "CompletionPage": ["total"],
     "Introspection": ["token_type", "scope", "sub", "exp", "iss", "aud", "jti"],
     "ProjectPage": ["total"],
     "SessionPage": ["total"],
