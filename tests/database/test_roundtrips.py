@@ -40,6 +40,13 @@ BEGIN = Begins()
 WRITE = [BEGIN, ANY, "COMMIT"]
 # The row is locked and read; then it is changed.
 CHANGE = [BEGIN, ANY, ANY, "COMMIT"]
+# The completion is a row of its own.
+COMPLETE = [BEGIN, ANY, ANY, ANY, "COMMIT"]
+
+WEEKLY = {
+    "due": {"date": "2026-11-30"},
+    "recurrence": {"rrule": "FREQ=WEEKLY", "repeat_from": "due"},
+}
 
 REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("GET", "/v1/todos", None, READ),
@@ -50,6 +57,9 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("GET", "/v1/todos?q=book%20t&completed=false&limit=1", None, READ),
     ("GET", "/v1/todos?q=book&sort=due", None, READ),
     ("GET", "/v1/todos/{todo}", None, READ),
+    ("GET", "/v1/todos/{repeating}/completions", None, READ),
+    ("GET", "/v1/todos/{repeating}/completions?limit=1&include_total=true", None, READ),
+    ("GET", "/v1/todos/{repeating}/occurrences", None, READ),
     ("GET", "/v1/projects", None, READ),
     ("GET", "/v1/projects?include_total=true", None, READ),
     ("GET", "/v1/projects/{project}", None, READ),
@@ -61,6 +71,9 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("POST", "/v1/projects", {"name": "Garden"}, WRITE),
     ("PATCH", "/v1/todos/{todo}", {"title": "Ship {turn}"}, CHANGE),
     ("PATCH", "/v1/todos/{todo}", {"completed": True, "title": "Sailed {turn}"}, CHANGE),
+    ("POST", "/v1/todos", {"title": "Water", **WEEKLY}, WRITE),
+    ("PATCH", "/v1/todos/{repeating}", {"completed": True}, COMPLETE),
+    ("PATCH", "/v1/todos/{repeating}", {"title": "Water {turn}"}, CHANGE),
     ("PATCH", "/v1/projects/{project}", {"name": "Balcony {turn}"}, CHANGE),
     ("PATCH", "/v1/users/me", {"display_name": "Ada {turn}"}, CHANGE),
     ("DELETE", "/v1/sessions", None, WRITE),
@@ -102,7 +115,12 @@ class Ada:
         assert zone.status_code == 200
         todo = await self.client.post("/v1/todos", json={"title": "Book"})
         project = await self.client.post("/v1/projects", json={"name": "Garden"})
-        self.ids = {"todo": todo.json()["id"], "project": project.json()["id"]}
+        repeating = await self.client.post("/v1/todos", json={"title": "Water", **WEEKLY})
+        self.ids = {
+            "todo": todo.json()["id"],
+            "project": project.json()["id"],
+            "repeating": repeating.json()["id"],
+        }
         for method, url, body, _ in REQUESTS:
             await self.request(method, url, body)
 

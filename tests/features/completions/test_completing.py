@@ -17,7 +17,7 @@ from tests.features.completions.repeating import (
     take_back,
     tick,
 )
-from tests.people import Json, Person
+from tests.people import Json, Person, until_cached
 
 
 async def test_completing_one_that_repeats_leaves_it_open_at_the_next_occurrence(
@@ -261,6 +261,23 @@ async def test_occurrences_have_the_version_of_the_todo(ada: Person) -> None:
     assert (await ada.get(url)).json()["items"][0] == day("2026-12-07")
     for limit in ("0", "101", "x"):
         assert (await ada.get(f"{url}?limit={limit}")).status_code == 422
+
+
+async def test_what_is_cached_is_outdated_by_each_completion(ada: Person) -> None:
+    todo = await make(ada, day("2026-11-30"))
+    urls = [f"/v1/todos/{todo['id']}/{name}" for name in ("completions", "occurrences")]
+    for url in urls:
+        await until_cached(ada, url)
+
+    completion, _ = await completed(ada, todo)
+    states = []
+    for url in urls:
+        states.append((await ada.get(url)).headers["x-cache"])
+        await until_cached(ada, url)
+    await take_back(ada, todo, completion)
+    states += [(await ada.get(url)).headers["x-cache"] for url in urls]
+
+    assert states == ["miss"] * 4
 
 
 async def test_preconditions_go_by_the_todo(ada: Person) -> None:
