@@ -5,12 +5,14 @@ from app.database.changes import changes
 from app.database.idempotency_keys import keys
 from app.features.labels.models import Label
 from app.features.projects.models import Project, ProjectMember
+from app.features.recurrence.models import Completion
 from app.features.sessions.models import RefreshToken, SignInSession
 from app.features.todos.models import Todo
 from app.features.users.models import User
 
 __all__ = [
     "Base",
+    "Completion",
     "Label",
     "Project",
     "ProjectMember",

@@ -24,6 +24,10 @@ ROOMS = {
         ("features/todos/*.py", "features/todos/sql/*.py"),
         ("tests/features/todos", "tests/features/users/test_purge.py"),
     ),
+    "repetition": Room(
+        ("features/recurrence/*.py", "features/completions/*.py"),
+        ("tests/features/recurrence", "tests/features/completions"),
+    ),
     "projects": Room(
         ("features/projects/*.py",),
         (

@@ -1,6 +1,6 @@
 import time
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from app.core.text import is_visible, text_key
 from app.core.timezones import zone
 from app.features.quick.grammar import Understood, projects_named, understand
+from app.features.recurrence.repetition import Repetition
+from app.features.todos.schemas import TodoCreate
 from tests.quick.phrases import NOW, PROJECTS, TIMEZONE, Phrase, phrases
 
 ALL = phrases()
@@ -259,12 +261,43 @@ def test_twenty_times_the_text_takes_twenty_times_as_long(piece: str) -> None:
     assert took(20_000) < max(took(1000), 0.0005) * 100
 
 
+RULES = (
+    [
+        "every",
+        "each",
+        "every!",
+        "ev",
+        "daily",
+        "yearly",
+        "every other",
+        "the first friday of every",
+    ],
+    [
+        "2",
+        "999",
+        "day",
+        "month",
+        "years",
+        "hours",
+        "jan",
+        "feb 29",
+        "weekday",
+        "5th friday",
+        "month",
+    ],
+    ["on the 31st", "on feb 29", "on the last day", "on the fourth sunday in february", "at 9", ""],
+    ["days", "months", "at 5pm", "until dec 31 2099", "until tomorrow", "for 2 times", ""],
+    ["starting feb 29", "starting 2099-12-31", "until 2026-03-12", "tomorrow", "at 23:59", ""],
+)
 PIECES = st.sampled_from(
     [*HOSTILE, *(phrase.text for phrase in ALL), "every! ", "@3pm ", "!low ", "#work ", "\t", "-"]
 )
 
 
-@given(st.lists(PIECES | st.text(max_size=5), max_size=12).map(" ".join))
+SOME_RULE = st.tuples(*map(st.sampled_from, RULES)).map(" ".join)
+
+
+@given(st.lists(PIECES | SOME_RULE | st.text(max_size=5), max_size=12).map(" ".join))
 def test_any_text_keeps_a_title_and_says_where_all_else_stands(text: str) -> None:
     found = read(text)
     assert is_visible(found.title) or not is_visible(text)
@@ -278,4 +311,11 @@ def test_any_text_keeps_a_title_and_says_where_all_else_stands(text: str) -> Non
     assert (found.rrule is not None) == ("recurrence" in fields)
     assert (found.project_id is not None) == ("project_id" in fields)
     assert bool(found.labels) == ("labels" in fields)
-    assert isinstance(found.project_id, UUID | None)
+    if found.rrule is not None and found.due is not None:
+        # Todos take it.
+        repeat_from = "completion" if found.after_completion else "due"
+        recurrence = {"rrule": found.rrule, "repeat_from": repeat_from}
+        has_time = isinstance(found.due, datetime)
+        form = {"datetime": found.due, "timezone": TIMEZONE} if has_time else {"date": found.due}
+        todo = TodoCreate.model_validate({"title": "a", "due": form, "recurrence": recurrence})
+        Repetition().with_fields({"due": todo.due, "recurrence": todo.recurrence})

@@ -11,24 +11,17 @@ from app.core.schemas import Flag, Input, Schema
 from app.core.text import OneLine, Storable
 from app.core.timezones import TimeZone
 from app.features.due.schemas import Due
+from app.features.recurrence.schemas import Recurrence
 from app.features.todos.schemas import Priority, TodoRead
 
 SpanField = TypeAliasType(
     "SpanField", Literal["due", "recurrence", "priority", "labels", "project_id"]
 )
-RepeatFrom = TypeAliasType("RepeatFrom", Literal["due", "completion"])
 # Not stripped: spans are counted in it as it was sent.
 QuickText = Annotated[str, StringConstraints(min_length=1, max_length=500), Storable, OneLine]
 
 _TEXT = "Call mom every sunday at 5pm #Family @phone !high"
 _EXAMPLE: JsonDict = {"text": _TEXT}
-
-
-class Recurrence(Schema):
-    """How a todo repeats."""
-
-    rrule: str = Field(examples=["FREQ=WEEKLY;BYDAY=SU"])
-    repeat_from: RepeatFrom
 
 
 class QuickAdd(Input):

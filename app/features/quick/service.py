@@ -15,10 +15,10 @@ from app.features.quick.schemas import (
     QuickAdd,
     QuickRead,
     QuickValues,
-    Recurrence,
     Span,
     Understood,
 )
+from app.features.recurrence.schemas import Recurrence
 from app.features.todos.schemas import TodoCreate
 from app.features.todos.service import TodoService
 
@@ -39,7 +39,7 @@ class QuickService:
         understood = await self._understand(data)
         if data.dry_run:
             return QuickRead(todo=None, understood=understood)
-        todo = await self._todos.create(_new(understood.values))
+        todo = await self._todos.create(TodoCreate(**dict(understood.values)))
         body = f'{{"todo":{todo.body},"understood":{understood.model_dump_json()}}}'
         return JsonRow(todo.id, todo.version, body)
 
@@ -85,13 +85,3 @@ def _recurrence(found: grammar.Understood) -> Recurrence | None:
         return None
     repeat_from = "completion" if found.after_completion else "due"
     return Recurrence(rrule=found.rrule, repeat_from=repeat_from)
-
-
-def _new(values: QuickValues) -> TodoCreate:
-    return TodoCreate(
-        title=values.title,
-        due=values.due,
-        priority=values.priority,
-        labels=values.labels,
-        project_id=values.project_id,
-    )

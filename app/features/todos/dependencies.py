@@ -6,6 +6,7 @@ from fastapi import Request, Security
 
 from app.database.unit_of_work import Connection
 from app.features.projects.permissions import seen_by
+from app.features.recurrence.completion_log import CompletionLog
 from app.features.todos.repository import TodoRepository
 from app.features.todos.service import TodoService
 from app.web.dependencies import (
@@ -23,6 +24,7 @@ def todo_service(request: Request, connection: Connection) -> TodoService:
     caller, context = principal(request), request_context(request)
     return TodoService(
         TodoRepository(connection, seen_by(caller)),
+        CompletionLog(connection),
         caller,
         context,
         state.cursor_signer,

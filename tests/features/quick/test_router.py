@@ -86,13 +86,34 @@ async def test_times_are_in_the_time_zone_of_the_account(ada: Person) -> None:
     assert today["date"] > elsewhere["date"]
 
 
-async def test_a_rule_is_told_with_the_first_due(ada: Person) -> None:
-    values = (await said(ada, "Pay rent every! month on the 31st starting 2031-02-01"))["values"]
-    assert values["due"] == {"date": "2031-03-31"}
-    assert values["recurrence"] == {
+async def test_it_repeats_from_the_first_day_of_the_rule(ada: Person) -> None:
+    made = (await quick(ada, "Pay rent every! month on the 31st starting 2031-02-01")).json()
+    assert made["todo"]["title"] == "Pay rent"
+    assert made["todo"]["due"] == {"date": "2031-03-31"}
+    assert made["todo"]["recurrence"] == {
         "rrule": "FREQ=MONTHLY;BYMONTHDAY=31",
         "repeat_from": "completion",
     }
+    assert made["understood"]["values"]["recurrence"] == made["todo"]["recurrence"]
+    [first, second] = (await ada.get(f"/v1/todos/{made['todo']['id']}/occurrences?limit=2")).json()[
+        "items"
+    ]
+    assert (first, second) == ({"date": "2031-03-31"}, {"date": "2031-05-31"})
+
+
+async def test_labels_are_put_on_it_and_made_if_they_are_new(ada: Person) -> None:
+    await ada.client.post("/v1/labels", json={"name": "Phone"})
+    made = (await quick(ada, 'Call mom @phone @"at home" @PHONE')).json()
+    assert made["understood"]["values"]["labels"] == ["phone", "at home"]
+    assert made["todo"]["labels"] == ["at home", "Phone"]
+    names = [label["name"] for label in (await ada.get("/v1/labels")).json()["items"]]
+    assert sorted(names) == ["Phone", "at home"]
+
+
+async def test_fifty_labels_and_no_more_are_put_on_it(ada: Person) -> None:
+    made = (await quick(ada, "a " + " ".join(f"@{number}" for number in range(51)))).json()
+    assert len(made["todo"]["labels"]) == 50
+    assert made["todo"]["title"] == "a @50"
 
 
 async def test_only_one_project_that_may_be_changed_is_understood(
