@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from itertools import pairwise
 
 import asyncpg
 import pytest
@@ -116,7 +117,7 @@ async def _rename(person: Person, name: str, new: str) -> float:
 
 async def test_a_label_on_ten_thousand_is_renamed_soon(house: House) -> None:
     names = ["tenth", "TENTH", "tithe", "tenth"]
-    seconds = [await _rename(house.people["Owner"], *pair) for pair in zip(names, names[1:])]
+    seconds = [await _rename(house.people["Owner"], *pair) for pair in pairwise(names)]
     assert await house.database.fetchval(_COUNT, "tenth", 4) == 10_000
     assert min(seconds) < _SECONDS, seconds
 
