@@ -4,6 +4,7 @@ from app.database import changes, idempotency_keys
 from app.database.base import Base
 from app.features.labels import models as labels
 from app.features.projects import models as projects
+from app.features.recurrence import models as recurrence
 from app.features.sessions import models as sessions
 from app.features.todos import models as todos
 from app.features.users import models as users
@@ -14,6 +15,7 @@ __all__ = [
     "idempotency_keys",
     "labels",
     "projects",
+    "recurrence",
     "sessions",
     "todos",
     "users",

@@ -32,7 +32,10 @@ _BODY = """row_to_json((SELECT f FROM (SELECT
         WHEN t.due_all_day THEN json_build_object('date', to_char(t.due_local, 'YYYY-MM-DD'))
         ELSE json_build_object('datetime', to_char(t.due_local, 'YYYY-MM-DD"T"HH24:MI:SS'),
             'timezone', t.due_timezone)
-    END AS due, t.labels,
+    END AS due,
+    CASE WHEN t.recurrence_rrule IS NOT NULL AND t.due_local IS NOT NULL THEN
+        json_build_object('rrule', t.recurrence_rrule, 'repeat_from', t.recurrence_from)
+    END AS recurrence, t.labels,
     t.position, t.subtask_count, t.completed_subtask_count, t.created_by,
     to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at,
     to_char(t.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS updated_at,

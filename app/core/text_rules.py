@@ -45,6 +45,11 @@ def text_key(text: str) -> str:
     return unicodedata.normalize("NFKC", folded)
 
 
+def is_visible(text: str) -> bool:
+    """Whether there is something to see."""
+    return any(map(_is_seen, text))
+
+
 def _is_seen(character: str) -> bool:
     category = unicodedata.category(character)
     return category[0] not in "ZM" and category not in {"Cc", "Cf"} and character not in _BLANK
@@ -65,7 +70,7 @@ def _refuse_unreadable(line: str) -> str:
         raise PydanticCustomError("line_break", "must be one line")
     if _CONTROL.search(line):
         raise PydanticCustomError("control_character", "must not contain control characters")
-    if not any(map(_is_seen, line)):
+    if not is_visible(line):
         raise PydanticCustomError("invisible", "must have something to see")
     return line
 

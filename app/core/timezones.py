@@ -21,18 +21,18 @@ MAX_RULES = 2**56
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
     """A zone's rules; those of UTC for a name that only other versions of `tzdata` have."""
-    with _file(name if name in NAMES else "UTC").open("rb") as file:
+    with _file(name).open("rb") as file:
         return ZoneInfo.from_file(file, key=name)
 
 
 @lru_cache(maxsize=1024)
 def rules(name: str) -> int:
-    """A hash of a zone's rules: above 0, and below `MAX_RULES`."""
+    """A hash of the rules of `zone`: above 0, and below `MAX_RULES`."""
     return int.from_bytes(blake2b(_file(name).read_bytes(), digest_size=7).digest(), "big") or 1
 
 
 def _file(name: str) -> Traversable:
-    return _PACKAGE.joinpath("zoneinfo", *name.split("/"))
+    return _PACKAGE.joinpath("zoneinfo", *(name if name in NAMES else "UTC").split("/"))
 
 
 def instant_of(clock: datetime, name: str) -> datetime:

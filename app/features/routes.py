@@ -3,15 +3,18 @@
 from fastapi import FastAPI
 
 from app.features.auth import router as auth
+from app.features.completions import router as completions
 from app.features.labels import router as labels
 from app.features.projects import router as projects
+from app.features.quick import router as quick
 from app.features.sessions import router as sessions
 from app.features.todos import router as todos
 from app.features.users import router as users
 from app.web import health
 
 FEATURES = tuple(
-    module.FEATURE for module in (todos, labels, projects, users, sessions, auth, health)
+    module.FEATURE
+    for module in (quick, todos, completions, labels, projects, users, sessions, auth, health)
 )
 SCOPES = {scope: text for feature in FEATURES for scope, text in feature.scopes.items()}
 

@@ -41,6 +41,13 @@ WRITE = [BEGIN, ANY, "COMMIT"]
 # The row is locked and read; then it is changed.
 CHANGE = [BEGIN, ANY, ANY, "COMMIT"]
 LABELLED = [BEGIN, ANY, ANY, ANY, "COMMIT"]
+# The completion is a row of its own.
+COMPLETE = [BEGIN, ANY, ANY, ANY, "COMMIT"]
+
+WEEKLY = {
+    "due": {"date": "2026-11-30"},
+    "recurrence": {"rrule": "FREQ=WEEKLY", "repeat_from": "due"},
+}
 
 REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("GET", "/v1/todos", None, READ),
@@ -51,6 +58,9 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("GET", "/v1/todos?q=book%20t&completed=false&limit=1", None, READ),
     ("GET", "/v1/todos?q=book&sort=due", None, READ),
     ("GET", "/v1/todos/{todo}", None, READ),
+    ("GET", "/v1/todos/{repeating}/completions", None, READ),
+    ("GET", "/v1/todos/{repeating}/completions?limit=1&include_total=true", None, READ),
+    ("GET", "/v1/todos/{repeating}/occurrences", None, READ),
     ("GET", "/v1/projects", None, READ),
     ("GET", "/v1/projects?include_total=true", None, READ),
     ("GET", "/v1/projects/{project}", None, READ),
@@ -63,6 +73,11 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("GET", "/v1/sessions?limit=1&include_total=true", None, READ),
     ("POST", "/v1/todos", {"title": "Book the train"}, WRITE),
     ("POST", "/v1/todos", {"title": "Water", "project_id": "{project}"}, WRITE),
+    ("POST", "/v1/todos/quick", {"text": "Water every day at 9 #garden @home"}, LABELLED),
+    ("POST", "/v1/todos/quick", {"text": "Water tomorrow at 9 #garden"}, CHANGE),
+    ("POST", "/v1/todos/quick", {"text": "Water tomorrow"}, CHANGE),
+    ("POST", "/v1/todos/quick", {"text": "Water tomorrow", "timezone": "UTC"}, WRITE),
+    ("POST", "/v1/todos/quick", {"text": "Water tomorrow", "dry_run": True}, WRITE),
     ("POST", "/v1/projects", {"name": "Garden"}, WRITE),
     ("POST", "/v1/labels", {"name": "Label {turn}"}, WRITE),
     # The labels are held first, and made if they are new.
@@ -74,6 +89,9 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("PATCH", "/v1/labels/{label}", {"name": "Name {turn}"}, LABELLED),
     ("PATCH", "/v1/todos/{todo}", {"title": "Ship {turn}"}, CHANGE),
     ("PATCH", "/v1/todos/{todo}", {"completed": True, "title": "Sailed {turn}"}, CHANGE),
+    ("POST", "/v1/todos", {"title": "Water", **WEEKLY}, WRITE),
+    ("PATCH", "/v1/todos/{repeating}", {"completed": True}, COMPLETE),
+    ("PATCH", "/v1/todos/{repeating}", {"title": "Water {turn}"}, CHANGE),
     ("PATCH", "/v1/projects/{project}", {"name": "Balcony {turn}"}, CHANGE),
     ("PATCH", "/v1/users/me", {"display_name": "Ada {turn}"}, CHANGE),
     ("DELETE", "/v1/sessions", None, WRITE),
@@ -116,7 +134,8 @@ class Ada:
         todo = await self.client.post("/v1/todos", json={"title": "Book"})
         project = await self.client.post("/v1/projects", json={"name": "Garden"})
         label = await self.client.post("/v1/labels", json={"name": "Errands"})
-        made = {"todo": todo, "project": project, "label": label}
+        repeating = await self.client.post("/v1/todos", json={"title": "Water", **WEEKLY})
+        made = {"todo": todo, "project": project, "label": label, "repeating": repeating}
         self.ids = {name: answer.json()["id"] for name, answer in made.items()}
         for method, url, body, _ in REQUESTS:
             await self.request(method, url, body)

@@ -24,6 +24,9 @@ def state(response: Response) -> str:
     return str(response.headers["x-cache"])
 
 
+_DUE = {"date": "2026-11-30"}
+
+
 async def _every_write(person: Person, project: Json, todo: Json) -> AsyncIterator[Response]:
     """Each kind of write; each concerns the lists of who is in the project."""
     client, todos = person.client, f"/v1/todos/{todo['id']}"
@@ -31,7 +34,14 @@ async def _every_write(person: Person, project: Json, todo: Json) -> AsyncIterat
     yield await client.post("/v1/todos", json={"title": "New", **place})
     yield await client.post("/v1/todos", json={"title": "New", "parent_id": todo["id"]})
     yield await client.patch(todos, json={"title": "Other"})
+    repeats = {"due": _DUE, "recurrence": {"rrule": "FREQ=DAILY", "repeat_from": "due"}}
+    yield await client.patch(todos, json=repeats)
     yield await client.patch(todos, json={"completed": True})
+    occurrence = {"occurrence": {"date": "2026-12-01"}}
+    made = await client.post(f"{todos}/completions", json=occurrence)
+    yield made
+    yield await client.delete(made.headers["location"])
+    yield await client.patch(todos, json={"completed": True, "recurrence": None})
     yield await client.delete(todos)
     yield await client.patch(f"/v1/projects/{project['id']}", json={"name": "Other"})
     yield await client.delete(f"/v1/projects/{project['id']}")

@@ -12,9 +12,19 @@ from tests.web.operations import Json, Operation
 
 Header = tuple[bytes, bytes]
 
+# As in the example of a completion.
+_DUE = {"date": "2026-11-30"}
+
+
+def _make_todo(person: Person) -> Awaitable[Json]:
+    """One that repeats, so that an occurrence of it can be completed."""
+    recurrence = {"rrule": "FREQ=WEEKLY", "repeat_from": "due"}
+    return person.make_todo(due=_DUE, recurrence=recurrence)
+
+
 # What each path parameter stands for; a new one is added here.
 _MAKERS: Mapping[str, Callable[[Person], Awaitable[Json]]] = {
-    "todo_id": Person.make_todo,
+    "todo_id": _make_todo,
     "project_id": Person.make_project,
     "label_id": Person.make_label,
     "session_id": Person.make_session,
@@ -63,7 +73,9 @@ class Caller:
         if not signed_in:
             del request.headers["Authorization"]
         response = await client.send(request)
-        if operation.method == "DELETE" and response.is_success:
+        # It is gone, or its occurrence is.
+        is_spent = operation.method == "DELETE" or operation.id == "create_completion"
+        if is_spent and response.is_success:
             self._ids.clear()
         if operation.id in _ENDS and response.is_success:
             await self.person.begin_anew()
@@ -95,6 +107,12 @@ class Caller:
 
     async def _id(self, name: str) -> str:
         if name not in self._ids:
-            made = await _MAKERS[name](self.person)
+            if name == "completion_id":
+                url = f"/v1/todos/{await self._id('todo_id')}/completions"
+                answer = await self.person.client.post(url, json={"occurrence": _DUE})
+                assert answer.status_code == 201, answer.text
+                made = answer.json()["completion"]
+            else:
+                made = await _MAKERS[name](self.person)
             self._ids[name] = made["id"]
         return self._ids[name]

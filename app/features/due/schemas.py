@@ -95,10 +95,22 @@ class DueDate(Input):
 
     date: LocalDate = Field(examples=["2026-11-30"])
 
+    @property
+    def clock(self) -> dt.datetime:
+        """The midnight with which it begins."""
+        return datetime.combine(self.date, time.min)
+
+    @property
+    def zone(self) -> None:
+        """Nothing: a day has none."""
+
+    def at(self, clock: dt.datetime) -> "DueDate":
+        """The same on another day."""
+        return DueDate.model_construct(date=clock.date())
+
     def columns(self) -> dict[str, Any]:
         """The columns of a todo that hold it."""
-        midnight = datetime.combine(self.date, time.min)
-        return _columns(local=midnight, all_day=True)
+        return _columns(local=self.clock, all_day=True)
 
 
 class DueDateTime(Input):
@@ -106,6 +118,20 @@ class DueDateTime(Input):
 
     datetime: LocalDateTime
     timezone: TimeZone | None = Field(description="`null` means wherever you are.")
+
+    @property
+    def clock(self) -> dt.datetime:
+        """The wall clock, as written."""
+        return self.datetime
+
+    @property
+    def zone(self) -> str | None:
+        """The name of its zone; None if it is floating."""
+        return self.timezone
+
+    def at(self, clock: dt.datetime) -> "DueDateTime":
+        """The same at another time, which is far enough from the ends of the calendar."""
+        return DueDateTime.model_construct(datetime=clock, timezone=self.timezone)
 
     def columns(self) -> dict[str, Any]:
         """The columns of a todo that hold it."""
@@ -148,6 +174,16 @@ Due = TypeAliasType(
         ),
     ],
 )
+
+
+def due_of(row: Any) -> DueDate | DueDateTime | None:
+    """The due that a row's columns hold; its zone may be one of another version of `tzdata`."""
+    local = row["due_local"]
+    if local is None:
+        return None
+    if row["due_all_day"]:
+        return DueDate.model_construct(date=local.date())
+    return DueDateTime.model_construct(datetime=local, timezone=row["due_timezone"])
 
 
 def due_columns(due: DueDate | DueDateTime | None) -> dict[str, Any]:

@@ -60,6 +60,16 @@ def inbox_of_principal() -> Select[Any]:
     )
 
 
+def named_for_principal() -> Select[Any]:
+    """The projects that the principal may edit: `id`, `name`; archived ones are not among them."""
+    seen = visible_to_principal().subquery("seen")
+    return (
+        select(_projects.c.id, _projects.c.name)
+        .join_from(_projects, seen, seen.c.id == _projects.c.id)
+        .where(may_edit(seen))
+    )
+
+
 def affected_users_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
     """The users who see a project."""
     return _users_of(_members.c.project_id == project_id)

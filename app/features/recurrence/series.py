@@ -71,6 +71,10 @@ def _search(expansion: "_Expansion", place: datetime) -> Iterator[datetime]:
     last = expansion.number_of(_latest(place))
     empty = 0
     while empty < MAX_PERIODS and expansion.first + number <= last:
+        if expansion.skips and (skipped := expansion.empty_from(expansion.first + number)):
+            empty += skipped
+            number += skipped * step
+            continue
         empty += 1
         for occurrence in expansion.occurrences(expansion.first + number, place):
             if occurrence > place:
@@ -112,6 +116,12 @@ class _Expansion:
         self._minutes = [time(0, minute, start.second) for minute in minutes]
         self._times = [one.replace(hour=hour) for hour in hours for one in self._minutes]
         self._tests = tuple(self._day_tests())
+        # No hour has that many minutes.
+        self._is_empty = frequency is Frequency.HOURLY and all(
+            abs(position) > len(minutes) for position in rule.set_positions or (0,)
+        )
+        # There may be long stretches without a chosen day.
+        self.skips = self._is_empty or (frequency <= Frequency.DAILY and bool(self._tests))
         # The chosen days of a period, counted from its first; by the period's shape, since the same
         # shapes come again and again.
         self._chosen: dict[tuple[int, ...], list[int]] = {}
@@ -144,6 +154,21 @@ class _Expansion:
                 return number
             case Frequency.HOURLY:
                 return number // 24
+
+    def empty_from(self, number: int) -> int:
+        """How many periods from this one on are easily seen to be empty, of hours and days."""
+        if self._is_empty:
+            return MAX_PERIODS
+        step, hours = self.rule.interval, 24 if self.rule.frequency is Frequency.HOURLY else 1
+        day = date.fromordinal(number // hours)
+        if self._months and day.month not in self._months:
+            left = _size_of_month(day) - day.day + 1
+        elif hours > 1 and not self._days(number, number // hours):
+            left = 1
+        else:
+            return 0
+        end = (number // hours + left) * hours
+        return -((number - end) // step)
 
     def occurrences(self, number: int, place: datetime) -> Iterator[datetime]:
         """The occurrences of a period, in order; days before the place may be left out."""

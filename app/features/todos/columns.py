@@ -39,4 +39,8 @@ def columns_of(fields: Mapping[str, Any], words: Words, now: datetime) -> dict[s
         columns |= {"labels": [*names.values()], "label_keys": [*names]}
     if "due" in fields:
         columns |= due_columns(columns.pop("due"))
+    if "recurrence" in fields:
+        recurrence = columns.pop("recurrence")
+        columns["recurrence_rrule"] = recurrence and recurrence.rrule
+        columns["recurrence_from"] = recurrence and recurrence.repeat_from
     return columns

@@ -6,6 +6,7 @@ from fastapi import Request, Security
 
 from app.database.unit_of_work import Connection
 from app.features.projects.permissions import seen_by
+from app.features.recurrence.completion_log import CompletionLog
 from app.features.todos.repository import TodoRepository
 from app.features.todos.service import TodoService
 from app.web.dependencies import (
@@ -17,11 +18,13 @@ from app.web.dependencies import (
 )
 
 
-def _service(request: Request, connection: Connection) -> TodoService:
+def todo_service(request: Request, connection: Connection) -> TodoService:
+    """Make the service; other features use it too."""
     state = app_state(request)
     caller, context = principal(request), request_context(request)
     return TodoService(
         TodoRepository(connection, seen_by(caller)),
+        CompletionLog(connection),
         caller,
         context,
         state.cursor_signer,
@@ -31,11 +34,11 @@ def _service(request: Request, connection: Connection) -> TodoService:
 
 
 def _reading(request: Request) -> TodoService:
-    return _service(request, read_connection(request))
+    return todo_service(request, read_connection(request))
 
 
 def _writing(request: Request) -> TodoService:
-    return _service(request, unit_of_work(request))
+    return todo_service(request, unit_of_work(request))
 
 
 ReadTodos = Annotated[TodoService, Security(_reading, scopes=["todos:read"])]

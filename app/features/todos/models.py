@@ -114,6 +114,12 @@ class Todo(Base):
     due_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     # The zone rules (`timezones.rules`) that `due_at` was computed by; 0: unknown, or no zone.
     due_rules: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    # How it repeats. The rule is in capitals; `series_start` is the wall clock that it is counted
+    # from, and `series_number` says which occurrence of a COUNT the due is.
+    recurrence_rrule: Mapped[str | None] = mapped_column(Text)
+    recurrence_from: Mapped[str | None] = mapped_column(String(16))
+    series_start: Mapped[datetime | None] = mapped_column(DateTime(timezone=False))
+    series_number: Mapped[int | None]
     position: Mapped[str] = mapped_column(String(collation="C"))
     subtask_count: Mapped[int]
     completed_subtask_count: Mapped[int]

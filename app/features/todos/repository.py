@@ -143,27 +143,36 @@ class TodoRepository(Repository):
         """Lock a todo and, if it may be edited, all below it; the todo is the last row."""
         return await self._all(writes.LOCK_TREE, **self._seen, id=todo_id)
 
-    async def lock_open_tree(self, todo_id: UUID) -> tuple[Row, list[Row]]:
+    async def lock_open_tree(self, todo_id: UUID, *, whole: bool = False) -> tuple[Row, list[Row]]:
         """Lock a todo and all open ones below it; read the todo, and the counts of the others.
 
-        Raises `NotFound`, `Forbidden`, `ProjectArchived`.
+        If the todo repeats, or is about to (`whole`), it is all of those below it. Raises
+        `NotFound`, `Forbidden`, `ProjectArchived`.
         """
         # Where it waited for somebody who added a subtask, that one is missing. No locked todo gets
         # any more, so that each look leaves others one level less. A second look may deadlock with
         # whoever completes the new one: of these two one is answered 503.
-        for _ in range(MAX_DEPTH):
+        for _ in range(MAX_DEPTH + 1):
             rows = {
                 row["id"]: row
-                for row in await self._all(writes.LOCK_OPEN_TREE, **self._seen, id=todo_id)
+                for row in await self._all(
+                    writes.LOCK_OPEN_TREE, **self._seen, id=todo_id, whole=whole
+                )
             }
             if todo_id not in rows:
                 raise NotFound
             todo = rows.pop(todo_id)
             require_editable(todo)
+            # Where it waited for somebody who made it repeat, all below it are needed after all.
+            whole |= todo["recurrence_rrule"] is not None
             found = Counter(row["parent_id"] for row in rows.values())
-            if todo["completed_at"] is not None or all(
-                found[row["id"]] == row["subtask_count"] - row["completed_subtask_count"]
-                for row in (todo, *rows.values())
+            if todo["completed_at"] is not None or (
+                todo["is_whole"] == whole
+                and all(
+                    found[row["id"]]
+                    == row["subtask_count"] - (0 if whole else row["completed_subtask_count"])
+                    for row in (todo, *rows.values())
+                )
             ):
                 break
         return todo, list(rows.values())

@@ -9,6 +9,12 @@ from app.core.errors import CursorInvalid, Forbidden, IdTaken, NotFound, QuotaEx
 from app.core.schemas import JsonPage, JsonRow
 from app.features.labels.errors import LabelRepeated
 from app.features.projects.errors import ProjectArchived, ProjectNotFound
+from app.features.recurrence.errors import (
+    RecurrenceNeedsDue,
+    RruleEnds,
+    RruleInvalid,
+    RruleTooFine,
+)
 from app.features.todos.dependencies import ReadTodos, WriteTodos
 from app.features.todos.errors import (
     ParentElsewhere,
@@ -35,6 +41,7 @@ FEATURE = Feature(
 )
 
 _REFUSED = (NotFound, Forbidden, ProjectArchived)
+_RECURRENCE = (RruleInvalid, RruleTooFine, RruleEnds, RecurrenceNeedsDue)
 
 
 @router.get(
@@ -67,6 +74,7 @@ async def list_todos(todos: ReadTodos, query: Annotated[TodoQuery, Query()]) -> 
         TooDeep,
         LabelRepeated,
         QuotaExceeded,
+        *_RECURRENCE,
     ),
 )
 async def create_todo(todos: WriteTodos, data: TodoCreate) -> JsonRow:
@@ -96,7 +104,7 @@ async def get_todo(todos: ReadTodos, todo_id: UUID) -> JsonRow:
     "/{todo_id}",
     operation_id="update_todo",
     response_model=TodoRead,
-    responses=problems(*_REFUSED, LabelRepeated, QuotaExceeded),
+    responses=problems(*_REFUSED, *_RECURRENCE, LabelRepeated, QuotaExceeded),
 )
 async def update_todo(
     todos: WriteTodos, todo_id: UUID, data: TodoUpdate, expected: ExpectedVersion
@@ -105,7 +113,9 @@ async def update_todo(
 
     A merge patch (RFC 7396): only the fields that you send change, and `null` clears. Completing it
     completes its open subtasks, all levels of them; reopening it reopens all above it, and none
-    below.
+    below. Of one that repeats this completes the current occurrence: it stays open, with the next
+    `due`, and its subtasks are reopened, until the rule ends; reopening it takes its last
+    completion back. If you may have to send it again, use `If-Match`, or make a completion instead.
     """
     return await todos.update(todo_id, data, expected)
 

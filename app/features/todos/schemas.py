@@ -30,6 +30,7 @@ from app.core.schemas import (
 from app.core.text_rules import OneLine, Storable
 from app.features.due.schemas import DateOrInstantParameter, Due
 from app.features.labels.schemas import MAX_LABELS, LabelName, LabelNames
+from app.features.recurrence.schemas import Recurrence
 from app.features.todos.models import MAX_MATCHES
 from app.features.todos.words import words
 
@@ -100,6 +101,7 @@ class TodoCreate(Input):
     completed: Flag = False
     priority: Priority = "none"
     due: Due | None = None
+    recurrence: Recurrence | None = Field(None, description="It needs a `due`.")
     labels: LabelNames = Field([], description=_LABELS)
 
 
@@ -113,6 +115,7 @@ class TodoUpdate(Patch):
     completed: Flag = False
     priority: Priority = "none"
     due: Due | None = None
+    recurrence: Recurrence | None = Field(None, description="It needs a `due`.")
     labels: LabelNames = Field([], description=_LABELS)
 
 
@@ -129,6 +132,7 @@ class TodoRead(Schema):
     completed_at: Instant | None
     priority: Priority
     due: Due | None = Field(examples=[{"date": "2026-11-30"}])
+    recurrence: Recurrence | None
     labels: list[str] = Field(
         description="Ordered by name, whatever the case and width.", examples=[["Errands"]]
     )

@@ -1,6 +1,7 @@
 """The rules of todos."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 from app.core.clock import new_id
@@ -12,9 +13,13 @@ from app.core.schemas import JsonPage, JsonRow
 from app.core.signing import Signer
 from app.database.repository import Row, differences, json_row
 from app.database.row_changes import RowChange
+from app.features.due.schemas import DueDate, DueDateTime
 from app.features.labels.schemas import by_key
 from app.features.projects.errors import ProjectNotFound
 from app.features.projects.permissions import require_editable
+from app.features.recurrence.completion_log import CompletionLog
+from app.features.recurrence.errors import NotRepeating, OccurrenceNotCurrent
+from app.features.recurrence.repetition import Repetition
 from app.features.todos.columns import columns_of, words_of
 from app.features.todos.errors import (
     ParentElsewhere,
@@ -24,12 +29,11 @@ from app.features.todos.errors import (
 )
 from app.features.todos.repository import TodoRepository
 from app.features.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
-from app.features.todos.subtasks import changes_above, completion_of, reopens
+from app.features.todos.subtasks import changes_above, completing, reopens
 from app.security.principal import Principal
 
 # Fields of a new todo that say where it goes, not what it contains.
 _OF_PLACE = {"id", "project_id", "parent_id"}
-_TOGGLED = {True: "todo.completed", False: "todo.reopened"}
 
 
 class TodoService:
@@ -42,6 +46,7 @@ class TodoService:
     def __init__(
         self,
         repository: TodoRepository,
+        completions: CompletionLog,
         principal: Principal,
         context: Context,
         signer: Signer,
@@ -49,6 +54,7 @@ class TodoService:
         quota_labels: int,
     ) -> None:
         self._repository = repository
+        self._completions = completions
         self._principal = principal
         self._context = context
         self._signer = signer
@@ -74,10 +80,12 @@ class TodoService:
         """Create a todo.
 
         Raises `LabelRepeated`, `ParentNotFound`, `ParentElsewhere`, and what the repository's
-        `insert` raises.
+        `insert` and `Repetition.with_fields` raise.
         """
         names = by_key(data.labels)
-        fields = data.model_dump(exclude=_OF_PLACE) | {"due": data.due}
+        fields = data.model_dump(exclude=_OF_PLACE)
+        fields |= {"due": data.due, "recurrence": data.recurrence}
+        repetition = Repetition().with_fields(fields)
         words = await words_of(fields)
         by = self._context.by(self._principal.user_id)
         if data.parent_id is not None:
@@ -95,6 +103,7 @@ class TodoService:
             fields["labels"] = held
         values = {
             **columns_of(fields, words, by["now"]),
+            **repetition.columns(),
             "id": data.id or new_id(),
             "project_id": data.project_id,
             "parent_id": data.parent_id,
@@ -121,7 +130,7 @@ class TodoService:
         """Change a todo; completing it completes those below, and opening it opens those above.
 
         Raises `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`, `LabelRepeated`,
-        `QuotaExceeded`.
+        `QuotaExceeded`, and what `Repetition.with_fields` raises.
         """
         given = data.given()
         names = by_key(given.get("labels", ()))
@@ -137,27 +146,57 @@ class TodoService:
             data = data.model_copy(update={"labels": held})
         below: list[Row] = []
         if given.get("completed"):
-            todo, below = await self._repository.lock_open_tree(todo_id)
+            todo, below = await self._repository.lock_open_tree(
+                todo_id, whole=given.get("recurrence") is not None
+            )
         else:
-            found = await self._repository.lock(todo_id)
-            if found is None:
-                raise NotFound
-            require_editable(found)
-            todo = found
+            todo = await self._lock(todo_id)
         expected.check(todo["version"])
         fields = differences(todo, data)
         if not fields:
             return json_row(todo)
-        event = _TOGGLED[fields["completed"]] if "completed" in fields else "todo.updated"
+        repetition = Repetition.of(todo).with_fields(fields)
         values = columns_of(fields, words, by["now"])
-        changes = [RowChange(todo_id, event, values)]
+        if not fields.keys().isdisjoint(("due", "recurrence")):
+            values |= repetition.columns()
         if fields.get("completed"):
-            values["completed_subtask_count"] = todo["subtask_count"]
-            changes += [completion_of(row, by["now"]) for row in below]
-        if "completed" in fields and todo["parent_id"] is not None:
-            step = 1 if fields["completed"] else -1
-            changes += await self._change_parent(todo["parent_id"], 0, step)
-        return await self._repository.update(changes, **by)
+            return (await self._complete(todo, below, repetition, values, by))[0]
+        if "completed" in fields:
+            await self._completions.reopen([todo])
+            return await self._reopen(todo, values, by)
+        return await self._repository.update([RowChange(todo_id, "todo.updated", values)], **by)
+
+    async def complete(
+        self, todo_id: UUID, occurrence: DueDate | DueDateTime, expected: Expected
+    ) -> tuple[JsonRow, Row]:
+        """Complete the occurrence that is due then; returns the todo, and its completion's JSON.
+
+        Raises `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`, `NotRepeating`,
+        `OccurrenceNotCurrent`.
+        """
+        todo, below = await self._repository.lock_open_tree(todo_id)
+        expected.check(todo["version"])
+        repetition = Repetition.of(todo)
+        if repetition.recurrence is None or todo["completed_at"] is not None:
+            raise NotRepeating
+        if repetition.due != occurrence:
+            raise OccurrenceNotCurrent
+        by = self._context.by(self._principal.user_id)
+        completed, completion = await self._complete(todo, below, repetition, {}, by)
+        assert completion is not None
+        return completed, completion
+
+    async def take_back(self, todo_id: UUID, completion_id: UUID, expected: Expected) -> None:
+        """Take the latest completion of a todo back: it is open again, and due as before.
+
+        Raises `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`, `CompletionNotLatest`.
+        """
+        todo = await self._lock(todo_id)
+        expected.check(todo["version"])
+        completion = await self._completions.take_back(todo_id, completion_id)
+        repetition = Repetition.of(todo).restored(completion)
+        values = {**repetition.columns(), "completed_at": None}
+        await self._reopen(todo, values, self._context.by(self._principal.user_id))
 
     async def delete(self, todo_id: UUID, expected: Expected) -> None:
         """Delete a todo and its subtasks. Raises as `update` does."""
@@ -175,6 +214,38 @@ class TodoService:
             changes += await self._change_parent(todo["parent_id"], -1, -int(was_completed))
         await self._repository.update(changes, **by)
 
+    async def _lock(self, todo_id: UUID) -> Row:
+        """Lock a todo that may be changed. Raises `NotFound`, `Forbidden`, `ProjectArchived`."""
+        todo = await self._repository.lock(todo_id)
+        if todo is None:
+            raise NotFound
+        require_editable(todo)
+        return todo
+
+    async def _complete(
+        self,
+        todo: Row,
+        below: Sequence[Row],
+        repetition: Repetition,
+        values: dict[str, Any],
+        by: dict[str, Any],
+    ) -> tuple[JsonRow, Row | None]:
+        """Complete a locked todo; returns it, and its completion's JSON if it repeats."""
+        done = completing(todo, below, repetition, values, by["now"])
+        changes = done.changes
+        if done.is_done and todo["parent_id"] is not None:
+            changes += await self._change_parent(todo["parent_id"], 0, 1)
+        await self._completions.reopen(done.reopened)
+        made = await self._completions.add(done.completions, **by)
+        return await self._repository.update(changes, **by), made.get(todo["id"])
+
+    async def _reopen(self, todo: Row, values: dict[str, Any], by: dict[str, Any]) -> JsonRow:
+        """Leave a locked todo open, with these values."""
+        changes = [RowChange(todo["id"], "todo.reopened", values)]
+        if todo["completed_at"] is not None and todo["parent_id"] is not None:
+            changes += await self._change_parent(todo["parent_id"], 0, -1)
+        return await self._repository.update(changes, **by)
+
     async def _change_parent(
         self, parent_id: UUID, added: int, added_completed: int
     ) -> Iterable[RowChange]:
@@ -190,4 +261,7 @@ class TodoService:
         ancestors = [parent]
         if reopens(parent, added, added_completed):
             ancestors += await self._repository.lock_above(parent["id"])
-        return changes_above(ancestors, added, added_completed)
+        changes = list(changes_above(ancestors, added, added_completed))
+        opened = {one.id for one in changes if one.event == "todo.reopened"}
+        await self._completions.reopen([row for row in ancestors if row["id"] in opened])
+        return changes

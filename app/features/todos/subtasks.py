@@ -1,20 +1,80 @@
 """How a change of one todo changes those below and above it.
 
 No completed todo has an open subtask: completing one completes all below it, and what opens
-reopens all above it.
+reopens all above it. Where one that repeats goes on, all below it begin anew.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from app.database.repository import Row
 from app.database.row_changes import RowChange
+from app.features.recurrence.completion_log import completed_occurrence
+from app.features.recurrence.repetition import Repetition
 
 
-def completion_of(row: Row, now: datetime) -> RowChange:
+@dataclass(frozen=True, slots=True)
+class Completing:
+    """What completing a todo changes: rows, the completions to add, and what it reopens below."""
+
+    changes: list[RowChange]
+    completions: list[dict[str, Any]]
+    reopened: list[Row]
+    is_done: bool
+
+
+def completing(
+    todo: Row,
+    below: Sequence[Row],
+    repetition: Repetition,
+    values: Mapping[str, Any],
+    now: datetime,
+) -> Completing:
+    """Complete an open todo, whose other new values are these, with the open ones below it.
+
+    One that repeats goes on with its next occurrence, if there is one, and so do all below it.
+    """
+    following = None
+    if repetition.recurrence is not None:
+        following = repetition.next(now, todo["callers_zone"])
+    if following is not None:
+        anew = {**values, **following.columns(), "completed_at": None, "completed_subtask_count": 0}
+        return Completing(
+            [RowChange(todo["id"], "todo.completed", anew), *_begun_anew(below)],
+            [completed_occurrence(todo, repetition, is_last=False)],
+            [row for row in below if row["completed_at"] is not None],
+            is_done=False,
+        )
+    opened = [row for row in below if row["completed_at"] is None]
+    ended = [(todo, repetition), *((row, Repetition.of(row)) for row in opened)]
+    return Completing(
+        [_completion(todo, now, values), *(_completion(row, now) for row in opened)],
+        [
+            completed_occurrence(row, its, is_last=True)
+            for row, its in ended
+            if its.recurrence is not None
+        ],
+        [],
+        is_done=True,
+    )
+
+
+def _completion(row: Row, now: datetime, values: Mapping[str, Any] | None = None) -> RowChange:
     """The change that completes an open todo whose subtasks are completed too."""
-    values = {"completed_at": now, "completed_subtask_count": row["subtask_count"]}
-    return RowChange(row["id"], "todo.completed", values)
+    done = {"completed_at": now, "completed_subtask_count": row["subtask_count"]}
+    return RowChange(row["id"], "todo.completed", {**(values or {}), **done})
+
+
+def _begun_anew(below: Sequence[Row]) -> Iterator[RowChange]:
+    """The changes that leave all of these open, which are all that are below a todo."""
+    for row in below:
+        values: dict[str, Any] = {"completed_subtask_count": 0}
+        if row["completed_at"] is not None:
+            yield RowChange(row["id"], "todo.reopened", values | {"completed_at": None})
+        elif row["completed_subtask_count"]:
+            yield RowChange(row["id"], "todo.updated", values)
 
 
 def reopens(parent: Row, added: int, added_completed: int) -> bool:

@@ -98,11 +98,14 @@ def _constant(enumeration: str, value: str) -> str:
 
 
 def link_creates(paths: Mapping[str, Json]) -> None:
-    """Link each POST that answers 201 to the operations of the path one parameter further."""
+    """Link each POST that answers 201 to the operations of the path one parameter further.
+
+    Not what is made below something else, whose id no answer has.
+    """
     for path, operations in paths.items():
         item = _ITEM.fullmatch(path)
         create = item and paths.get(item[1], {}).get("post")
-        if item and create and "201" in create["responses"]:
+        if item and "{" not in item[1] and create and "201" in create["responses"]:
             create["responses"]["201"]["links"] = {
                 operation["operationId"]: _link(operation, item[2])
                 for operation in operations.values()

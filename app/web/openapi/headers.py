@@ -1,5 +1,7 @@
 """Headers in the OpenAPI document: those that requests may have, and those that answers have."""
 
+from typing import get_args
+
 from app.core.schemas import JsonPage, JsonRow
 from app.web.openapi.problems import Json
 from app.web.routing import Route
@@ -58,9 +60,10 @@ def request_headers(route: Route) -> list[Json]:
 def response_headers(route: Route, status: str) -> Json:
     """The headers of an answer with this status."""
     is_good, is_known = status < "400", route.call.scopes is not None
+    returns = {route.call.returns, *get_args(route.call.returns)}
     has = {
         "X-Request-Id": True,
-        "ETag": (is_good and (route.is_read or route.call.returns is JsonRow)) or status == "412",
+        "ETag": (is_good and (route.is_read or JsonRow in returns)) or status == "412",
         "Link": is_good and route.call.returns is JsonPage,
         "X-Cache": is_good and route.is_cached,
         "Location": status == "201",

@@ -12,6 +12,7 @@ from app.core.context import Context
 from app.core.schemas import JsonPage
 from app.core.settings import Settings
 from app.features.projects.permissions import seen_by
+from app.features.recurrence.completion_log import CompletionLog
 from app.features.todos.repository import TodoRepository
 from app.features.todos.schemas import TodoQuery
 from app.features.todos.service import TodoService
@@ -158,7 +159,8 @@ async def _listed(app: FastAPI, person: Person, query: TodoQuery) -> JsonPage:
     reader, signer = app.state.database.reading(None), app.state.cursor_signer
     context = Context("request", app.state.now)
     seen = seen_by(principal)
-    service = TodoService(TodoRepository(reader, seen), principal, context, signer, 1, 1)
+    todos, completions = TodoRepository(reader, seen), CompletionLog(reader)
+    service = TodoService(todos, completions, principal, context, signer, 1, 1)
     return await service.list(query)
 
 

@@ -17,6 +17,7 @@ from app.features.projects.permissions import seen_by
 from app.features.projects.repository import ProjectRepository
 from app.features.projects.schemas import ProjectCreate, ProjectQuery, ProjectUpdate
 from app.features.projects.service import ProjectService
+from app.features.recurrence.completion_log import CompletionLog
 from app.features.routes import SCOPES
 from app.features.todos.errors import ParentNotFound
 from app.features.todos.repository import TodoRepository
@@ -41,9 +42,11 @@ class Rooms:
             projects = ProjectService(
                 ProjectRepository(session, seen), self._principal, context, state.cursor_signer, 10
             )
-            todos = TodoRepository(session, seen)
+            todos, completions = TodoRepository(session, seen), CompletionLog(session)
             yield (
-                TodoService(todos, self._principal, context, state.cursor_signer, 10, 10),
+                TodoService(
+                    todos, completions, self._principal, context, state.cursor_signer, 10, 10
+                ),
                 projects,
             )
 

@@ -42,6 +42,7 @@ async def test_create_answers_the_whole_todo(ada: Person) -> None:
         "priority": "none",
         "due": None,
         "labels": [],
+        "recurrence": None,
         "position": todo["position"],
         "subtask_count": 0,
         "completed_subtask_count": 0,
@@ -65,6 +66,7 @@ async def test_create_takes_every_field(ada: Person) -> None:
         "completed": True,
         "priority": "urgent",
         "due": {"datetime": "2026-11-30T09:00:00", "timezone": "Europe/Berlin"},
+        "recurrence": {"rrule": "FREQ=WEEKLY", "repeat_from": "completion"},
     }
 
     todo = await ada.make_todo(**fields)

@@ -246,8 +246,8 @@ async def test_of_what_is_completed_below_no_text_is_read(
     bodies: list[object] = []
     found = TodoRepository.lock_open_tree
 
-    async def noted(self: TodoRepository, todo_id: UUID) -> Any:
-        todo, below = await found(self, todo_id)
+    async def noted(self: TodoRepository, todo_id: UUID, **options: bool) -> Any:
+        todo, below = await found(self, todo_id, **options)
         bodies.extend([todo["body"] is None, *(row["body"] for row in below)])
         return todo, below
 

@@ -18,6 +18,7 @@ from app.core.clock import new_id
 from app.core.context import Context
 from app.database.statement import Statement
 from app.features.projects.permissions import seen_by
+from app.features.recurrence.completion_log import CompletionLog
 from app.features.todos.repository import TodoRepository
 from app.features.todos.schemas import TodoQuery
 from app.features.todos.service import TodoService
@@ -180,7 +181,8 @@ async def _found(app: FastAPI, person: Person, now: datetime, query: TodoQuery) 
     reader, signer = app.state.database.reading(None), app.state.cursor_signer
     context = Context("request", lambda: now)
     seen = seen_by(principal)
-    service = TodoService(TodoRepository(reader, seen), principal, context, signer, 1, 1)
+    todos, completions = TodoRepository(reader, seen), CompletionLog(reader)
+    service = TodoService(todos, completions, principal, context, signer, 1, 1)
     listed = await service.list(query)
     return {json.loads(item)["id"] for item in listed.items}
 

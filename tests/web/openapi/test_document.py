@@ -24,10 +24,13 @@ from tests.web.operations import (
 OPERATION_IDS = {
     "change_password",
     "create_label",
+    "create_completion",
     "create_project",
     "create_todo",
+    "create_todo_from_text",
     "create_token",
     "create_user",
+    "delete_completion",
     "delete_current_user",
     "delete_label",
     "delete_other_sessions",
@@ -44,6 +47,8 @@ OPERATION_IDS = {
     "get_todo",
     "introspect_token",
     "list_labels",
+    "list_completions",
+    "list_occurrences",
     "list_projects",
     "list_sessions",
     "list_todos",
@@ -55,6 +60,7 @@ OPERATION_IDS = {
 }
 # What an answer holds only if it was asked for.
 OPTIONAL = {
+    "CompletionPage": ["total"],
     "Introspection": ["token_type", "scope", "sub", "exp", "iss", "aud", "jti"],
     "LabelPage": ["total"],
     "ProjectPage": ["total"],

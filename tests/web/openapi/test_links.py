@@ -72,8 +72,10 @@ def test_only_what_answers_201_and_has_a_path_below_is_linked() -> None:
         "/things/{thing_id}": item,
         "/others": {"post": {"responses": {"201": {}}}},
         "/others/me": item,
-        "/others/{other_id}/things": item,
+        "/others/{other_id}/things": {"post": {"responses": {"201": {}}}},
+        "/others/{other_id}/things/{thing_id}": item,
     }
     link_creates(paths)
     assert paths["/things"]["post"]["responses"] == {"200": {}}
     assert paths["/others"]["post"]["responses"] == {"201": {}}
+    assert paths["/others/{other_id}/things"]["post"]["responses"] == {"201": {}}

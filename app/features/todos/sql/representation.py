@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement
 
 from app.database.json_rows import instant
+from app.features.due.representation import due_json
 from app.features.todos.models import PRIORITIES
 
 _priority_names: ColumnElement[Any] = literal_column(
@@ -36,7 +37,8 @@ def representation(todo: FromClause) -> list[ColumnElement[Any]]:
         row.completed_at.is_not(None).label("completed"),
         instant(row.completed_at).label("completed_at"),
         _priority_names[row.priority + 1].label("priority"),
-        _due(todo).label("due"),
+        due_json(todo).label("due"),
+        _recurrence(todo).label("recurrence"),
         row.labels,
         row.position,
         row.subtask_count,
@@ -48,16 +50,11 @@ def representation(todo: FromClause) -> list[ColumnElement[Any]]:
     ]
 
 
-def _due(todo: FromClause) -> ColumnElement[Any]:
+def _recurrence(todo: FromClause) -> ColumnElement[Any]:
+    """Null without a due, too: an older version may have cleared that alone."""
     row = todo.c
-    day = func.json_build_object("date", func.to_char(row.due_local, "YYYY-MM-DD"))
-    time = func.json_build_object(
-        "datetime",
-        func.to_char(row.due_local, 'YYYY-MM-DD"T"HH24:MI:SS'),
-        "timezone",
-        row.due_timezone,
+    value = func.json_build_object(
+        "rrule", row.recurrence_rrule, "repeat_from", row.recurrence_from
     )
-    return type_coerce(
-        case((row.due_local.is_(None), null()), (row.due_all_day, day), else_=time),
-        JSON,
-    )
+    repeats = row.recurrence_rrule.is_not(None) & row.due_local.is_not(None)
+    return type_coerce(case((repeats, value), else_=null()), JSON)

@@ -8,6 +8,7 @@ its project's lock (`LOCK_PROJECT`), so that no subtask is added below a todo th
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Select,
     Text,
     Uuid,
@@ -36,7 +37,9 @@ from app.features.projects.permissions import (
     owned_by,
     visible_to_principal,
 )
+from app.features.recurrence.repetition import COLUMNS as REPETITION
 from app.features.todos.models import Todo
+from app.features.todos.sql.filters import callers_zone
 from app.features.todos.sql.quota import has_room
 from app.features.todos.sql.representation import representation
 
@@ -61,6 +64,7 @@ _COUNTED = (
     todos.c.completed_at,
     todos.c.subtask_count,
     todos.c.completed_subtask_count,
+    todos.c.recurrence_rrule,
 )
 visible_todo = (
     select(todos, _project.c.role, _project.c.archived)
@@ -82,24 +86,36 @@ def _create(project: Select[Any]) -> Statement:
 
 
 def _tree(*columns: Any, only_open: bool = False) -> Select[Any]:
-    """Lock a todo and, if it may be edited, those below it; the todo is the last row."""
+    """Lock a todo and, if it may be edited, those below it; the todo is the last row.
+
+    With `only_open`, it is all of them (`is_whole`) if the todo repeats or the parameter `whole`
+    says so.
+    """
+    is_whole: ColumnElement[bool] = true()
+    if only_open:
+        is_whole = bindparam("whole", type_=Boolean) | todos.c.recurrence_rrule.is_not(None)
     tree = visible_todo.with_only_columns(
-        todos.c.id, todos.c.project_id, _project.c.role, _project.c.archived
+        todos.c.id,
+        todos.c.project_id,
+        _project.c.role,
+        _project.c.archived,
+        is_whole.label("is_whole"),
     ).cte("tree", recursive=True)
     below = (
-        select(todos.c.id, todos.c.project_id, tree.c.role, tree.c.archived)
+        select(todos.c.id, todos.c.project_id, tree.c.role, tree.c.archived, tree.c.is_whole)
         .join(tree, (todos.c.project_id == tree.c.project_id) & (todos.c.parent_id == tree.c.id))
         .where(may_edit(tree))
     )
     is_wanted: ColumnElement[bool] = todos.c.deleted_at.is_(None)
     if only_open:
         is_open = todos.c.completed_at.is_(None)
-        below = below.where(is_open)
-        # Once more outside: only there it is asked again after waiting for a lock.
-        is_wanted &= is_open | (todos.c.id == _id)
+        below = below.where(is_open | tree.c.is_whole)
     tree = tree.union_all(below)
+    if only_open:
+        # Once more outside: only there it is asked again after waiting for a lock.
+        is_wanted &= is_open | tree.c.is_whole | (todos.c.id == _id)
     return (
-        select(*columns, tree.c.role, tree.c.archived)
+        select(*columns, tree.c.role, tree.c.archived, tree.c.is_whole)
         .join(tree, tree.c.id == todos.c.id)
         .where(is_wanted)
         .order_by(todos.c.depth.desc(), todos.c.id)
@@ -171,21 +187,19 @@ HOLD_IN_PROJECT = holding(visible_to_principal(only=bindparam("project_id", type
 HOLD_OF_TODO = holding(
     visible_todo.with_only_columns(_project.c.id, _project.c.role, _project.c.archived)
 )
-LOCK = TODOS.lock(
-    visible_todo,
-    "role",
-    "archived",
-    "parent_id",
-)
-# With all open ones below it.
+LOCK = TODOS.lock(visible_todo, "role", "archived", "parent_id", "completed_at", *REPETITION)
+# With all open ones below it, or simply all.
 LOCK_OPEN_TREE = TODOS.lock(
-    _tree(todos, only_open=True),
+    _tree(todos, callers_zone.label("callers_zone"), only_open=True),
     "role",
     "archived",
     "parent_id",
     "subtask_count",
     "completed_subtask_count",
     "completed_at",
+    "is_whole",
+    "callers_zone",
+    *REPETITION,
     described=_id,
 )
 # Without the parent's texts, which are not needed.
