@@ -30,6 +30,11 @@ _BEYOND_SCHEMAS = {
     # What takes two parameters together.
     "sort_needs_project": "that a sort needs one `project_id`",
     "sort_needs_search": "that a sort needs `q`",
+    "recurrence_needs_due": "that a recurrence needs a `due`",
+    "rrule_too_fine": "that what is due all day repeats by days",
+    # What RFC 5545 and the calendar say.
+    "rrule_invalid": "which parts a rule may have",
+    "rrule_ends": "whether anything follows the due",
     # What is left of a text.
     "too_short": "that white space around it does not count",
     "no_words": "that punctuation is no word",

@@ -29,6 +29,8 @@ _MAKERS: Mapping[str, Callable[[Person], Awaitable[Json]]] = {
     "label_id": Person.make_label,
     "session_id": Person.make_session,
 }
+# What may complete the todo's occurrence.
+_COMPLETES = {"create_completion", "update_todo"}
 # What ends the caller's session, or changes its password: it goes on as somebody new.
 _ENDS = {"change_password", "delete_current_user", "delete_other_sessions"}
 
@@ -74,7 +76,7 @@ class Caller:
             del request.headers["Authorization"]
         response = await client.send(request)
         # It is gone, or its occurrence is.
-        is_spent = operation.method == "DELETE" or operation.id == "create_completion"
+        is_spent = operation.method == "DELETE" or operation.id in _COMPLETES
         if is_spent and response.is_success:
             self._ids.clear()
         if operation.id in _ENDS and response.is_success:

@@ -2,6 +2,8 @@
 
 import pytest
 from httpx import Response
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.features.completions.repeating import (
     at,
@@ -153,6 +155,48 @@ async def test_counts_go_on_over_what_is_taken_back(ada: Person) -> None:
         (False, "2026-12-02"),
         (True, "2026-12-02"),
     ]
+
+
+@given(st.lists(st.booleans(), min_size=4, max_size=9))
+@settings(max_examples=15)
+async def test_any_order_of_completing_and_taking_back_is_that_of_a_stack(
+    ada: Person, steps: list[bool]
+) -> None:
+    todo = await make(ada, day("2026-01-31"), "FREQ=MONTHLY;COUNT=3")
+    series = await occurrences(ada, todo)
+    stack: list[Json] = []
+    for completes in steps:
+        now = await read(ada, todo)
+        assert now["completed"] == (len(stack) == 3)
+        assert now["due"] == series[min(len(stack), 2)]
+        if completes and not now["completed"]:
+            stack.append((await completed(ada, now))[0])
+        elif stack and not completes:
+            assert (await take_back(ada, todo, stack.pop())).status_code == 204
+    assert await done(ada, todo) == [series[number] for number in reversed(range(len(stack)))]
+
+
+async def test_a_rule_that_was_changed_stays_where_its_completion_is_taken_back(
+    ada: Person,
+) -> None:
+    """Its series goes on behind the due that is restored, and does not count it."""
+    todo = await make(ada, day("2026-11-30"))
+    completion, _ = await completed(ada, todo)
+    daily = {"rrule": "FREQ=DAILY;COUNT=2", "repeat_from": "due"}
+    await send(ada, todo, recurrence=daily)
+
+    assert (await take_back(ada, todo, completion)).status_code == 204
+
+    now = await read(ada, todo)
+    assert (now["due"], now["recurrence"]) == (day("2026-11-30"), daily)
+    wanted = [day("2026-11-30"), day("2026-12-07"), day("2026-12-08")]
+    assert await occurrences(ada, todo) == wanted
+    plain = await make(ada, day("2026-11-30"))
+    completion, _ = await completed(ada, plain)
+    await send(ada, plain, recurrence=None, completed=True)
+    assert (await take_back(ada, plain, completion)).status_code == 204
+    now = await read(ada, plain)
+    assert (now["due"], now["recurrence"], now["completed"]) == (day("2026-11-30"), None, False)
 
 
 async def test_only_the_latest_completion_is_taken_back(ada: Person) -> None:

@@ -10,13 +10,21 @@ from sqlalchemy import literal, select
 
 import app.features.labels.statements
 import app.features.projects.representation
+import app.features.recurrence.statements
 import app.features.todos.sql.representation
 import app.features.users.repository
 from app.core.schemas import Schema
+from app.features.completions.schemas import (
+    CompletionMade,
+    CompletionPage,
+    CompletionRead,
+    Occurrences,
+)
 from app.features.labels.models import Label
 from app.features.labels.schemas import LabelPage, LabelRead
 from app.features.projects.models import Project
 from app.features.projects.schemas import ProjectPage, ProjectRead
+from app.features.recurrence.models import Completion
 from app.features.todos.models import PRIORITIES, Todo
 from app.features.todos.schemas import TodoPage, TodoRead
 from app.features.users.models import User
@@ -40,6 +48,22 @@ _dues = st.one_of(
 )
 
 
+_recurrences = st.none() | st.fixed_dictionaries(
+    {
+        "rrule": st.sampled_from(["FREQ=DAILY", "FREQ=WEEKLY;COUNT=2;BYDAY=MO"]),
+        "repeat_from": st.sampled_from(["due", "completion"]),
+    }
+)
+
+
+def _goes_together(pair: tuple[Json | None, Json | None]) -> bool:
+    """What repeats is due, and neither at the beginning nor at the end of the calendar."""
+    due, recurrence = pair
+    if due is None or recurrence is None:
+        return recurrence is None
+    return "0002" <= str(due.get("date", due.get("datetime"))) < "9998"
+
+
 def _assert_is(schema: type[Schema], body: bytes) -> None:
     """The bytes hold exactly the schema's fields, in order, and mean what the schema would say."""
     fields = json.loads(body)
@@ -61,8 +85,9 @@ def _assert_is(schema: type[Schema], body: bytes) -> None:
         ),
         (app.features.labels.statements.representation(Label.__table__), LabelRead),
         (app.features.users.repository.representation(User.__table__), UserRead),
+        (app.features.recurrence.statements.representation(Completion.__table__), CompletionRead),
     ],
-    ids=["todo", "project", "label", "user"],
+    ids=["todo", "project", "label", "user", "completion"],
 )
 def test_sql_builds_the_fields_of_the_schema_in_its_order(
     fields: list[Any], schema: type[Schema]
@@ -75,12 +100,15 @@ def test_sql_builds_the_fields_of_the_schema_in_its_order(
     description=st.none() | _texts,
     completed=st.booleans(),
     priority=st.sampled_from(PRIORITIES),
-    due=_dues,
     labels=_labels,
+    due_and_recurrence=st.tuples(_dues, _recurrences).filter(_goes_together),
     is_subtask=st.booleans(),
 )
-async def test_a_todo_is_what_its_schema_says(ada: Person, is_subtask: bool, **fields: Any) -> None:
+async def test_a_todo_is_what_its_schema_says(
+    ada: Person, is_subtask: bool, due_and_recurrence: tuple[Json, Json], **fields: Any
+) -> None:
     parent_id = (await ada.make_todo())["id"] if is_subtask else None
+    fields["due"], fields["recurrence"] = due_and_recurrence
 
     created = await ada.client.post("/v1/todos", json={**fields, "parent_id": parent_id})
     url = created.headers["location"]
@@ -137,6 +165,24 @@ async def test_a_label_is_what_its_schema_says(ada: Person, name: str, color: st
     assert (await ada.client.delete(url)).status_code == 204
 
 
+@given(due=_dues.filter(lambda due: _goes_together((due, {})) and due is not None))
+async def test_a_completion_is_what_its_schema_says(ada: Person, due: Json) -> None:
+    recurrence = {"rrule": "FREQ=DAILY", "repeat_from": "due"}
+    todo = await ada.make_todo(due=due, recurrence=recurrence)
+    url = f"/v1/todos/{todo['id']}"
+
+    made = await ada.client.post(f"{url}/completions", json={"occurrence": due})
+    page = await ada.get(f"{url}/completions?include_total=true")
+    told = await ada.get(f"{url}/occurrences?limit=2")
+
+    _assert_is(CompletionMade, made.content)
+    _assert_is(CompletionPage, page.content)
+    _assert_is(Occurrences, told.content)
+    assert made.json()["completion"]["occurrence"] == due
+    assert page.json()["items"] == [made.json()["completion"]]
+    assert told.json()["items"][0] == made.json()["todo"]["due"]
+
+
 async def test_a_user_is_what_its_schema_says(ada: Person) -> None:
     read = await ada.get("/v1/users/me")
     patched = await ada.client.patch("/v1/users/me", json={"timezone": "Europe/Berlin"})
@@ -158,7 +204,10 @@ async def test_an_empty_page_is_what_its_schema_says(ada: Person) -> None:
 
 async def test_every_field_is_required_and_those_that_may_be_null_say_so(ada: Person) -> None:
     document: Json = (await ada.get("/openapi.json")).json()
-    for schema in (TodoRead, ProjectRead, LabelRead, UserRead, TodoPage, ProjectPage, LabelPage):
+    for schema in (
+        *(TodoRead, ProjectRead, LabelRead, UserRead, CompletionRead, CompletionMade, Occurrences),
+        *(TodoPage, ProjectPage, LabelPage, CompletionPage),
+    ):
         described = document["components"]["schemas"][schema.__name__]
         required = {name for name, field in schema.model_fields.items() if field.is_required()}
         assert set(described["required"]) == required == schema.model_fields.keys() - {"total"}
