@@ -133,10 +133,10 @@ class Route(APIRoute):
         else:
             response = _response(result, self.status_code)
             return with_etag(response, request_state(request.scope).preconditions)
-        slot = request_state(request.scope).cache_slot
-        if slot is None or (isinstance(result, JsonPage) and result.depends_on_time):
+        slot, cache = request_state(request.scope).cache_slot, app_state(request).cache
+        if slot is None or not cache.is_valid(representation):
             return self._represented(request, representation, b"bypass")
-        app_state(request).cache.keep(slot, representation)
+        cache.keep(slot, representation)
         return self._represented(request, representation, b"miss")
 
     def _represented(

@@ -63,7 +63,7 @@ class TodoService:
         cursors = Cursors(self._signer, self._principal.user_id, query.binding("todos"))
         now = self._context.now()
         rows = await self._repository.page(query, cursors.decode(query.cursor), now)
-        return cursors.page(rows, query, depends_on_time=query.overdue is not None)
+        return cursors.page(rows, query, valid_until=None if query.overdue is None else now)
 
     async def create(self, data: TodoCreate) -> JsonRow:
         """Create a todo.
