@@ -7,9 +7,12 @@ from app.features.projects import router as projects
 from app.features.sessions import router as sessions
 from app.features.todos import router as todos
 from app.features.users import router as users
+from app.features.views import router as views
 from app.web import health
 
-FEATURES = tuple(module.FEATURE for module in (todos, projects, users, sessions, auth, health))
+FEATURES = tuple(
+    module.FEATURE for module in (todos, views, projects, users, sessions, auth, health)
+)
 SCOPES = {scope: text for feature in FEATURES for scope, text in feature.scopes.items()}
 
 

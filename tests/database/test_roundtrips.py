@@ -50,6 +50,9 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("GET", "/v1/todos?q=book%20t&completed=false&limit=1", None, READ),
     ("GET", "/v1/todos?q=book&sort=due", None, READ),
     ("GET", "/v1/todos/{todo}", None, READ),
+    ("GET", "/v1/views/today", None, READ),
+    ("GET", "/v1/views/upcoming?days=30&project_id={project}&priority=high", None, READ),
+    ("GET", "/v1/views/overdue?include_total=true&sort=-due", None, READ),
     ("GET", "/v1/projects", None, READ),
     ("GET", "/v1/projects?include_total=true", None, READ),
     ("GET", "/v1/projects/{project}", None, READ),
@@ -222,7 +225,11 @@ class TestRedis:
     LIMIT, PAGE, OUTDATE = "EVAL", "MGET", "SET"
 
     @pytest.mark.parametrize(
-        "url", ["/v1/todos", "/v1/todos/{todo}", "/v1/projects", "/v1/projects/{project}"]
+        "url",
+        [
+            *("/v1/todos", "/v1/todos/{todo}", "/v1/projects", "/v1/projects/{project}"),
+            *("/v1/views/today", "/v1/views/upcoming"),
+        ],
     )
     async def test_a_cached_read_is_one_round_trip_and_no_query(
         self, app: FastAPI, ada: Person, url: str

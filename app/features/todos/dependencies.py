@@ -29,7 +29,8 @@ def _service(request: Request, connection: Connection) -> TodoService:
     )
 
 
-def _reading(request: Request) -> TodoService:
+def todo_reader(request: Request) -> TodoService:
+    """Make the service for reads; other features use it too."""
     return _service(request, read_connection(request))
 
 
@@ -37,5 +38,5 @@ def _writing(request: Request) -> TodoService:
     return _service(request, unit_of_work(request))
 
 
-ReadTodos = Annotated[TodoService, Security(_reading, scopes=["todos:read"])]
+ReadTodos = Annotated[TodoService, Security(todo_reader, scopes=["todos:read"])]
 WriteTodos = Annotated[TodoService, Security(_writing, scopes=["todos:write"])]

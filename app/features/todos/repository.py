@@ -17,7 +17,7 @@ from app.features.projects.errors import ProjectNotFound
 from app.features.projects.permissions import require_editable
 from app.features.todos.errors import TooDeep
 from app.features.todos.models import MAX_DEPTH
-from app.features.todos.schemas import TodoQuery
+from app.features.todos.schemas import TodoQuery, View
 from app.features.todos.sql import reads, search, writes
 from app.features.todos.sql.filters import filters_of
 from app.features.todos.sql.writes import TODOS
@@ -48,8 +48,13 @@ class TodoRepository(Repository):
             raise NotFound
         return json_row(row)
 
-    async def page(self, query: TodoQuery, after: Position | None, now: datetime) -> list[Row]:
-        """Rows of `body`, `sort_key` and `id`, one more than asked for if there is a next page."""
+    async def page(
+        self, query: TodoQuery, after: Position | None, now: datetime, view: View | None = None
+    ) -> list[Row]:
+        """Rows of `body`, `sort_key` and `id`, one more than asked for if there is a next page.
+
+        Where the caller's time zone counts, as for a view, there is one at least, and each has it.
+        """
         values: dict[str, Any] = {**self._seen, "limit": query.limit + 1}
         if query.q is not None:
             values |= search.terms(query.q)
@@ -58,7 +63,7 @@ class TodoRepository(Repository):
         user_id = self._seen["principal_id"]
         zone = _zones.get(user_id, "UTC")
         while True:
-            filters = filters_of(query, now, zone)
+            filters = filters_of(query, now, zone, view)
             for params in filters.values():
                 values |= params
             statement = await SHAPES.statement(

@@ -1,5 +1,6 @@
 """Schemas of todos."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -40,26 +41,24 @@ Title = Annotated[
     OneLine,
 ]
 Description = Annotated[str, StringConstraints(max_length=50_000), Storable]
-TodoSort = TypeAliasType(
-    "TodoSort",
-    Literal[
-        "created_at",
-        "-created_at",
-        "updated_at",
-        "-updated_at",
-        "completed_at",
-        "-completed_at",
-        "due",
-        "-due",
-        "priority",
-        "-priority",
-        "title",
-        "-title",
-        "position",
-        "-position",
-        "relevance",
-    ],
-)
+# Those that every list of todos has.
+SortName = Literal[
+    "created_at",
+    "-created_at",
+    "updated_at",
+    "-updated_at",
+    "completed_at",
+    "-completed_at",
+    "due",
+    "-due",
+    "priority",
+    "-priority",
+    "title",
+    "-title",
+    "position",
+    "-position",
+]
+TodoSort = TypeAliasType("TodoSort", Literal[SortName, "relevance"])
 
 
 def _refuse_no_words(text: str) -> str:
@@ -143,7 +142,16 @@ class TodoPage(Page[TodoRead]):
     )
 
 
-class TodoQuery(ListQuery):
+class TodoFilters(ListQuery):
+    """The filters that every list of todos has. Repeating one means any of its values."""
+
+    project_id: list[UUID] = Field(
+        [], max_length=100, description="Those of any of these projects."
+    )
+    priority: list[Priority] = Field([], max_length=5, description="Those of any of these.")
+
+
+class TodoQuery(TodoFilters):
     """Which todos, and in which order. Repeating a parameter means any of its values."""
 
     sort: TodoSort | None = Field(
@@ -162,16 +170,12 @@ class TodoQuery(ListQuery):
         f"considers at most {MAX_MATCHES:,} matches, which also pass the filters; of more, the "
         "newest of each project, whatever the `sort`.",
     )
-    project_id: list[UUID] = Field(
-        [], max_length=100, description="Those of any of these projects, archived or not."
-    )
     parent_id: IdOrNone | None = Field(
         None, description="The subtasks of a todo; `none`: top level only."
     )
     completed: QueryFlag | None = Field(
         None, description="Those that are done, or those that are not."
     )
-    priority: list[Priority] = Field([], max_length=5, description="Those of any of these.")
     due_after: DateOrInstantParameter | None = Field(
         None,
         description="Those due then or later. A date goes by wall clock as written: whatever the "
@@ -208,3 +212,15 @@ class TodoQuery(ListQuery):
     def binding(self, resource: str) -> str:
         """See `ListQuery.binding`; a default sort counts like the same one sent."""
         return super(TodoQuery, self.model_copy(update={"sort": self.order})).binding(resource)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A list of its own: todos of projects that are not archived, due on some of the caller's days.
+
+    These are counted from today: from `first_day` to `last_day`; None: that end is open.
+    """
+
+    name: str
+    first_day: int | None = None
+    last_day: int | None = None

@@ -12,6 +12,7 @@ from app.core.schemas import JsonPage, JsonRow
 from app.core.signing import Signer
 from app.database.repository import Row, differences, json_row
 from app.database.row_changes import RowChange
+from app.features.due.days import midnight_after
 from app.features.projects.permissions import require_editable
 from app.features.todos.columns import columns_of, words_of
 from app.features.todos.errors import (
@@ -21,7 +22,7 @@ from app.features.todos.errors import (
     SortNeedsSearch,
 )
 from app.features.todos.repository import TodoRepository
-from app.features.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
+from app.features.todos.schemas import TodoCreate, TodoQuery, TodoUpdate, View
 from app.features.todos.subtasks import changes_above, completion_of, reopens
 from app.security.principal import Principal
 
@@ -54,16 +55,25 @@ class TodoService:
         """Read a todo. Raises `NotFound`."""
         return await self._repository.read(todo_id)
 
-    async def list(self, query: TodoQuery) -> JsonPage:
-        """Read a page. Raises `CursorInvalid`, `SortNeedsProject`, `SortNeedsSearch`."""
+    async def list(self, query: TodoQuery, view: View | None = None) -> JsonPage:
+        """Read a page, of a view if there is one.
+
+        Raises `CursorInvalid`, `SortNeedsProject`, `SortNeedsSearch`.
+        """
         if query.sort == "relevance" and query.q is None:
             raise SortNeedsSearch
         if query.sort in ("position", "-position") and len(set(query.project_id)) != 1:
             raise SortNeedsProject
-        cursors = Cursors(self._signer, self._principal.user_id, query.binding("todos"))
+        binding = query.binding("todos" if view is None else repr(view))
+        cursors = Cursors(self._signer, self._principal.user_id, binding)
         now = self._context.now()
-        rows = await self._repository.page(query, cursors.decode(query.cursor), now)
-        return cursors.page(rows, query, valid_until=None if query.overdue is None else now)
+        rows = await self._repository.page(query, cursors.decode(query.cursor), now, view)
+        valid_until = None
+        if query.overdue is not None:
+            valid_until = now
+        elif view is not None:
+            valid_until = midnight_after(now, rows[0]["timezone"]).instant
+        return cursors.page(rows, query, valid_until=valid_until)
 
     async def create(self, data: TodoCreate) -> JsonRow:
         """Create a todo.

@@ -1,0 +1,15 @@
+"""Dependencies of the views' routes: the service, which reads."""
+
+from typing import Annotated
+
+from fastapi import Request, Security
+
+from app.features.todos.dependencies import todo_reader
+from app.features.views.service import ViewService
+
+
+def _service(request: Request) -> ViewService:
+    return ViewService(todo_reader(request))
+
+
+Views = Annotated[ViewService, Security(_service, scopes=["todos:read"])]
