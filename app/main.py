@@ -14,10 +14,12 @@ from app.core.signing import Signer
 from app.database import migrations
 from app.database.unit_of_work import Database
 from app.features.auth.service import TokenAuthenticator
+from app.features.labels.dependencies import LabelUse
 from app.features.projects.permissions import affected_users_of_all, may_edit_all, seen_by
 from app.features.routes import FEATURES, SCOPES, include_features
 from app.features.sessions.repository import SessionRepository
 from app.features.sessions.revocations import EndedSessions
+from app.features.todos.relabelling import LabelledTodos
 from app.observability import local_metrics
 from app.observability.metrics import Metrics
 from app.redis.client import Redis
@@ -142,7 +144,7 @@ def _state(settings: Settings, now: Now, metrics: Metrics) -> AppState:
         idempotency=Idempotency(
             may_edit_all, affected_users_of_all, seen_by, Signer(secret, "idempotency"), now
         ),
-        resources={EndedSessions: ended_sessions},
+        resources={EndedSessions: ended_sessions, LabelUse: LabelUse(LabelledTodos)},
         lifecycle=Lifecycle(refused=metrics.requests.refused),
     )
 

@@ -99,6 +99,7 @@ def to_read(todo: Todo) -> TodoRead:
         completed_at=todo.completed_at,
         priority=cast(Priority, PRIORITIES[todo.priority]),
         due=to_due(todo),
+        labels=todo.labels,
         position=todo.position,
         subtask_count=todo.subtask_count,
         completed_subtask_count=todo.completed_subtask_count,

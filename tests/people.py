@@ -72,6 +72,10 @@ class Person:
     async def make_project(self, name: str = "Garden", **fields: Any) -> Json:
         return await self._made("/v1/projects", name=name, **fields)
 
+    async def make_label(self, name: str | None = None, **fields: Any) -> Json:
+        """One with a name that no other has, unless it is given one."""
+        return await self._made("/v1/labels", name=name or f"Label {uuid4().hex}", **fields)
+
     async def make_session(self) -> Json:
         """Another one than the client's."""
         await sign_in(self.client, self.user["email"])

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from app.database.shapes import Shapes
+from app.features.labels import repository as labels
 from app.features.projects import repository as projects
 from app.features.todos import repository as todos
 
@@ -15,6 +16,6 @@ def fresh() -> Iterator[None]:
     """Nothing was asked for before."""
     shapes = Shapes()
     with pytest.MonkeyPatch.context() as patch:
-        for repository in (projects, todos):
+        for repository in (labels, projects, todos):
             patch.setattr(repository, "SHAPES", shapes)
         yield

@@ -156,11 +156,15 @@ class TestSchema:
         assert difference(url_of(settings)) is None
 
         # Alembic does not see everything: checks, predicates and expressions, for some.
+        [(function,)] = ask(url_of(settings), "SELECT pg_get_functiondef('label_terms'::regproc)")
+
         async def create() -> None:
             engine = create_async_engine(
                 "postgresql+asyncpg://", async_creator=lambda: servers.connect(empty)
             )
             async with engine.begin() as connection:
+                # An index has it, and models have no functions.
+                await connection.exec_driver_sql(function)
                 await connection.run_sync(Base.metadata.create_all)
             await engine.dispose()
 

@@ -129,6 +129,8 @@ class Settings(BaseSettings):
     """Todos that a user's projects hold at most, whoever makes them, deleted ones too."""
     quota_projects: int = Field(1000, ge=1)
     """Projects that a user owns at most, with the Inbox."""
+    quota_labels: int = Field(1000, ge=1)
+    """Labels that a user owns at most."""
     max_body_bytes: int = Field(1 << 20, ge=1024)
     """Largest request body; one over it is 413, and where no token is needed one over 16 KiB."""
     max_buffered_bytes: int = Field(64 << 20, ge=4096)

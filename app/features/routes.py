@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from app.features.auth import router as auth
+from app.features.labels import router as labels
 from app.features.projects import router as projects
 from app.features.sessions import router as sessions
 from app.features.todos import router as todos
@@ -11,7 +12,7 @@ from app.features.views import router as views
 from app.web import health
 
 FEATURES = tuple(
-    module.FEATURE for module in (todos, views, projects, users, sessions, auth, health)
+    module.FEATURE for module in (todos, views, labels, projects, users, sessions, auth, health)
 )
 SCOPES = {scope: text for feature in FEATURES for scope, text in feature.scopes.items()}
 

@@ -57,6 +57,13 @@ async def projects(database: asyncpg.Connection, person: Person, count: int, **f
     )
 
 
+async def labels(database: asyncpg.Connection, person: Person, count: int) -> None:
+    """Of somebody's, each with a name as long as one may be."""
+    original = await person.make_label()
+    name = "lpad(n::text, 60, '\u884c')"
+    await copy(database, "labels", original["id"], count - 1, name=name, name_key=name)
+
+
 async def sessions(database: asyncpg.Connection, person: Person, count: int) -> None:
     """Of somebody's, each with a refresh token."""
     original = (await person.make_session())["id"]
@@ -98,5 +105,6 @@ LISTED: Mapping[str, Fill] = {
     "list_upcoming": _large_todos_due(3),
     "list_overdue": _large_todos_due(-3),
     "list_projects": _large_projects,
+    "list_labels": labels,
     "list_sessions": sessions,
 }

@@ -81,7 +81,8 @@ class TestAfterAWrite:
 WRITES = [
     operation
     for operation in OPERATIONS
-    if operation.method != "GET" and operation.path.startswith(("/v1/todos", "/v1/projects"))
+    if operation.method != "GET"
+    and operation.path.startswith(("/v1/todos", "/v1/projects", "/v1/labels"))
 ]
 
 

@@ -16,6 +16,7 @@ Header = tuple[bytes, bytes]
 _MAKERS: Mapping[str, Callable[[Person], Awaitable[Json]]] = {
     "todo_id": Person.make_todo,
     "project_id": Person.make_project,
+    "label_id": Person.make_label,
     "session_id": Person.make_session,
 }
 # What ends the caller's session, or changes its password: it goes on as somebody new.
@@ -83,6 +84,8 @@ class Caller:
             for name, field in operation.body_schema["properties"].items()
             if field.get("format") == "email"
         }
+        if operation.id == "create_label":
+            unique["name"] = f"Label {uuid4().hex}"
         return {**operation.body["example"], **unique}
 
     def form(self, operation: Operation) -> dict[str, str]:

@@ -85,6 +85,23 @@ def owner_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
     )
 
 
+def owned_by(owner_id: ColumnElement[Any]) -> Select[Any]:
+    """The ids of an account's own projects, archived and deleted ones too."""
+    return select(_members.c.project_id).where(_members.c.user_id == owner_id, is_owner(_members))
+
+
+def affected_users_of_owner(owner_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The users who see any project of this owner, itself too."""
+    own = _members.alias("own")
+    theirs = _members.c.project_id == own.c.project_id
+    return (
+        select(func.array_agg(_members.c.user_id.distinct()))
+        .where(own.c.user_id == owner_id, is_owner(own), theirs)
+        .correlate_except(_members, own)
+        .scalar_subquery()
+    )
+
+
 def may_edit_all(project_ids: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether the principal may edit in all of these projects, even deleted ones."""
     limit: ColumnElement[Any] = bindparam("principal_project_id", type_=Uuid)

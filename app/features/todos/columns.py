@@ -6,6 +6,7 @@ from typing import Any
 
 from app.core.text import text_key
 from app.features.due.schemas import due_columns
+from app.features.labels.schemas import by_key
 from app.features.todos.models import PRIORITIES
 from app.features.todos.words import as_column
 
@@ -33,6 +34,9 @@ def columns_of(fields: Mapping[str, Any], words: Words, now: datetime) -> dict[s
         columns["completed_at"] = now if columns.pop("completed") else None
     if "priority" in fields:
         columns["priority"] = PRIORITIES.index(fields["priority"])
+    if "labels" in fields:
+        names = by_key(fields["labels"])
+        columns |= {"labels": [*names.values()], "label_keys": [*names]}
     if "due" in fields:
         columns |= due_columns(columns.pop("due"))
     return columns

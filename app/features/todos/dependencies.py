@@ -26,6 +26,7 @@ def _service(request: Request, connection: Connection) -> TodoService:
         context,
         state.cursor_signer,
         state.settings.quota_todos,
+        state.settings.quota_labels,
     )
 
 

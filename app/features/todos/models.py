@@ -23,11 +23,12 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql import ColumnElement
 
 from app.database.base import Base
+from app.features.labels.terms import IS_LABELLED, label_terms
 
 MAX_DEPTH = 5
 # In the order in which they sort.
@@ -103,6 +104,9 @@ class Todo(Base):
     # older version changes a text without its words.
     title_words: Mapped[str | None] = mapped_column(Text)
     description_words: Mapped[str | None] = mapped_column(Text)
+    # The names as the labels have them, and their keys (`text_key`), both in the order of the keys.
+    labels: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    label_keys: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     priority: Mapped[int] = mapped_column(SmallInteger)
     due_local: Mapped[datetime | None] = mapped_column(DateTime(timezone=False))
     due_timezone: Mapped[str | None] = mapped_column(String(64))
@@ -165,6 +169,13 @@ class Todo(Base):
             postgresql_using="gin",
             # Every search would read the list of pending entries, which are of all users.
             postgresql_with={"fastupdate": "off"},
+        ),
+        Index(
+            "ix_todos_label_terms",
+            label_terms(literal_column("project_id"), literal_column("label_keys")),
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+            postgresql_where=text(IS_LABELLED),
         ),
         # To find instants that were computed by other zone rules (due_rules.py).
         Index(

@@ -1,7 +1,7 @@
 """Runs the statements of todos, and turns no row and violated constraints into errors."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from app.database.repository import Repository, Row, json_row
 from app.database.row_changes import RowChange
 from app.database.shapes import SHAPES
 from app.database.unit_of_work import Connection
+from app.features.labels.holding import LabelHolder
 from app.features.projects.errors import ProjectNotFound
 from app.features.projects.permissions import require_editable
 from app.features.todos.errors import TooDeep
@@ -82,6 +83,28 @@ class TodoRepository(Repository):
             if len(_zones) >= _MAX_ZONES:
                 _zones.clear()
             zone = _zones[user_id] = told
+
+    async def hold_labels(
+        self,
+        names: Mapping[str, str],
+        *,
+        quota: int,
+        todo_id: UUID | None = None,
+        project_id: UUID | None = None,
+        **by: Any,
+    ) -> list[str] | None:
+        """Hold the labels that a todo is going to have, and make those that are missing.
+
+        Labels are those of a todo's project, of a project, or of the Inbox. Returns their own
+        names in order; None if there is no such place. Raises as `LabelHolder.hold` does.
+        """
+        statement = writes.HOLD_IN_INBOX if project_id is None else writes.HOLD_IN_PROJECT
+        if todo_id is not None:
+            statement = writes.HOLD_OF_TODO
+        held = await LabelHolder(self._connection).hold(
+            statement, names, quota=quota, **self._seen, id=todo_id, project_id=project_id, **by
+        )
+        return None if held is None else [held[key] for key in names]
 
     async def insert(self, values: dict[str, Any], *, quota: int, **by: Any) -> JsonRow:
         """Insert a todo into the project `project_id`, or into the Inbox if that is None.

@@ -7,6 +7,7 @@ from fastapi import Query
 
 from app.core.errors import CursorInvalid, Forbidden, IdTaken, NotFound, QuotaExceeded
 from app.core.schemas import JsonPage, JsonRow
+from app.features.labels.errors import LabelRepeated
 from app.features.projects.errors import ProjectArchived, ProjectNotFound
 from app.features.todos.dependencies import ReadTodos, WriteTodos
 from app.features.todos.errors import (
@@ -64,6 +65,7 @@ async def list_todos(todos: ReadTodos, query: Annotated[TodoQuery, Query()]) -> 
         ParentNotFound,
         ParentElsewhere,
         TooDeep,
+        LabelRepeated,
         QuotaExceeded,
     ),
 )
@@ -94,7 +96,7 @@ async def get_todo(todos: ReadTodos, todo_id: UUID) -> JsonRow:
     "/{todo_id}",
     operation_id="update_todo",
     response_model=TodoRead,
-    responses=problems(*_REFUSED),
+    responses=problems(*_REFUSED, LabelRepeated, QuotaExceeded),
 )
 async def update_todo(
     todos: WriteTodos, todo_id: UUID, data: TodoUpdate, expected: ExpectedVersion

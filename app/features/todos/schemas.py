@@ -30,6 +30,7 @@ from app.core.schemas import (
 )
 from app.core.text import OneLine, Storable
 from app.features.due.schemas import Due
+from app.features.labels.schemas import MAX_LABELS, LabelName, LabelNames
 from app.features.todos.models import MAX_MATCHES
 from app.features.todos.words import words
 
@@ -71,6 +72,10 @@ SearchText = Annotated[
     str, StringConstraints(max_length=100), Storable, AfterValidator(_refuse_no_words)
 ]
 
+_LABELS = (
+    "Names of labels of the project's owner, all that it is to have; new ones are made. Case and "
+    "width do not count: one that is there keeps its own."
+)
 _EXAMPLE: JsonDict = {
     "title": "Book the train",
     "due": {"date": "2026-11-30"},
@@ -94,6 +99,7 @@ class TodoCreate(Input):
     completed: Flag = False
     priority: Priority = "none"
     due: Due | None = None
+    labels: LabelNames = Field([], description=_LABELS)
 
 
 class TodoUpdate(Patch):
@@ -106,6 +112,7 @@ class TodoUpdate(Patch):
     completed: Flag = False
     priority: Priority = "none"
     due: Due | None = None
+    labels: LabelNames = Field([], description=_LABELS)
 
 
 class TodoRead(Schema):
@@ -121,6 +128,9 @@ class TodoRead(Schema):
     completed_at: Instant | None
     priority: Priority
     due: Due | None = Field(examples=[{"date": "2026-11-30"}])
+    labels: list[str] = Field(
+        description="Ordered by name, whatever the case and width.", examples=[["Errands"]]
+    )
     position: str = Field(
         description="Orders the todos of a project; compare it byte by byte.",
         examples=["05r9Hb2kUx3Qe1"],
@@ -149,6 +159,14 @@ class TodoFilters(ListQuery):
         [], max_length=100, description="Those of any of these projects."
     )
     priority: list[Priority] = Field([], max_length=5, description="Those of any of these.")
+    label: list[LabelName] = Field(
+        [],
+        max_length=MAX_LABELS,
+        description="Those with any of these labels, whatever the case and width.",
+    )
+    label_all: list[LabelName] = Field(
+        [], max_length=MAX_LABELS, description="Those with all of these labels."
+    )
 
 
 class TodoQuery(TodoFilters):

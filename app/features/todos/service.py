@@ -13,6 +13,8 @@ from app.core.signing import Signer
 from app.database.repository import Row, differences, json_row
 from app.database.row_changes import RowChange
 from app.features.due.days import midnight_after
+from app.features.labels.schemas import by_key
+from app.features.projects.errors import ProjectNotFound
 from app.features.projects.permissions import require_editable
 from app.features.todos.columns import columns_of, words_of
 from app.features.todos.errors import (
@@ -34,7 +36,8 @@ _TOGGLED = {True: "todo.completed", False: "todo.reopened"}
 class TodoService:
     """Reads and changes todos, for one principal in one request.
 
-    A project takes no more todos once its owner has `quota` of them.
+    A project takes no more todos once its owner has `quota` of them, and no new labels once its
+    owner has `quota_labels`.
     """
 
     def __init__(
@@ -44,12 +47,14 @@ class TodoService:
         context: Context,
         signer: Signer,
         quota: int,
+        quota_labels: int,
     ) -> None:
         self._repository = repository
         self._principal = principal
         self._context = context
         self._signer = signer
         self._quota = quota
+        self._quota_labels = quota_labels
 
     async def read(self, todo_id: UUID) -> JsonRow:
         """Read a todo. Raises `NotFound`."""
@@ -78,11 +83,26 @@ class TodoService:
     async def create(self, data: TodoCreate) -> JsonRow:
         """Create a todo.
 
-        Raises `ParentNotFound`, `ParentElsewhere`, and what the repository's `insert` raises.
+        Raises `LabelRepeated`, `ParentNotFound`, `ParentElsewhere`, and what the repository's
+        `insert` raises.
         """
+        names = by_key(data.labels)
         fields = data.model_dump(exclude=_OF_PLACE) | {"due": data.due}
         words = await words_of(fields)
         by = self._context.by(self._principal.user_id)
+        if data.parent_id is not None:
+            await self._repository.lock_project_of(data.parent_id)
+        if names:
+            held = await self._repository.hold_labels(
+                names,
+                quota=self._quota_labels,
+                todo_id=data.parent_id,
+                project_id=data.project_id,
+                **by,
+            )
+            if held is None:
+                raise ProjectNotFound if data.parent_id is None else ParentNotFound
+            fields["labels"] = held
         values = {
             **columns_of(fields, words, by["now"]),
             "id": data.id or new_id(),
@@ -96,7 +116,6 @@ class TodoService:
         }
         if data.parent_id is None:
             return await self._repository.insert(values, quota=self._quota, **by)
-        await self._repository.lock_project_of(data.parent_id)
         parent = await self._repository.lock_parent(data.parent_id)
         if parent is None:
             raise ParentNotFound
@@ -111,10 +130,21 @@ class TodoService:
     async def update(self, todo_id: UUID, data: TodoUpdate, expected: Expected) -> JsonRow:
         """Change a todo; completing it completes those below, and opening it opens those above.
 
-        Raises `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`.
+        Raises `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`, `LabelRepeated`,
+        `QuotaExceeded`.
         """
         given = data.given()
+        names = by_key(given.get("labels", ()))
         words = await words_of(given)
+        by = self._context.by(self._principal.user_id)
+        if names:
+            # Labels are locked before todos.
+            held = await self._repository.hold_labels(
+                names, quota=self._quota_labels, todo_id=todo_id, **by
+            )
+            if held is None:
+                raise NotFound
+            data = data.model_copy(update={"labels": held})
         below: list[Row] = []
         if given.get("completed"):
             todo, below = await self._repository.lock_open_tree(todo_id)
@@ -128,7 +158,6 @@ class TodoService:
         fields = differences(todo, data)
         if not fields:
             return json_row(todo)
-        by = self._context.by(self._principal.user_id)
         event = _TOGGLED[fields["completed"]] if "completed" in fields else "todo.updated"
         values = columns_of(fields, words, by["now"])
         changes = [RowChange(todo_id, event, values)]

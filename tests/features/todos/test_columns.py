@@ -15,7 +15,8 @@ TODO: Table = table_of(Todo)
 # What no client sends: the service sets it, or PostgreSQL.
 _OWN = {
     "parent_depth", "depth", "created_by", "position", "subtask_count",
-    "completed_subtask_count", "version", "created_at", "updated_at", "deleted_at",
+    "completed_subtask_count", "version", "created_at", "updated_at",
+    "deleted_at",
 }  # fmt: skip
 _PLACE = {"id", "project_id", "parent_id"}
 _CHANGED = {
@@ -23,6 +24,7 @@ _CHANGED = {
     "description": "Window seat",
     "completed": True,
     "priority": "high",
+    "labels": ["\uff21\uff42c", "Errands"],
     "due": {"datetime": "2026-11-30T09:00:00", "timezone": "Europe/Berlin"},
 }
 

@@ -158,7 +158,7 @@ async def _listed(app: FastAPI, person: Person, query: TodoQuery) -> JsonPage:
     reader, signer = app.state.database.reading(None), app.state.cursor_signer
     context = Context("request", app.state.now)
     seen = seen_by(principal)
-    service = TodoService(TodoRepository(reader, seen), principal, context, signer, 1)
+    service = TodoService(TodoRepository(reader, seen), principal, context, signer, 1, 1)
     return await service.list(query)
 
 

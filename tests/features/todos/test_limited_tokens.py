@@ -43,7 +43,7 @@ class Rooms:
             )
             todos = TodoRepository(session, seen)
             yield (
-                TodoService(todos, self._principal, context, state.cursor_signer, 10),
+                TodoService(todos, self._principal, context, state.cursor_signer, 10, 10),
                 projects,
             )
 

@@ -103,7 +103,8 @@ _WRONG: list[tuple[Json, tuple[str, str]]] = [
     ({"priority": None}, ("/priority", "not_allowed")),
     ({"description": "x" * 50_001}, ("/description", "too_long")),
     ({"due": {"date": "2026-02-30"}}, ("/due/date", "invalid_date")),
-    ({"labels": []}, ("/labels", "unknown_field")),
+    ({"labels": None}, ("/labels", "wrong_type")),
+    ({"colour": "red"}, ("/colour", "unknown_field")),
 ]
 
 

@@ -8,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import literal, select
 
+import app.features.labels.statements
 import app.features.projects.representation
 import app.features.todos.sql.representation
 import app.features.users.repository
 from app.core.schemas import Schema
+from app.features.labels.models import Label
+from app.features.labels.schemas import LabelPage, LabelRead
 from app.features.projects.models import Project
 from app.features.projects.schemas import ProjectPage, ProjectRead
 from app.features.todos.models import PRIORITIES, Todo
@@ -24,6 +27,7 @@ _texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_si
 _titles = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), max_size=28
 ).map("x{}".format)
+_labels = st.lists(st.text("ab1", min_size=1, max_size=60), max_size=5, unique=True)
 _dues = st.one_of(
     st.none(),
     st.dates().map(lambda day: {"date": day.isoformat()}),
@@ -55,9 +59,10 @@ def _assert_is(schema: type[Schema], body: bytes) -> None:
             ),
             ProjectRead,
         ),
+        (app.features.labels.statements.representation(Label.__table__), LabelRead),
         (app.features.users.repository.representation(User.__table__), UserRead),
     ],
-    ids=["todo", "project", "user"],
+    ids=["todo", "project", "label", "user"],
 )
 def test_sql_builds_the_fields_of_the_schema_in_its_order(
     fields: list[Any], schema: type[Schema]
@@ -71,6 +76,7 @@ def test_sql_builds_the_fields_of_the_schema_in_its_order(
     completed=st.booleans(),
     priority=st.sampled_from(PRIORITIES),
     due=_dues,
+    labels=_labels,
     is_subtask=st.booleans(),
 )
 async def test_a_todo_is_what_its_schema_says(ada: Person, is_subtask: bool, **fields: Any) -> None:
@@ -91,6 +97,7 @@ async def test_a_todo_is_what_its_schema_says(ada: Person, is_subtask: bool, **f
     assert {name: created.json()[name] for name in fields} == {
         **fields,
         "title": created.json()["title"],
+        "labels": sorted(fields["labels"]),
     }
     assert created.json()["title"] in fields["title"]
 
@@ -110,6 +117,24 @@ async def test_a_project_is_what_its_schema_says(ada: Person, name: str, color: 
     assert created.json()["name"] in name
     _assert_is(ProjectPage, page.content)
     assert patched.json() in page.json()["items"]
+
+
+@given(name=_titles, color=st.none() | st.from_regex(r"#[0-9a-fA-F]{6}", fullmatch=True))
+async def test_a_label_is_what_its_schema_says(ada: Person, name: str, color: str | None) -> None:
+    created = await ada.client.post("/v1/labels", json={"name": name, "color": color})
+    url = created.headers["location"]
+    read = await ada.get(url)
+    patched = await ada.client.patch(url, json={"name": f"y{name}", "color": None})
+    page = await ada.get("/v1/labels", params={"limit": 2})
+
+    for response in (created, read, patched):
+        _assert_is(LabelRead, response.content)
+    assert created.content == read.content
+    assert (created.json()["color"], patched.json()["color"]) == (color, None)
+    assert created.json()["name"] in name
+    _assert_is(LabelPage, page.content)
+    assert patched.json() in page.json()["items"]
+    assert (await ada.client.delete(url)).status_code == 204
 
 
 async def test_a_user_is_what_its_schema_says(ada: Person) -> None:
@@ -133,7 +158,7 @@ async def test_an_empty_page_is_what_its_schema_says(ada: Person) -> None:
 
 async def test_every_field_is_required_and_those_that_may_be_null_say_so(ada: Person) -> None:
     document: Json = (await ada.get("/openapi.json")).json()
-    for schema in (TodoRead, ProjectRead, UserRead, TodoPage, ProjectPage):
+    for schema in (TodoRead, ProjectRead, LabelRead, UserRead, TodoPage, ProjectPage, LabelPage):
         described = document["components"]["schemas"][schema.__name__]
         required = {name for name, field in schema.model_fields.items() if field.is_required()}
         assert set(described["required"]) == required == schema.model_fields.keys() - {"total"}

@@ -41,6 +41,7 @@ async def test_create_answers_the_whole_todo(ada: Person) -> None:
         "completed_at": None,
         "priority": "none",
         "due": None,
+        "labels": [],
         "position": todo["position"],
         "subtask_count": 0,
         "completed_subtask_count": 0,

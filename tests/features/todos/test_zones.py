@@ -180,7 +180,7 @@ async def _found(app: FastAPI, person: Person, now: datetime, query: TodoQuery) 
     reader, signer = app.state.database.reading(None), app.state.cursor_signer
     context = Context("request", lambda: now)
     seen = seen_by(principal)
-    service = TodoService(TodoRepository(reader, seen), principal, context, signer, 1)
+    service = TodoService(TodoRepository(reader, seen), principal, context, signer, 1, 1)
     listed = await service.list(query)
     return {json.loads(item)["id"] for item in listed.items}
 

@@ -24,7 +24,7 @@ def value_of(expression: str, response: Response) -> str:
 
 
 def test_creates_have_links() -> None:
-    assert {create.id for create in CREATES} == {"create_project", "create_todo"}
+    assert {create.id for create in CREATES} == {"create_label", "create_project", "create_todo"}
 
 
 @each_create

@@ -31,9 +31,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, TSMULTIRANGE
 from sqlalchemy.sql import ColumnElement
 
+from app.core.text import text_key
 from app.database.base import table_of
 from app.features.due.days import Midnight, midnight_after
 from app.features.due.wall_clocks import clocks_before, plus
+from app.features.labels.terms import has_labels
 from app.features.todos.models import PRIORITIES, Todo
 from app.features.todos.schemas import TodoQuery, View
 from app.features.todos.sql.sorting import completed_key, due_key, last_completed, last_due
@@ -82,6 +84,10 @@ def _is_before_midnight(name: str) -> Clause:
     )
 
 
+def _keys(name: str) -> Clause:
+    return bindparam(name, type_=ARRAY(Text))
+
+
 _has_due = due_key < last_due
 _has_passed = case(
     (todos.c.due_all_day, _is_among("now_days")),
@@ -100,6 +106,9 @@ _FILTERS: dict[str, Clause] = {
     "completed": todos.c.completed_at.is_not(None),
     "open": _is_open,
     "priority": todos.c.priority == any_(bindparam("priority", type_=ARRAY(SmallInteger))),
+    # What serves these is in labelled.py.
+    "label": todos.c.label_keys.bool_op("&&")(_keys("label")),
+    "label_all": todos.c.label_keys.bool_op("@>")(_keys("label_all")),
     "has_due": _has_due,
     "has_no_due": due_key == last_due,
     "due_after_date": and_(due_key >= _local("due_after"), _has_due),
@@ -132,6 +141,8 @@ _OF_COMPLETION = {
 }
 
 
+# By any, or by all, of some labels.
+LABELS = frozenset({"label", "label_all"})
 # Filters that depend on the caller's time zone.
 _IN_ZONE = frozenset(
     {
@@ -158,19 +169,26 @@ def conditions(filters: frozenset[str], sort: str) -> list[Clause]:
     return [known[name] for name in sorted(filters - _OF_PROJECTS)]
 
 
+def in_index_of_labels(filters: frozenset[str], project_id: Clause) -> list[Clause]:
+    """The conditions of the filters by labels, in the form that the index of labels serves."""
+    return [
+        condition
+        for name in sorted(filters & LABELS)
+        for condition in has_labels(todos, project_id, _keys(name), all_of=name == "label_all")
+    ]
+
+
 def filters_of(
     query: TodoQuery, now: datetime, zone: str, view: View | None = None
 ) -> dict[str, dict[str, Any]]:
     """The names of a query's filters, and the parameters of each, for a caller in that zone."""
-    filters = _places(query)
+    filters = _places(query) | _marks(query)
     if view is not None:
         filters |= _filters_of_view(view, now, zone)
     for flag, (yes, no) in _FLAGS.items():
         value = getattr(query, flag)
         if value is not None:
             filters[yes if value else no] = _clock(now, zone) if flag == "overdue" else {}
-    if query.priority:
-        filters["priority"] = {"priority": [PRIORITIES.index(name) for name in query.priority]}
     for name in ("due_after", "due_before"):
         moment: date | datetime | None = getattr(query, name)
         if isinstance(moment, datetime):
@@ -179,6 +197,16 @@ def filters_of(
             filters[f"{name}_date"] = {name: moment.isoformat()}
     if query.updated_since is not None:
         filters["updated_since"] = {"updated_since": query.updated_since.isoformat()}
+    return filters
+
+
+def _marks(query: TodoQuery) -> dict[str, dict[str, Any]]:
+    filters: dict[str, dict[str, Any]] = {}
+    if query.priority:
+        filters["priority"] = {"priority": [PRIORITIES.index(name) for name in query.priority]}
+    for name in LABELS:
+        if names := getattr(query, name):
+            filters[name] = {name: sorted({*map(text_key, names)})}
     return filters
 
 

@@ -26,7 +26,8 @@ from app.core.pagination import MAX_BYTES
 from app.database.json_rows import answer_of, as_object, as_text
 from app.database.statement import Statement
 from app.features.projects.permissions import visible_to_principal
-from app.features.todos.sql.filters import conditions, told
+from app.features.todos.sql import labelled
+from app.features.todos.sql.filters import LABELS, conditions, in_index_of_labels, told
 from app.features.todos.sql.representation import representation
 from app.features.todos.sql.sorting import ORDERS, Order, Place
 from app.features.todos.sql.writes import TODOS, todos, visible_todo
@@ -50,13 +51,26 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool
     order = ORDERS[sort]
     where = conditions(filters, sort)
     project = projects_of(filters)
-    source = project.subquery("project") if "project" in filters else project.cte("project")
-    here = [todos.c.project_id == _project_id, todos.c.deleted_at.is_(None), *where]
+    is_one = "project" in filters and not filters & LABELS
+    source = project.subquery("project") if is_one else project.cte("project")
+    here = [todos.c.project_id == _project_id, todos.c.deleted_at.is_(None)]
     after = None if is_first else order.last()
-    if isinstance(source, CTE):
-        found = _found_in_many(source, order, here, after)
+    if isinstance(source, CTE) and filters & LABELS:
+        found = labelled.found(
+            source,
+            order,
+            page_limit,
+            where=[*here, *conditions(filters - LABELS, sort)],
+            labels=conditions(filters & LABELS, sort),
+            indexed=in_index_of_labels(filters, _project_id),
+            after=after,
+        )
+    elif isinstance(source, CTE):
+        found = _found_in_many(source, order, [*here, *where], after)
     else:
-        rows = order.rows(todos, where=here, limit=page_limit, after=after).lateral("found")
+        rows = order.rows(todos, where=[*here, *where], limit=page_limit, after=after).lateral(
+            "found"
+        )
         found = select(rows).join_from(source, rows, true())
     sort_key, row_id = found.selected_columns["sort_key"], found.selected_columns["id"]
     found = found.order_by(*order.ordered(sort_key, row_id)).limit(page_limit)

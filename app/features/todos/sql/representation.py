@@ -37,6 +37,7 @@ def representation(todo: FromClause) -> list[ColumnElement[Any]]:
         instant(row.completed_at).label("completed_at"),
         _priority_names[row.priority + 1].label("priority"),
         _due(todo).label("due"),
+        row.labels,
         row.position,
         row.subtask_count,
         row.completed_subtask_count,

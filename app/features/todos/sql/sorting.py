@@ -161,8 +161,8 @@ _ORDERS = {
         todos.c.priority, literal_column("-1", SmallInteger), literal_column("5", SmallInteger)
     ),
     "title": _plain(_title, literal_column("''", Text), _last_title),
-    # Only for one project, so that the bounds, which are for several, are never used.
-    "position": _plain(todos.c.position, literal_column("''", Text), literal_column("''", Text)),
+    # Made of letters and digits.
+    "position": _plain(todos.c.position, literal_column("''", Text), literal_column("'~'", Text)),
 }
 ORDERS = {
     sign + name: order

@@ -7,16 +7,33 @@ its project's lock (`LOCK_PROJECT`), so that no subtask is added below a todo th
 
 from typing import Any
 
-from sqlalchemy import Select, Text, Uuid, bindparam, case, cast, func, literal_column, null, select
+from sqlalchemy import (
+    Select,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement
 
 from app.database.base import table_of
 from app.database.row_changes import Columns, Resource
 from app.database.statement import Statement
+from app.features.labels.holding import holding
+from app.features.labels.terms import has_labels
 from app.features.projects.permissions import (
     affected_users_of,
     inbox_of_principal,
     may_edit,
+    owned_by,
     visible_to_principal,
 )
 from app.features.todos.models import Todo
@@ -34,6 +51,7 @@ TODOS = Resource(
 )
 
 _id: ColumnElement[Any] = bindparam("id", type_=Uuid)
+_label_keys: ColumnElement[Any] = bindparam("label_keys", type_=ARRAY(Text))
 _project = visible_to_principal().subquery("project")
 # Of a parent, what its subtasks' place and its own counts are made from.
 _COUNTED = (
@@ -129,8 +147,30 @@ def _mark_changed_words(columns: Columns) -> Columns:
     return columns | {name: marked(name) for name in ("title_words", "description_words")}
 
 
+def _labelled() -> Statement:
+    """All todos that have a label, in the trash too, in the order in which todos are locked."""
+    project = owned_by(bindparam("owner_id", type_=Uuid)).subquery("project")
+    here = has_labels(todos, project.c.project_id, _label_keys, all_of=True)
+    found = (
+        select(todos.c.id, todos.c.depth, func.octet_length(todos.c.description).label("size"))
+        .where(*here)
+        .lateral("found")
+    )
+    return Statement(
+        select(found.c.id, func.coalesce(found.c.size, 0).label("size"))
+        .join_from(project, found, true())
+        .order_by(found.c.depth.desc(), found.c.id)
+    )
+
+
 CREATE_IN_INBOX = _create(inbox_of_principal())
 CREATE_IN_PROJECT = _create(visible_to_principal(only=bindparam("project_id", type_=Uuid)))
+# Those that a write puts on a todo, or on one that it makes.
+HOLD_IN_INBOX = holding(inbox_of_principal())
+HOLD_IN_PROJECT = holding(visible_to_principal(only=bindparam("project_id", type_=Uuid)))
+HOLD_OF_TODO = holding(
+    visible_todo.with_only_columns(_project.c.id, _project.c.role, _project.c.archived)
+)
 LOCK = TODOS.lock(
     visible_todo,
     "role",
@@ -156,6 +196,19 @@ LOCK_ABOVE = _lock_above()
 LOCK_TREE = Statement(_tree(todos.c.id, todos.c.version, todos.c.parent_id, todos.c.completed_at))
 # All rows are of one project, so that the same users see them.
 UPDATE = TODOS.update(_mark_changed_words, answered=bindparam("answered", type_=Uuid))
+LABELLED = _labelled()
+LOCK_LABELLED = Statement(
+    select(todos.c.id, todos.c.project_id, todos.c.labels, todos.c.label_keys)
+    .where(
+        todos.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
+        # Once more: it may have lost the label meanwhile.
+        todos.c.label_keys.bool_op("@>")(_label_keys),
+    )
+    .order_by(todos.c.depth.desc(), todos.c.id)
+    .with_for_update(key_share=True)
+)
+# Of several projects: one of each is answered, and says who sees it.
+UPDATE_LABELLED = TODOS.update(answered=any_(bindparam("answered", type_=ARRAY(Uuid))))
 LOCK_PROJECT = Statement(
     # Only for a visible todo: nobody else can make its users wait, or notice that they do.
     visible_todo.with_only_columns(

@@ -1,0 +1,167 @@
+"""The statements of labels; the service says which of them make up a write."""
+
+from typing import Any
+
+from sqlalchemy import (
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal_column,
+    null,
+    or_,
+    outerjoin,
+    select,
+    table,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.selectable import Subquery
+
+from app.database.base import table_of
+from app.database.json_rows import answer_of, as_object, as_text, instant
+from app.database.row_changes import Resource, only_principal
+from app.database.statement import Statement
+from app.features.labels.models import Label
+from app.features.labels.terms import has_labels
+from app.features.projects.permissions import (
+    affected_users_of_owner,
+    owner_of,
+    visible_to_principal,
+)
+
+labels = table_of(Label)
+# Todos belong to a feature that knows this one: their table is used by name, as in a foreign key.
+_todos = table(
+    "todos",
+    column("project_id", Uuid),
+    column("label_keys", ARRAY(Text)),
+    column("deleted_at"),
+)
+_principal_id: ColumnElement[Any] = bindparam("principal_id", type_=Uuid)
+_quota: ColumnElement[Any] = bindparam("quota", type_=Integer)
+# As much of a key as fits into a cursor.
+_SORTED_NAME: ColumnElement[Any] = literal_column("200")
+
+
+def representation(label: FromClause) -> list[ColumnElement[Any]]:
+    """The fields of `LabelRead`, from a row of `labels`."""
+    row = label.c
+    return [
+        row.id,
+        row.version,
+        row.name,
+        row.color,
+        row.owner_id,
+        instant(row.created_at).label("created_at"),
+        instant(row.updated_at).label("updated_at"),
+    ]
+
+
+LABELS = Resource(
+    "label",
+    labels,
+    representation,
+    # It is of all projects of its owner.
+    project_id=lambda _: cast(null(), Uuid),
+    affected_users=lambda document: affected_users_of_owner(
+        cast(document.c.body["owner_id"].as_string(), Uuid)
+    ),
+)
+
+_is_there = labels.c.name_key.is_not(None)
+
+
+def held_by(owner_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """How many labels an account has."""
+    held = select(func.count()).where(labels.c.owner_id == owner_id, _is_there)
+    return held.correlate_except(labels).scalar_subquery()
+
+
+def _used_in(project: Subquery) -> ColumnElement[bool]:
+    """Whether it is its owner's project, and a todo there has the label."""
+    here = has_labels(_todos, project.c.id, array([labels.c.name_key]), all_of=True)
+    used = select(1).where(*here, _todos.c.deleted_at.is_(None)).correlate(labels, project)
+    return and_(owner_of(project.c.id) == labels.c.owner_id, used.exists())
+
+
+_visible_project = visible_to_principal().subquery("project")
+_mine = and_(
+    labels.c.owner_id == _principal_id,
+    # A token that is limited to one project sees what that has.
+    bindparam("principal_project_id", type_=Uuid).is_(None),
+)
+_visible = select(labels).where(
+    labels.c.id == bindparam("id", type_=Uuid),
+    _is_there,
+    or_(
+        _mine,
+        select(1).select_from(_visible_project).where(_used_in(_visible_project)).exists(),
+    ),
+)
+
+
+def _create() -> Statement:
+    place = select((held_by(_principal_id) < _quota).label("has_room")).cte("place")
+    return LABELS.insert(place, place.c.has_room, affected_users=only_principal)
+
+
+def page(sort: str, *, in_project: bool, is_first: bool, with_total: bool) -> Statement:
+    """The statement of a page: each row has its JSON (`body`), its sort key as text, and its id.
+
+    The total is a column of each row, and of a row without a body if the page is empty.
+    """
+    descending = sort.startswith("-")
+    keys: dict[str, ColumnElement[Any]] = {
+        "created_at": labels.c.created_at,
+        "name": func.left(labels.c.name_key, _SORTED_NAME, type_=Text),
+    }
+    matching = select(labels, keys[sort.removeprefix("-")].label("sort_key")).where(_is_there)
+    if in_project:
+        project = visible_to_principal(only=bindparam("project_id", type_=Uuid)).subquery("project")
+        matching = matching.join(project, _used_in(project))
+    else:
+        matching = matching.where(_mine)
+    found = matching.cte("matching")
+    place = tuple_(found.c.sort_key, found.c.id)
+    rows = select(found)
+    if not is_first:
+        last = tuple_(
+            cast(bindparam("last_key", type_=Text), found.c.sort_key.type),
+            bindparam("last_id", type_=Uuid),
+        )
+        rows = rows.where(place < last if descending else place > last)
+    rows = _ordered(rows, found, descending).limit(bindparam("limit", type_=Integer))
+    shown = rows.subquery("shown")
+    fields = select(*representation(shown)).correlate(shown).lateral("fields")
+    columns = (
+        as_text(as_object(fields)).label("body"),
+        cast(shown.c.sort_key, Text).label("sort_key"),
+        shown.c.id,
+    )
+    answer = select(*columns).join_from(shown, fields, true())
+    if with_total:
+        total = select(func.count().label("total")).select_from(found).subquery("counted")
+        page_rows = outerjoin(total, shown.join(fields, true()), true())
+        answer = select(total.c.total, *columns).select_from(page_rows)
+    return Statement(_ordered(answer, shown, descending))
+
+
+def _ordered(rows: Select[Any], of: FromClause, descending: bool) -> Select[Any]:
+    keys = (of.c.sort_key, of.c.id)
+    return rows.order_by(*(key.desc() for key in keys) if descending else keys)
+
+
+CREATE = _create()
+READ = Statement(answer_of(LABELS.document(_visible.cte("seen"), "read")))
+LOCK = LABELS.lock(_visible, "owner_id", "name_key")
+# The name's key is one of the table's keys: see `Resource.settable`.
+UPDATE = LABELS.update(moves=True)
