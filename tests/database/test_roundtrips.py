@@ -53,6 +53,8 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("GET", "/v1/views/today", None, READ),
     ("GET", "/v1/views/upcoming?days=30&project_id={project}&priority=high", None, READ),
     ("GET", "/v1/views/overdue?include_total=true&sort=-due", None, READ),
+    ("GET", "/v1/counts?by=project", None, READ),
+    ("GET", "/v1/counts?by=label&include_total=true", None, READ),
     ("GET", "/v1/projects", None, READ),
     ("GET", "/v1/projects?include_total=true", None, READ),
     ("GET", "/v1/projects/{project}", None, READ),

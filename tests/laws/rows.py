@@ -101,6 +101,7 @@ async def _large_projects(database: asyncpg.Connection, person: Person, count: i
 # What there is to list, by the operation that does.
 LISTED: Mapping[str, Fill] = {
     "list_todos": _large_todos,
+    "list_counts": projects,
     "list_today": _large_todos_due(-3),
     "list_upcoming": _large_todos_due(3),
     "list_overdue": _large_todos_due(-3),

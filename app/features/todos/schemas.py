@@ -59,6 +59,8 @@ SortName = Literal[
     "position",
     "-position",
 ]
+CountedBy = TypeAliasType("CountedBy", Literal["project", "label"])
+CountSort = TypeAliasType("CountSort", Literal["created_at", "-created_at"])
 TodoSort = TypeAliasType("TodoSort", Literal[SortName, "relevance"])
 
 
@@ -230,6 +232,17 @@ class TodoQuery(TodoFilters):
     def binding(self, resource: str) -> str:
         """See `ListQuery.binding`; a default sort counts like the same one sent."""
         return super(TodoQuery, self.model_copy(update={"sort": self.order})).binding(resource)
+
+
+class CountQuery(ListQuery):
+    """What is counted by, and in which order."""
+
+    by: CountedBy = Field(
+        description="`project`: all that you see, archived ones too; `label`: all of your own."
+    )
+    sort: CountSort = Field(
+        "-created_at", description="When the project or label was made. A `-` means descending."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from app.features.todos.errors import (
     SortNeedsSearch,
 )
 from app.features.todos.repository import TodoRepository
-from app.features.todos.schemas import TodoCreate, TodoQuery, TodoUpdate, View
+from app.features.todos.schemas import CountQuery, TodoCreate, TodoQuery, TodoUpdate, View
 from app.features.todos.subtasks import changes_above, completion_of, reopens
 from app.security.principal import Principal
 
@@ -79,6 +79,13 @@ class TodoService:
         elif view is not None:
             valid_until = midnight_after(now, rows[0]["timezone"]).instant
         return cursors.page(rows, query, valid_until=valid_until)
+
+    async def counts(self, query: CountQuery) -> JsonPage:
+        """Read a page of the counts of projects or labels. Raises `CursorInvalid`."""
+        cursors = Cursors(self._signer, self._principal.user_id, query.binding("counts"))
+        now = self._context.now()
+        rows = await self._repository.counts(query, cursors.decode(query.cursor), now)
+        return cursors.page(rows, query, valid_until=now)
 
     async def create(self, data: TodoCreate) -> JsonRow:
         """Create a todo.

@@ -1,4 +1,4 @@
-"""`/v1/views`."""
+"""`/v1/views` and `/v1/counts`."""
 
 from typing import Annotated
 
@@ -7,18 +7,19 @@ from fastapi import Query
 from app.core.errors import CursorInvalid
 from app.core.schemas import JsonPage
 from app.features.todos.errors import SortNeedsProject
-from app.features.todos.schemas import TodoPage
+from app.features.todos.schemas import CountQuery, TodoPage
 from app.features.views.dependencies import Views
-from app.features.views.schemas import UpcomingQuery, ViewQuery
+from app.features.views.schemas import CountPage, UpcomingQuery, ViewQuery
 from app.web.openapi.problems import problems
 from app.web.routing import Feature
 from app.web.routing import router as new_router
 
 router = new_router("/v1/views", "views", cached=True)
+counts_router = new_router("/v1/counts", "views", cached=True)
 FEATURE = Feature(
     tag="views",
-    description="What is to do, by the days of who asks.",
-    routers=(router,),
+    description="What is to do by your days, and how much that is.",
+    routers=(router, counts_router),
 )
 
 _REFUSED = problems(CursorInvalid, SortNeedsProject)
@@ -52,3 +53,18 @@ async def list_overdue(views: Views, query: Annotated[ViewQuery, Query()]) -> Js
     All todos that `overdue=true` of `/v1/todos` finds, without those of archived projects.
     """
     return await views.overdue(query)
+
+
+@counts_router.get(
+    "",
+    operation_id="list_counts",
+    response_model=CountPage,
+    responses=problems(CursorInvalid),
+)
+async def list_counts(views: Views, query: Annotated[CountQuery, Query()]) -> JsonPage:
+    """Count open and overdue todos.
+
+    Of each project, or of each label: those on todos of your own projects, without archived ones.
+    By project the token needs `projects:read` too.
+    """
+    return await views.counts(query)

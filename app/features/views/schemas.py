@@ -1,11 +1,12 @@
-"""Schemas of views."""
+"""Schemas of views and counts."""
 
 from typing import Any
+from uuid import UUID
 
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from app.core.schemas import QueryInteger
+from app.core.schemas import Page, QueryInteger, Schema
 from app.features.todos.schemas import SortName, TodoFilters, TodoQuery
 
 ViewSort = TypeAliasType("ViewSort", SortName)
@@ -22,6 +23,18 @@ class ViewQuery(TodoFilters):
         """The list of todos that it is, by these other filters too."""
         shared = {name: getattr(self, name) for name in ViewQuery.model_fields}
         return TodoQuery(**shared, **others)
+
+
+class Count(Schema):
+    """How many open todos a project or a label has."""
+
+    id: UUID = Field(description="The project's, or the label's.")
+    open_count: int
+    overdue_count: int = Field(description="Those of them that `overdue=true` finds.")
+
+
+class CountPage(Page[Count]):
+    """One page of counts."""
 
 
 class UpcomingQuery(ViewQuery):

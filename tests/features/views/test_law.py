@@ -110,7 +110,8 @@ def _views(app: FastAPI, person: Person, now: datetime) -> ViewService:
     principal = Principal(person.id, person.id, frozenset())
     reader, signer = app.state.database.reading(None), app.state.cursor_signer
     repository = TodoRepository(reader, seen_by(principal))
-    return ViewService(TodoService(repository, principal, Context("a", lambda: now), signer, 1, 1))
+    todos = TodoService(repository, principal, Context("a", lambda: now), signer, 1, 1)
+    return ViewService(todos, principal)
 
 
 def _ids(page: JsonPage) -> set[str]:

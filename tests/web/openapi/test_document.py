@@ -43,6 +43,7 @@ OPERATION_IDS = {
     "get_server_metadata",
     "get_todo",
     "introspect_token",
+    "list_counts",
     "list_labels",
     "list_overdue",
     "list_projects",
@@ -58,6 +59,7 @@ OPERATION_IDS = {
 }
 # What an answer holds only if it was asked for.
 OPTIONAL = {
+    "CountPage": ["total"],
     "Introspection": ["token_type", "scope", "sub", "exp", "iss", "aud", "jti"],
     "LabelPage": ["total"],
     "ProjectPage": ["total"],

@@ -188,7 +188,7 @@ def filters_of(
     for flag, (yes, no) in _FLAGS.items():
         value = getattr(query, flag)
         if value is not None:
-            filters[yes if value else no] = _clock(now, zone) if flag == "overdue" else {}
+            filters[yes if value else no] = clock(now, zone) if flag == "overdue" else {}
     for name in ("due_after", "due_before"):
         moment: date | datetime | None = getattr(query, name)
         if isinstance(moment, datetime):
@@ -242,7 +242,7 @@ def _midnight(name: str, midnight: Midnight) -> dict[str, Any]:
     return {**_around(name, midnight.instant), f"{name}_clock": midnight.clock.isoformat()}
 
 
-def _clock(now: datetime, zone: str) -> dict[str, Any]:
+def clock(now: datetime, zone: str) -> dict[str, Any]:
     """The parameters for now, and the days that are over: a day ends at the next midnight."""
     ends = clocks_before(now + datetime.resolution, zone)
     days = [(start and plus(start, -_DAY), plus(end, -_DAY)) for start, end in ends]
