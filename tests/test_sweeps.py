@@ -90,6 +90,7 @@ async def test_purge_says_how_much_of_each(
     )
 
     async with sign_up(app) as carol:
+        await carol.make_label()
         await carol.client.request("DELETE", "/v1/users/me", json={"password": PASSWORD})
     ended = "UPDATE users SET deleted_at = now() - interval '1 hour' WHERE id = $1"
     await database.execute(ended, carol.id)
@@ -114,6 +115,7 @@ async def test_purge_says_how_much_of_each(
         "Sessions",
         "Remains of accounts",
         "Projects of deleted accounts",
+        "Labels of deleted accounts",
         "Dues by other zone rules",
     ]
     assert all(int(count) >= 1 for count in counts.values())

@@ -1,25 +1,46 @@
-"""Purges all labels of an account, and their changes."""
+"""Purges the labels of deleted accounts, deleted ones too, and their changes."""
 
-from uuid import UUID
+from datetime import timedelta
 
-from sqlalchemy import Integer, Text, Uuid, any_, bindparam, cast, delete, func, literal, select
+from sqlalchemy import (
+    DateTime,
+    Integer,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    column,
+    delete,
+    func,
+    literal,
+    select,
+    table,
+)
 
+from app.core.clock import Now
 from app.database.base import table_of
 from app.database.changes import changes
 from app.database.statement import Statement
 from app.database.unit_of_work import Database
 from app.features.labels.models import Label
 
+# How long ago an account must have ended: longer than any request that was running then, so that
+# nobody puts a new label on a todo of its projects any more.
+_SETTLED = timedelta(minutes=1)
 _BATCH = 1_000
 
 labels = table_of(Label)
+# Accounts belong to another feature, so their table is used by name, as in a foreign key.
+_users = table("users", column("id", Uuid), column("deleted_at", DateTime(timezone=True)))
 
 
 def _purge() -> Statement:
-    """Delete a batch of an account's labels, deleted ones too, with their changes."""
+    """Delete a batch of labels with their changes."""
     some = (
         select(labels.c.id)
-        .where(labels.c.owner_id == bindparam("owner_id", type_=Uuid))
+        .join(_users, _users.c.id == labels.c.owner_id)
+        .where(_users.c.deleted_at < bindparam("before", type_=DateTime(timezone=True)))
         .limit(bindparam("batch", type_=Integer))
     )
     gone = (
@@ -40,11 +61,12 @@ def _purge() -> Statement:
 _PURGE = _purge()
 
 
-async def purge_labels(database: Database, owner_id: UUID, batch: int = _BATCH) -> int:
-    """Purge an account's labels in batches; returns how many."""
+async def purge_labels(database: Database, now: Now, batch: int = _BATCH) -> int:
+    """Purge them in batches; returns how many. Can be stopped and repeated."""
     count = 0
     while True:
-        gone = await database.primary.fetch_all(_PURGE, owner_id=owner_id, batch=batch)
+        before = now() - _SETTLED
+        gone = await database.primary.fetch_all(_PURGE, before=before, batch=batch)
         if not gone:
             return count
         count += len(gone)

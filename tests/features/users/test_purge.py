@@ -34,6 +34,7 @@ def in_an_hour() -> datetime:
 async def sweep(settings: Settings, now: Now = in_an_hour) -> int:
     database = Database(settings)
     try:
+        await SWEEPS["labels of deleted accounts"](database, settings, now)
         return await SWEEPS["projects of deleted accounts"](database, settings, now)
     finally:
         await database.close()
@@ -75,6 +76,10 @@ async def write_everywhere(person: Person, canary: str) -> None:
         await send("POST", "/v1/todos", title=canary, project_id=place["id"])
     gone = await send("POST", "/v1/todos", title=canary)
     await send("DELETE", f"/v1/todos/{gone['id']}")
+    label = await send("POST", "/v1/labels", name=canary)
+    await send("PATCH", f"/v1/labels/{label['id']}", name=f"{canary} again")
+    await send("POST", "/v1/todos", title=canary, labels=[canary, f"{canary} again"])
+    await send("DELETE", f"/v1/labels/{label['id']}")
     trashed = await send("POST", "/v1/projects", name=canary)
     await send("POST", "/v1/todos", title=canary, project_id=trashed["id"])
     await send("DELETE", f"/v1/projects/{trashed['id']}")
@@ -88,16 +93,19 @@ async def test_nothing_is_left_in_any_table(
     assert await found(database, canary) == {
         "changes",
         "idempotency_keys",
+        "labels",
         "projects",
         "todos",
         "users",
     }
     await delete(ada)
     # At once what says who it was, and with the next sweep what nobody sees any more.
-    assert await found(database, canary) == {"changes", "projects", "todos"}
+    assert await found(database, canary) == {"changes", "labels", "projects", "todos"}
     assert await found(database, ada.user["email"]) == set()
     assert await sweep(settings) >= 4
     assert await found(database, canary) == set()
+    left = "SELECT count(*) FROM labels WHERE owner_id = $1"
+    assert await database.fetchval(left, ada.id) == 0
     left = "SELECT count(*) FROM projects WHERE created_by = $1"
     assert await database.fetchval(left, ada.id) == 0
     # The answers that were kept are deleted with their keys, which a client may have made of names.
