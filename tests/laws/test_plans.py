@@ -105,7 +105,11 @@ class House:
         return f"{url}&{urlencode({'cursor': cursors.encode(place)})}"
 
     async def touched(self, person: Person, url: str) -> int:
-        """How many rows of todos the list touches, by the plan that the app's connections make."""
+        """How many rows of todos the list touches."""
+        return sum(map(_rows, await self.plan(person, url)))
+
+    async def plan(self, person: Person, url: str) -> list[Json]:
+        """The nodes of the plan that the app's connections make for the list."""
         sql, arguments = await self.statement(person, url)
         await self.database.execute(f"PREPARE page AS {sql}")
         values = ", ".join(map(_literal, arguments))
@@ -113,7 +117,7 @@ class House:
             f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE page ({values})"
         )
         await self.database.execute("DEALLOCATE page")
-        return sum(_rows(node) for node in _nodes(json.loads(plan)[0]["Plan"]))
+        return [*_nodes(json.loads(plan)[0]["Plan"])]
 
 
 @contextmanager
@@ -201,6 +205,14 @@ async def _excess(house: House, person: Person, urls: list[str]) -> list[str]:
     return wrong
 
 
+async def _counted(house: House, by: str) -> tuple[int, int]:
+    """How many todos the owner's counts touch, in an index alone and otherwise."""
+    nodes = await house.plan(house.people["Owner"], f"counts?by={by}&limit=200")
+    alone = [node for node in nodes if node["Node Type"] == "Index Only Scan"]
+    in_index = sum(map(_rows, alone))
+    return in_index, sum(map(_rows, nodes)) - in_index
+
+
 async def _slow(house: House, person: Person, query: str) -> Response:
     """The answer, if PostgreSQL takes no more than a moment for a statement."""
     reader = house.app.state.database._reader
@@ -223,6 +235,15 @@ async def test_a_supported_list_touches_few_todos_and_another_one_ends(house: Ho
         pairs = [f"{pair}&project_id={house.projects[who]}" for pair in _pairs(supported)]
         assert not await _excess(house, house.people[who], pairs)
         assert not await _excess(house, house.people[who], VIEWS)
+
+    # What is open is counted in an index; what is overdue there, and in the table.
+    late = (await owner.get("/v1/views/overdue?include_total=true")).json()["total"]
+    is_open = (await owner.get("/v1/todos?completed=false&include_total=true")).json()["total"]
+    in_index, in_table = await _counted(house, "project")
+    assert in_index == is_open
+    assert in_table <= 2 * late + FACTOR * LIMIT
+    # All labels are counted at once.
+    assert sum(await _counted(house, "label")) <= is_open
 
     # Nothing that this asks for is in the order of an index, and nothing matches.
     query = "sort=title&overdue=false&has_due=true&updated_since=2026-11-22T09:00:01Z"
