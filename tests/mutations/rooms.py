@@ -24,6 +24,10 @@ ROOMS = {
         ("features/todos/*.py", "features/todos/sql/*.py"),
         ("tests/features/todos", "tests/features/users/test_purge.py"),
     ),
+    "views": Room(
+        ("features/views/*.py", "features/due/days.py"),
+        ("tests/features/views", "tests/features/due/test_days.py"),
+    ),
     "projects": Room(
         ("features/projects/*.py",),
         (

@@ -26,6 +26,7 @@ _LINES = {
     _ENOUGH + "\u034f" + "\u0301" * 30: None,
     _ENOUGH: None,
 }
+_SHORT_LINES = {text: code for text, code in _LINES.items() if len(text) <= 60}
 _ANY = {"a\u2028b": None, "\u200b": None, _MANY: "too_many_marks", _ENOUGH: None}
 
 
@@ -42,6 +43,8 @@ def _errors(problem: Any) -> list[tuple[str, str, str]]:
         ("PATCH", "/v1/todos/{todo}", "description", _ANY),
         ("POST", "/v1/projects", "name", _LINES),
         ("PATCH", "/v1/projects/{project}", "name", _LINES),
+        ("POST", "/v1/labels", "name", _SHORT_LINES),
+        ("PATCH", "/v1/labels/{label}", "name", _SHORT_LINES),
         ("POST", "/v1/users", "display_name", _LINES),
         ("PATCH", "/v1/users/me", "display_name", _LINES),
         ("POST", "/v1/users", "password", {_MANY + "a" * 20: "too_many_marks"}),
@@ -52,7 +55,8 @@ async def test_is_refused_where_it_stands(
     ada: Person, method: str, url: str, field: str, texts: dict[str, str | None]
 ) -> None:
     todo, project = await ada.make_todo(), await ada.make_project()
-    url = url.format(todo=todo["id"], project=project["id"])
+    label = await ada.make_label()
+    url = url.format(todo=todo["id"], project=project["id"], label=label["id"])
     for text, code in texts.items():
         body: dict[str, Any] = {
             "/v1/todos": {"title": "x"},

@@ -88,9 +88,15 @@ def held_by(owner_id: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def _used_in(project: Subquery) -> ColumnElement[bool]:
     """Whether it is its owner's project, and a todo there has the label."""
-    here = has_labels(_todos, project.c.id, array([labels.c.name_key]), all_of=True)
-    used = select(1).where(*here, _todos.c.deleted_at.is_(None)).correlate(labels, project)
-    return and_(owner_of(project.c.id) == labels.c.owner_id, used.exists())
+    # The index has the collation of the todos' keys.
+    key = labels.c.name_key.collate("default")
+    here = has_labels(_todos, project.c.id, array([key]), all_of=True)
+    # With a limit, which has PostgreSQL look in the index label by label, and not join the todos.
+    used = select(true()).where(*here, _todos.c.deleted_at.is_(None).is_(True)).limit(1)
+    return and_(
+        owner_of(project.c.id) == labels.c.owner_id,
+        used.correlate(labels, project).scalar_subquery(),
+    )
 
 
 _visible_project = visible_to_principal().subquery("project")

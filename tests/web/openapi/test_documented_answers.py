@@ -146,6 +146,43 @@ async def test_projects_answer_as_documented(ada: Person, inspector: Inspector) 
     assert ("create_project", 201) in inspector.seen
 
 
+async def test_labels_answer_as_documented(ada: Person, inspector: Inspector) -> None:
+    client = ada.client
+    label = await ada.make_label("Home", color="#2e7d32")
+    todo = await ada.make_todo(labels=["home", "new"])
+    address, inbox = f"/v1/labels/{label['id']}", (await ada.inbox())["id"]
+    queries = ("", "limit=1", "sort=name&include_total=true", f"project_id={inbox}&sort=-name")
+    for query in queries:
+        page = await client.get(f"/v1/labels?{query}")
+        again = await client.get(page.request.url, headers={"If-None-Match": page.headers["etag"]})
+        assert (page.status_code, again.status_code) == (200, 304)
+    for refused in ("limit=0", "cursor=x", "sort=color", "project_id=x"):
+        assert (await client.get(f"/v1/labels?{refused}")).status_code == 422
+    for body, status in (
+        ({"name": "x", "id": label["id"]}, 409),
+        ({"name": "HOME"}, 409),
+        ({"name": "x", "id": str(new_id())}, 201),
+        ({"name": ""}, 422),
+    ):
+        assert (await client.post("/v1/labels", json=body)).status_code == status
+    repeated = {"title": "x", "labels": ["a", "A"]}
+    assert (await client.post("/v1/todos", json=repeated)).status_code == 422
+    url = f"/v1/todos/{todo['id']}"
+    assert (await client.patch(url, json={"labels": ["a", "A"]})).status_code == 422
+    assert (await client.get("/v1/todos?label=home&label_all=new")).json()["items"] == [todo]
+    stale = {"If-Match": '"99"'}
+    assert (await client.patch(address, json={"name": "x"}, headers=stale)).status_code == 412
+    assert (await client.delete(address, headers=stale)).status_code == 412
+    assert (await client.patch(address, json={"name": "new"})).status_code == 409
+    assert (await client.patch(address, json={"name": "House"})).status_code == 200
+    assert (await client.get(address)).status_code == 200
+    assert (await client.delete(address)).status_code == 204
+    for method in ("GET", "PATCH", "DELETE"):
+        json = {"name": "x"} if method == "PATCH" else None
+        assert (await client.request(method, address, json=json)).status_code == 404
+    assert ("create_label", 201) in inspector.seen
+
+
 async def test_accounts_answer_as_documented(
     ada: Person, stranger: AsyncClient, inspector: Inspector
 ) -> None:
