@@ -103,7 +103,7 @@ def _state(settings: Settings, now: Now, metrics: Metrics) -> AppState:
     assert settings.signing_keys is not None
     redis = Redis(settings.redis_url.get_secret_value())
     release = f"{version('tickbox')} {migrations.head()}"
-    cache = Cache(redis, settings.cache_seconds, release)
+    cache = Cache(redis, settings.cache_seconds, release, now)
     database = Database(settings, cache.invalidate)
     access_tokens = AccessTokens(
         settings.signing_keys.get_secret_value(),

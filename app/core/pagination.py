@@ -8,6 +8,7 @@ import base64
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import accumulate
 from typing import Any
 from uuid import UUID
@@ -46,7 +47,7 @@ class Cursors:
         return base64.urlsafe_b64encode(mac + payload).rstrip(b"=").decode()
 
     def page(
-        self, rows: Sequence[Any], query: ListQuery, *, depends_on_time: bool = False
+        self, rows: Sequence[Any], query: ListQuery, *, valid_until: datetime | None = None
     ) -> JsonPage:
         """A page of at most `limit` rows and 4 MiB; it is not the last if there are more rows.
 
@@ -61,7 +62,7 @@ class Cursors:
         if bodies and len(rows) > len(bodies):
             last = rows[len(bodies) - 1]
             cursor = self.encode(Position(last["sort_key"], last["id"]))
-        return JsonPage(bodies, cursor, total, depends_on_time)
+        return JsonPage(bodies, cursor, total, valid_until)
 
     def decode(self, cursor: str | None) -> Position | None:
         """Where the next page begins; None is the beginning of the list.

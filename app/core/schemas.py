@@ -146,22 +146,26 @@ class Page(Schema, Generic[Item]):
 class JsonPage:
     """A page whose items are JSON already.
 
-    `depends_on_time`: the same query may give another page later, although nothing was written.
+    Until `valid_until` only a write changes it; None: however late it is.
     """
 
     items: list[str]
     next_cursor: str | None
     total: int | None = None
-    depends_on_time: bool = False
+    valid_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """A row or a page as it is answered and cached: its JSON, and the values of two headers."""
+    """A row or a page as it is answered and cached: its JSON, and the values of two headers.
+
+    `valid_until` as in `JsonPage`.
+    """
 
     etag: bytes
     body: bytes
     link: bytes = b""
+    valid_until: datetime | None = None
 
 
 def format_instant(instant: datetime) -> str:

@@ -10,11 +10,23 @@ from app.features.quick import router as quick
 from app.features.sessions import router as sessions
 from app.features.todos import router as todos
 from app.features.users import router as users
+from app.features.views import router as views
 from app.web import health
 
 FEATURES = tuple(
     module.FEATURE
-    for module in (quick, todos, completions, labels, projects, users, sessions, auth, health)
+    for module in (
+        quick,
+        todos,
+        views,
+        completions,
+        labels,
+        projects,
+        users,
+        sessions,
+        auth,
+        health,
+    )
 )
 SCOPES = {scope: text for feature in FEATURES for scope, text in feature.scopes.items()}
 

@@ -1,20 +1,23 @@
 """The response cache: answers in Redis, each stored with the viewer's version it was read under.
 
 Before a write is answered it gives everybody who sees its project a new version (`invalidate`). A
-stored answer is used only while its version is still the viewer's. Versions are random, so that
-none comes back after Redis lost it. The epoch is a version of everything. Each new connection of
-any process sets another epoch: what Redis held while a process could not reach it is not used.
+stored answer is used only while its version is still the viewer's, and until the time at which it
+changes by itself, if there is one. Versions are random, so that none comes back after Redis lost
+it. The epoch is a version of everything. Each new connection of any process sets another epoch:
+what Redis held while a process could not reach it is not used.
 `docs/decisions/cache.md` says what that leaves open.
 """
 
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
+from app.core.clock import Now
 from app.core.schemas import Representation
 from app.redis.client import Redis
 from app.redis.connection import Command
@@ -46,10 +49,11 @@ class Cache:
     What one `release` stored, another one does not use: its representations may have other fields.
     """
 
-    def __init__(self, redis: Redis, seconds: int, release: str) -> None:
+    def __init__(self, redis: Redis, seconds: int, release: str, now: Now) -> None:
         self._redis = redis
         self._seconds = seconds
         self._release = release.encode()
+        self._now = now
         redis.on_connect(lambda: [("SET", _EPOCH, _token())])
 
     @property
@@ -69,8 +73,11 @@ class Cache:
         _, epoch_key, version_key, page_key = command
         epoch, current, page = reply
         if page is not None and epoch and current and page.startswith(epoch + current):
-            etag, link, body = page[2 * _TOKEN_BYTES :].split(b"\n", 2)
-            return Representation(etag, body, link)
+            until, etag, link, body = page[2 * _TOKEN_BYTES :].split(b"\n", 3)
+            valid_until = datetime.fromisoformat(until.decode()) if until else None
+            found = Representation(etag, body, link, valid_until)
+            if self.is_valid(found):
+                return found
         # Said now, before anything is read: a write in between sets another one, and wins.
         if epoch is None:
             epoch = _token()
@@ -81,10 +88,16 @@ class Cache:
         assert isinstance(page_key, bytes)
         return CacheEntryKey(page_key, epoch + current)
 
+    def is_valid(self, answer: Representation) -> bool:
+        """Whether it is still what a read would give, if nothing was written."""
+        return answer.valid_until is None or self._now() < answer.valid_until
+
     def keep(self, entry: CacheEntryKey, answer: Representation) -> None:
         """Store an answer that was read after its key was made."""
         if len(answer.body) <= _MAX_BYTES:
-            kept = b"%b%b\n%b\n%b" % (entry.tokens, answer.etag, answer.link, answer.body)
+            until = answer.valid_until.isoformat().encode() if answer.valid_until else b""
+            said = (entry.tokens, until, answer.etag, answer.link, answer.body)
+            kept = b"%b%b\n%b\n%b\n%b" % said
             self._redis.tell(("SET", entry.key, kept, "EX", self._seconds))
 
     async def invalidate(self, viewers: Iterable[UUID]) -> None:

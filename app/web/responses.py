@@ -39,7 +39,7 @@ def represent_page(page: JsonPage, path: str, query: Mapping[str, Any]) -> Repre
     if page.next_cursor is not None:
         following = urlencode({**query, "cursor": page.next_cursor}, doseq=True)
         link = f'<{path}?{following}>; rel="next"'.encode()
-    return Representation(etag_of(body), body, link)
+    return Representation(etag_of(body), body, link, page.valid_until)
 
 
 class RepresentationResponse(Response):

@@ -122,10 +122,10 @@ class Route(APIRoute):
         result = await self.call(request, arguments)
         response = self._response(request, result, query)
         if self.is_cached and isinstance(response, RepresentationResponse):
-            slot = request_state(request.scope).cache_slot
-            if slot is None or (isinstance(result, JsonPage) and result.depends_on_time):
+            slot, cache = request_state(request.scope).cache_slot, app_state(request).cache
+            if slot is None or not cache.is_valid(response.representation):
                 return self._from_cache(request, response, b"bypass")
-            app_state(request).cache.keep(slot, response.representation)
+            cache.keep(slot, response.representation)
             return self._from_cache(request, response, b"miss")
         return response
 

@@ -61,6 +61,11 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("GET", "/v1/todos/{repeating}/completions", None, READ),
     ("GET", "/v1/todos/{repeating}/completions?limit=1&include_total=true", None, READ),
     ("GET", "/v1/todos/{repeating}/occurrences", None, READ),
+    ("GET", "/v1/views/today", None, READ),
+    ("GET", "/v1/views/upcoming?days=30&project_id={project}&priority=high", None, READ),
+    ("GET", "/v1/views/overdue?include_total=true&sort=-due", None, READ),
+    ("GET", "/v1/counts?by=project", None, READ),
+    ("GET", "/v1/counts?by=label&include_total=true", None, READ),
     ("GET", "/v1/projects", None, READ),
     ("GET", "/v1/projects?include_total=true", None, READ),
     ("GET", "/v1/projects/{project}", None, READ),
@@ -263,7 +268,11 @@ class TestRedis:
     LIMIT, PAGE, OUTDATE = "EVAL", "MGET", "SET"
 
     @pytest.mark.parametrize(
-        "url", ["/v1/todos", "/v1/todos/{todo}", "/v1/projects", "/v1/projects/{project}"]
+        "url",
+        [
+            *("/v1/todos", "/v1/todos/{todo}", "/v1/projects", "/v1/projects/{project}"),
+            *("/v1/views/today", "/v1/views/upcoming"),
+        ],
     )
     async def test_a_cached_read_is_one_round_trip_and_no_query(
         self, app: FastAPI, ada: Person, url: str

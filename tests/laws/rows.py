@@ -1,11 +1,13 @@
 """Rows of somebody's, many or large ones; copied by SQL, since that takes less long."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
+from app.core.clock import utc_now
 from tests.people import Person
 
 Fill = Callable[[asyncpg.Connection, Person, int], Awaitable[None]]
@@ -84,6 +86,14 @@ async def _large_todos(database: asyncpg.Connection, person: Person, count: int)
     await todos(database, person, count, **_LARGE_TODO)
 
 
+def _large_todos_due(days: int) -> Fill:
+    async def fill(database: asyncpg.Connection, person: Person, count: int) -> None:
+        due = {"date": f"{utc_now().date() + timedelta(days=days)}"}
+        await todos(database, person, count, **_LARGE_TODO, due=due)
+
+    return fill
+
+
 async def _large_projects(database: asyncpg.Connection, person: Person, count: int) -> None:
     await projects(database, person, count, **_LARGE_PROJECT)
 
@@ -91,6 +101,10 @@ async def _large_projects(database: asyncpg.Connection, person: Person, count: i
 # What there is to list, by the operation that does.
 LISTED: Mapping[str, Fill] = {
     "list_todos": _large_todos,
+    "list_counts": projects,
+    "list_today": _large_todos_due(-3),
+    "list_upcoming": _large_todos_due(3),
+    "list_overdue": _large_todos_due(-3),
     "list_projects": _large_projects,
     "list_labels": labels,
     "list_sessions": sessions,

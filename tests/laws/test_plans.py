@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +19,6 @@ from app.core.pagination import Cursors, Position
 from app.core.settings import Settings
 from app.database.pool import PooledConnection
 from app.database.statement import Statement
-from app.features.todos.schemas import TodoQuery
 from tests import servers
 from tests.apps import Clock, running
 from tests.features.todos.many import largest_project, load
@@ -67,6 +66,12 @@ IN_ONE_PROJECT = {
     "parent_id=none": _IN_ONE,
 }
 
+VIEWS = [
+    f"views/{view}sort={sort}"
+    for view in ("today?", "upcoming?days=90&", "overdue?")
+    for sort in ("due", "-due")
+]
+
 
 @dataclass
 class House:
@@ -77,7 +82,7 @@ class House:
     people: dict[str, Person]
     projects: dict[str, UUID]
 
-    async def statement(self, person: Person, query: str) -> tuple[str, list[Any]]:
+    async def statement(self, person: Person, url: str) -> tuple[str, list[Any]]:
         """What the app sends to PostgreSQL, and its parameters."""
         sent: list[tuple[str, list[Any]]] = []
         fetch = PooledConnection.fetch
@@ -89,38 +94,51 @@ class House:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(PooledConnection, "fetch", noted)
-            response = await person.get(f"/v1/todos?{query}")
+            response = await person.get(f"/v1/{url}")
             assert response.status_code == 200, response.text
         [told] = sent
         return told
 
-    async def deep(self, person: Person, query: str) -> str:
-        """The query for a page in the middle."""
-        sql, arguments = await self.statement(person, query)
+    async def deep(self, person: Person, url: str) -> str:
+        """The address of a page in the middle."""
+        with _cursors() as used:
+            sql, arguments = await self.statement(person, url)
         arguments[arguments.index(LIMIT + 1)] = FAR
         rows = await self.database.fetch(f"SELECT sort_key, id FROM ({sql}) AS page", *arguments)
-        assert len(rows) > LIMIT // 2, f"{query} finds too little"
+        assert len(rows) > LIMIT // 2, f"{url} finds too little"
         place = Position(*rows[len(rows) // 2])
-        sent = person.client.build_request("GET", f"/v1/todos?{query}").url.params
-        binding = TodoQuery.model_validate(
-            {
-                name: sent.get_list(name) if name in ("priority", "project_id") else sent[name]
-                for name in sent
-            }
-        ).binding("todos")
-        cursors = Cursors(self.app.state.cursor_signer, person.id, binding)
-        return f"{query}&{urlencode({'cursor': cursors.encode(place)})}"
+        [cursors] = used
+        return f"{url}&{urlencode({'cursor': cursors.encode(place)})}"
 
-    async def touched(self, person: Person, query: str) -> int:
-        """How many rows of todos the query touches, by the plan that the app's connections make."""
-        sql, arguments = await self.statement(person, query)
+    async def touched(self, person: Person, url: str) -> int:
+        """How many rows of todos the list touches."""
+        return sum(map(_rows, await self.plan(person, url)))
+
+    async def plan(self, person: Person, url: str) -> list[Json]:
+        """The nodes of the plan that the app's connections make for the list."""
+        sql, arguments = await self.statement(person, url)
         await self.database.execute(f"PREPARE page AS {sql}")
         values = ", ".join(map(_literal, arguments))
         plan = await self.database.fetchval(
             f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE page ({values})"
         )
         await self.database.execute("DEALLOCATE page")
-        return sum(_rows(node) for node in _nodes(json.loads(plan)[0]["Plan"]))
+        return [*_nodes(json.loads(plan)[0]["Plan"])]
+
+
+@contextmanager
+def _cursors() -> Iterator[list[Cursors]]:
+    """Those that the app makes for its lists meanwhile."""
+    used: list[Cursors] = []
+    decode = Cursors.decode
+
+    def noted(cursors: Cursors, cursor: str | None) -> Position | None:
+        used.append(cursors)
+        return decode(cursors, cursor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cursors, "decode", noted)
+        yield used
 
 
 def _literal(value: object) -> str:
@@ -176,21 +194,29 @@ async def house(large: Settings) -> AsyncIterator[House]:
 
 def _pairs(supported: dict[str, list[str]]) -> list[str]:
     return [
-        "&".join(filter(None, (filters, f"sort={sort}")))
+        "todos?" + "&".join(filter(None, (filters, f"sort={sort}")))
         for filters, sorts in supported.items()
         for sort in sorts
     ]
 
 
-async def _excess(house: House, person: Person, queries: list[str]) -> list[str]:
-    """The queries that touch too much, on the first page or in the middle."""
+async def _excess(house: House, person: Person, urls: list[str]) -> list[str]:
+    """The lists that touch too much, on the first page or in the middle."""
     wrong = []
-    for query in queries:
-        for place in (query, await house.deep(person, query)):
+    for url in urls:
+        for place in (url, await house.deep(person, url)):
             touched = await house.touched(person, place)
             if touched > FACTOR * LIMIT:
                 wrong.append(f"{place} touches {touched}")
     return wrong
+
+
+async def _counted(house: House, by: str) -> tuple[int, int]:
+    """How many todos the owner's counts touch, in an index alone and otherwise."""
+    nodes = await house.plan(house.people["Owner"], f"counts?by={by}&limit=200")
+    alone = [node for node in nodes if node["Node Type"] == "Index Only Scan"]
+    in_index = sum(map(_rows, alone))
+    return in_index, sum(map(_rows, nodes)) - in_index
 
 
 async def _slow(house: House, person: Person, query: str) -> Response:
@@ -202,7 +228,7 @@ async def _slow(house: House, person: Person, query: str) -> Response:
         await driver.execute(f"SET statement_timeout = '{limit}'")
         reader.release(connection)
         if limit == "5ms":
-            response = await person.get(f"/v1/todos?{query}")
+            response = await person.get(f"/v1/{url}")
     return response
 
 
@@ -214,6 +240,16 @@ async def test_a_supported_list_touches_few_todos_and_another_one_ends(house: Ho
         assert not await _excess(house, house.people[who], _pairs(ANYWHERE))
         pairs = [f"{pair}&project_id={house.projects[who]}" for pair in _pairs(supported)]
         assert not await _excess(house, house.people[who], pairs)
+        assert not await _excess(house, house.people[who], VIEWS)
+
+    # What is open is counted in an index; what is overdue there, and in the table.
+    late = (await owner.get("/v1/views/overdue?include_total=true")).json()["total"]
+    is_open = (await owner.get("/v1/todos?completed=false&include_total=true")).json()["total"]
+    in_index, in_table = await _counted(house, "project")
+    assert in_index == is_open
+    assert in_table <= 2 * late + FACTOR * LIMIT
+    # All labels are counted at once.
+    assert sum(await _counted(house, "label")) <= is_open
 
     # Nothing that this asks for is in the order of an index, and nothing matches.
     query = "sort=title&overdue=false&has_due=true&updated_since=2026-11-22T09:00:01Z"

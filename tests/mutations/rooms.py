@@ -32,6 +32,10 @@ ROOMS = {
         ("features/recurrence/*.py", "features/completions/*.py"),
         ("tests/features/recurrence", "tests/features/completions"),
     ),
+    "views": Room(
+        ("features/views/*.py", "features/due/days.py"),
+        ("tests/features/views", "tests/features/due/test_days.py"),
+    ),
     "projects": Room(
         ("features/projects/*.py",),
         (

@@ -54,7 +54,10 @@ class TestAfterAWrite:
         project = await ada.make_project()
         todo = await ada.make_todo(project_id=project["id"])
         await share(database, project, bob)
-        urls = ("/v1/todos", f"/v1/todos?project_id={project['id']}", "/v1/projects")
+        urls = (
+            *("/v1/todos", f"/v1/todos?project_id={project['id']}", "/v1/projects"),
+            *("/v1/views/today", "/v1/views/upcoming"),
+        )
         async for written in _every_write(ada, project, todo):
             assert written.is_success, written.text
             for person in (ada, bob):

@@ -1,6 +1,8 @@
 """The response cache: what it gives, to whom, and for how long."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -12,8 +14,8 @@ from app.core.settings import Settings
 from app.redis.response_cache import Cache, CacheEntryKey
 from app.security.principal import Principal
 from tests import servers
-from tests.apps import client_of, running
-from tests.people import Person, sign_in, until_cached
+from tests.apps import Clock, client_of, running
+from tests.people import Person, sign_in, sign_up, until_cached
 
 PAGE = Representation(b'"1"', b'{"items":[]}')
 
@@ -198,6 +200,28 @@ class TestEntry:
         cache.keep(slot, PAGE)
         [left] = await cache._redis.run(("TTL", slot.key))
         assert settings.cache_seconds - 2 <= left <= settings.cache_seconds
+
+
+class TestValidity:
+    """What changes by itself is given until then, by the clock of whoever gives it."""
+
+    async def test_ends_at_its_instant(self, settings: Settings) -> None:
+        clock = Clock()
+        async with running(settings, now=clock) as app, sign_up(app) as ada:
+            cache: Cache = app.state.cache
+            viewer = Principal(ada.id, uuid4(), frozenset())
+            question = cache.get_command(viewer, "/v1/views/today", b"")
+            slot = cache.read(question, (await cache._redis.run(question))[0])
+            assert isinstance(slot, CacheEntryKey)
+            page = replace(PAGE, valid_until=clock.now + timedelta(milliseconds=5))
+            assert cache.is_valid(page)
+            cache.keep(slot, page)
+            [stored] = await cache._redis.run(question)
+            for _ in range(5):
+                assert cache.read(question, stored) == page
+                clock.advance(milliseconds=1)
+            assert not cache.is_valid(page)
+            assert cache.read(question, stored) == slot
 
 
 class TestBypass:

@@ -1,6 +1,6 @@
 """Somebody who knows a valid request for every operation, and sends others that differ from it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -31,6 +31,8 @@ _MAKERS: Mapping[str, Callable[[Person], Awaitable[Json]]] = {
 }
 # What may complete the todo's occurrence.
 _COMPLETES = {"create_completion", "update_todo"}
+# What each required parameter of a query is, for which the declared scopes are enough.
+_REQUIRED = {"by": "label"}
 # What ends the caller's session, or changes its password: it goes on as somebody new.
 _ENDS = {"change_password", "delete_current_user", "delete_other_sessions"}
 
@@ -60,6 +62,7 @@ class Caller:
             if name not in (path or {})
         }
         address = operation.path.format(**ids, **(path or {}))
+        query = "&".join(filter(None, (query, *self._required(operation, query))))
         if body is None:
             body = self.body(operation)
         given = {name.lower() for name, _ in headers}
@@ -83,6 +86,12 @@ class Caller:
             await self.person.begin_anew()
             self._ids.clear()
         return response
+
+    def _required(self, operation: Operation, query: str) -> Iterator[str]:
+        """The parameters that the query needs and has not."""
+        for name, parameter in operation.parameters("query").items():
+            if parameter["required"] and f"{name}=" not in query:
+                yield f"{name}={_REQUIRED[name]}"
 
     def body(self, operation: Operation) -> bytes:
         """A valid one."""

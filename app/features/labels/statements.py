@@ -120,6 +120,14 @@ def _create() -> Statement:
     return LABELS.insert(place, place.c.has_room, affected_users=only_principal)
 
 
+def listed(*, in_project: bool) -> Select[Any]:
+    """The principal's own labels, or those on todos of the project `project_id`."""
+    if in_project:
+        project = visible_to_principal(only=bindparam("project_id", type_=Uuid)).subquery("project")
+        return select(labels).join(project, _used_in(project)).where(_is_there)
+    return select(labels).where(_is_there, _mine)
+
+
 def page(sort: str, *, in_project: bool, is_first: bool, with_total: bool) -> Statement:
     """The statement of a page: each row has its JSON (`body`), its sort key as text, and its id.
 
@@ -130,12 +138,8 @@ def page(sort: str, *, in_project: bool, is_first: bool, with_total: bool) -> St
         "created_at": labels.c.created_at,
         "name": func.left(labels.c.name_key, _SORTED_NAME, type_=Text),
     }
-    matching = select(labels, keys[sort.removeprefix("-")].label("sort_key")).where(_is_there)
-    if in_project:
-        project = visible_to_principal(only=bindparam("project_id", type_=Uuid)).subquery("project")
-        matching = matching.join(project, _used_in(project))
-    else:
-        matching = matching.where(_mine)
+    key = keys[sort.removeprefix("-")].label("sort_key")
+    matching = listed(in_project=in_project).add_columns(key)
     found = matching.cte("matching")
     place = tuple_(found.c.sort_key, found.c.id)
     rows = select(found)

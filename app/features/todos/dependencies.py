@@ -33,7 +33,8 @@ def todo_service(request: Request, connection: Connection) -> TodoService:
     )
 
 
-def _reading(request: Request) -> TodoService:
+def todo_reader(request: Request) -> TodoService:
+    """Make the service for reads; other features use it too."""
     return todo_service(request, read_connection(request))
 
 
@@ -41,5 +42,5 @@ def _writing(request: Request) -> TodoService:
     return todo_service(request, unit_of_work(request))
 
 
-ReadTodos = Annotated[TodoService, Security(_reading, scopes=["todos:read"])]
+ReadTodos = Annotated[TodoService, Security(todo_reader, scopes=["todos:read"])]
 WriteTodos = Annotated[TodoService, Security(_writing, scopes=["todos:write"])]

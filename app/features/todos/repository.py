@@ -1,7 +1,7 @@
 """Runs the statements of todos, and turns no row and violated constraints into errors."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,9 +18,9 @@ from app.features.projects.errors import ProjectNotFound
 from app.features.projects.permissions import require_editable
 from app.features.todos.errors import TooDeep
 from app.features.todos.models import MAX_DEPTH
-from app.features.todos.schemas import TodoQuery
-from app.features.todos.sql import reads, search, writes
-from app.features.todos.sql.filters import filters_of
+from app.features.todos.schemas import CountQuery, TodoQuery, View
+from app.features.todos.sql import counts, reads, search, writes
+from app.features.todos.sql.filters import clock, filters_of
 from app.features.todos.sql.writes import TODOS
 
 Seen = dict[str, UUID | None]
@@ -49,28 +49,59 @@ class TodoRepository(Repository):
             raise NotFound
         return json_row(row)
 
-    async def page(self, query: TodoQuery, after: Position | None, now: datetime) -> list[Row]:
-        """Rows of `body`, `sort_key` and `id`, one more than asked for if there is a next page."""
+    async def page(
+        self, query: TodoQuery, after: Position | None, now: datetime, view: View | None = None
+    ) -> list[Row]:
+        """Rows of `body`, `sort_key` and `id`, one more than asked for if there is a next page.
+
+        Where the caller's time zone counts, as for a view, there is one at least, and each has it.
+        """
         values: dict[str, Any] = {**self._seen, "limit": query.limit + 1}
         if query.q is not None:
             values |= search.terms(query.q)
         if after is not None:
             values |= {"last_key": after.key, "last_id": after.id}
-        user_id = self._seen["principal_id"]
-        zone = _zones.get(user_id, "UTC")
-        while True:
-            filters = filters_of(query, now, zone)
-            for params in filters.values():
-                values |= params
+
+        async def ask(zone: str) -> list[Row]:
+            filters = filters_of(query, now, zone, view)
             statement = await SHAPES.statement(
-                user_id,
+                self._seen["principal_id"],
                 reads.page if query.q is None else search.page,
                 query.order,
                 frozenset(filters),
                 is_first=after is None,
                 with_total=query.include_total,
             )
-            rows = await self._all(statement, **values)
+            params = {name: value for each in filters.values() for name, value in each.items()}
+            return await self._all(statement, **values, **params)
+
+        return await self._in_callers_zone(ask)
+
+    async def counts(self, query: CountQuery, after: Position | None, now: datetime) -> list[Row]:
+        """Rows as `page` has them, of the counts of projects or labels; there is one at least."""
+        project_id = self._seen["principal_project_id"]
+        place = {} if after is None else {"last_key": after.key, "last_id": after.id}
+        statement = await SHAPES.statement(
+            self._seen["principal_id"],
+            counts.page,
+            query.by,
+            query.sort,
+            # A token that is limited to one project sees the labels of that.
+            in_project=query.by == "label" and project_id is not None,
+            is_first=after is None,
+            with_total=query.include_total,
+        )
+        values = {**self._seen, **place, "project_id": project_id, "limit": query.limit + 1}
+        return await self._in_callers_zone(
+            lambda zone: self._all(statement, **values, **clock(now, zone))
+        )
+
+    async def _in_callers_zone(self, ask: Callable[[str], Awaitable[list[Row]]]) -> list[Row]:
+        """What is asked for in the caller's time zone, which the rows tell if it counts."""
+        user_id = self._seen["principal_id"]
+        zone = _zones.get(user_id, "UTC")
+        while True:
+            rows = await ask(zone)
             told = rows[0].get("timezone") if rows else None
             if told in (zone, None):
                 return rows

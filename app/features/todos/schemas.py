@@ -1,5 +1,6 @@
 """Schemas of todos."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -42,26 +43,26 @@ Title = Annotated[
     OneLine,
 ]
 Description = Annotated[str, StringConstraints(max_length=50_000), Storable]
-TodoSort = TypeAliasType(
-    "TodoSort",
-    Literal[
-        "created_at",
-        "-created_at",
-        "updated_at",
-        "-updated_at",
-        "completed_at",
-        "-completed_at",
-        "due",
-        "-due",
-        "priority",
-        "-priority",
-        "title",
-        "-title",
-        "position",
-        "-position",
-        "relevance",
-    ],
-)
+# Those that every list of todos has.
+SortName = Literal[
+    "created_at",
+    "-created_at",
+    "updated_at",
+    "-updated_at",
+    "completed_at",
+    "-completed_at",
+    "due",
+    "-due",
+    "priority",
+    "-priority",
+    "title",
+    "-title",
+    "position",
+    "-position",
+]
+CountedBy = TypeAliasType("CountedBy", Literal["project", "label"])
+CountSort = TypeAliasType("CountSort", Literal["created_at", "-created_at"])
+TodoSort = TypeAliasType("TodoSort", Literal[SortName, "relevance"])
 
 
 def _refuse_no_words(text: str) -> str:
@@ -157,7 +158,24 @@ class TodoPage(Page[TodoRead]):
     )
 
 
-class TodoQuery(ListQuery):
+class TodoFilters(ListQuery):
+    """The filters that every list of todos has. Repeating one means any of its values."""
+
+    project_id: list[UUID] = Field(
+        [], max_length=100, description="Those of any of these projects."
+    )
+    priority: list[Priority] = Field([], max_length=5, description="Those of any of these.")
+    label: list[LabelName] = Field(
+        [],
+        max_length=MAX_LABELS,
+        description="Those with any of these labels, whatever the case and width.",
+    )
+    label_all: list[LabelName] = Field(
+        [], max_length=MAX_LABELS, description="Those with all of these labels."
+    )
+
+
+class TodoQuery(TodoFilters):
     """Which todos, and in which order. Repeating a parameter means any of its values."""
 
     sort: TodoSort | None = Field(
@@ -176,23 +194,11 @@ class TodoQuery(ListQuery):
         f"considers at most {MAX_MATCHES:,} matches, which also pass the filters; of more, the "
         "newest of each project, whatever the `sort`.",
     )
-    project_id: list[UUID] = Field(
-        [], max_length=100, description="Those of any of these projects, archived or not."
-    )
     parent_id: IdOrNone | None = Field(
         None, description="The subtasks of a todo; `none`: top level only."
     )
     completed: QueryFlag | None = Field(
         None, description="Those that are done, or those that are not."
-    )
-    priority: list[Priority] = Field([], max_length=5, description="Those of any of these.")
-    label: list[LabelName] = Field(
-        [],
-        max_length=MAX_LABELS,
-        description="Those with any of these labels, whatever the case and width.",
-    )
-    label_all: list[LabelName] = Field(
-        [], max_length=MAX_LABELS, description="Those with all of these labels."
     )
     due_after: DateOrInstantParameter | None = Field(
         None,
@@ -230,3 +236,26 @@ class TodoQuery(ListQuery):
     def binding(self, resource: str) -> str:
         """See `ListQuery.binding`; a default sort counts like the same one sent."""
         return super(TodoQuery, self.model_copy(update={"sort": self.order})).binding(resource)
+
+
+class CountQuery(ListQuery):
+    """What is counted by, and in which order."""
+
+    by: CountedBy = Field(
+        description="`project`: all that you see, archived ones too; `label`: all of your own."
+    )
+    sort: CountSort = Field(
+        "-created_at", description="When the project or label was made. A `-` means descending."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A list of its own: todos of projects that are not archived, due on some of the caller's days.
+
+    These are counted from today: from `first_day` to `last_day`; None: that end is open.
+    """
+
+    name: str
+    first_day: int | None = None
+    last_day: int | None = None

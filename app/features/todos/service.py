@@ -13,6 +13,7 @@ from app.core.schemas import JsonPage, JsonRow
 from app.core.signing import Signer
 from app.database.repository import Row, differences, json_row
 from app.database.row_changes import RowChange
+from app.features.due.days import midnight_after
 from app.features.due.schemas import DueDate, DueDateTime
 from app.features.labels.schemas import by_key
 from app.features.projects.errors import ProjectNotFound
@@ -28,7 +29,7 @@ from app.features.todos.errors import (
     SortNeedsSearch,
 )
 from app.features.todos.repository import TodoRepository
-from app.features.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
+from app.features.todos.schemas import CountQuery, TodoCreate, TodoQuery, TodoUpdate, View
 from app.features.todos.subtasks import changes_above, completing, reopens
 from app.security.principal import Principal
 
@@ -65,16 +66,32 @@ class TodoService:
         """Read a todo. Raises `NotFound`."""
         return await self._repository.read(todo_id)
 
-    async def list(self, query: TodoQuery) -> JsonPage:
-        """Read a page. Raises `CursorInvalid`, `SortNeedsProject`, `SortNeedsSearch`."""
+    async def list(self, query: TodoQuery, view: View | None = None) -> JsonPage:
+        """Read a page, of a view if there is one.
+
+        Raises `CursorInvalid`, `SortNeedsProject`, `SortNeedsSearch`.
+        """
         if query.sort == "relevance" and query.q is None:
             raise SortNeedsSearch
         if query.sort in ("position", "-position") and len(set(query.project_id)) != 1:
             raise SortNeedsProject
-        cursors = Cursors(self._signer, self._principal.user_id, query.binding("todos"))
+        binding = query.binding("todos" if view is None else repr(view))
+        cursors = Cursors(self._signer, self._principal.user_id, binding)
         now = self._context.now()
-        rows = await self._repository.page(query, cursors.decode(query.cursor), now)
-        return cursors.page(rows, query, depends_on_time=query.overdue is not None)
+        rows = await self._repository.page(query, cursors.decode(query.cursor), now, view)
+        valid_until = None
+        if query.overdue is not None:
+            valid_until = now
+        elif view is not None:
+            valid_until = midnight_after(now, rows[0]["timezone"]).instant
+        return cursors.page(rows, query, valid_until=valid_until)
+
+    async def counts(self, query: CountQuery) -> JsonPage:
+        """Read a page of the counts of projects or labels. Raises `CursorInvalid`."""
+        cursors = Cursors(self._signer, self._principal.user_id, query.binding("counts"))
+        now = self._context.now()
+        rows = await self._repository.counts(query, cursors.decode(query.cursor), now)
+        return cursors.page(rows, query, valid_until=now)
 
     async def create(self, data: TodoCreate) -> JsonRow:
         """Create a todo.

@@ -4,6 +4,8 @@ A due has a wall-clock time (`due_local`) and, if it is zoned, an instant (`due_
 with an instant, a due without a zone is taken in the caller's time zone, an all-day one as its
 midnight. Python computes which wall-clock times are before an instant in that zone and passes them
 as a parameter, since PostgreSQL's zone rules may be others.
+
+On a day of the caller's is what is written so, and what has its instant in it.
 """
 
 from collections.abc import Iterable
@@ -31,10 +33,11 @@ from sqlalchemy.sql import ColumnElement
 
 from app.core.text_rules import text_key
 from app.database.base import table_of
+from app.features.due.days import Midnight, midnight_after
 from app.features.due.wall_clocks import clocks_before, plus
 from app.features.labels.terms import has_labels
 from app.features.todos.models import PRIORITIES, Todo
-from app.features.todos.schemas import TodoQuery
+from app.features.todos.schemas import TodoQuery, View
 from app.features.todos.sql.sorting import completed_key, due_key, last_completed, last_due
 
 Clause = ColumnElement[Any]
@@ -73,6 +76,14 @@ def _is_before(name: str) -> Clause:
     )
 
 
+def _is_before_midnight(name: str) -> Clause:
+    """Whether the due is before this midnight: by its instant, or as it is written."""
+    return case(
+        (todos.c.due_at.is_(None), todos.c.due_local < _local(f"{name}_clock")),
+        else_=todos.c.due_at < _instant(name),
+    )
+
+
 def _keys(name: str) -> Clause:
     return bindparam(name, type_=ARRAY(Text))
 
@@ -87,7 +98,8 @@ _is_open = todos.c.completed_at.is_(None)
 # exact test's work.
 _is_overdue = and_(_is_open, due_key < _local("now_latest"), _has_passed)
 
-# The filters `project` and `projects` are not here: `reads.projects_of` has them.
+# Those of projects, which `reads.projects_of` has.
+_OF_PROJECTS = frozenset({"project", "projects", "unarchived"})
 _FILTERS: dict[str, Clause] = {
     "parent_id": todos.c.parent_id == bindparam("parent_id", type_=Uuid),
     "top_level": todos.c.parent_id.is_(None),
@@ -110,6 +122,14 @@ _FILTERS: dict[str, Clause] = {
         due_key < _local("due_before_latest"),
         _is_before("due_before"),
     ),
+    "due_from_day": and_(
+        due_key >= _local("first_day_earliest"),
+        not_(_is_before_midnight("first_day")),
+    ),
+    "due_to_day": and_(
+        due_key < _local("last_day_latest"),
+        _is_before_midnight("last_day"),
+    ),
     "overdue": _is_overdue,
     "not_overdue": func.coalesce(_is_overdue, False).is_(False),
     "updated_since": todos.c.updated_at >= _instant("updated_since"),
@@ -124,7 +144,16 @@ _OF_COMPLETION = {
 # By any, or by all, of some labels.
 LABELS = frozenset({"label", "label_all"})
 # Filters that depend on the caller's time zone.
-_IN_ZONE = frozenset({"due_after_instant", "due_before_instant", "overdue", "not_overdue"})
+_IN_ZONE = frozenset(
+    {
+        "due_after_instant",
+        "due_before_instant",
+        "due_from_day",
+        "due_to_day",
+        "overdue",
+        "not_overdue",
+    }
+)
 
 
 def told(filters: frozenset[str]) -> list[Clause]:
@@ -137,7 +166,7 @@ def conditions(filters: frozenset[str], sort: str) -> list[Clause]:
     known = _FILTERS
     if sort.removeprefix("-") == "completed_at":
         known = known | _OF_COMPLETION
-    return [known[name] for name in sorted(filters - {"project", "projects"})]
+    return [known[name] for name in sorted(filters - _OF_PROJECTS)]
 
 
 def in_index_of_labels(filters: frozenset[str], project_id: Clause) -> list[Clause]:
@@ -149,18 +178,17 @@ def in_index_of_labels(filters: frozenset[str], project_id: Clause) -> list[Clau
     ]
 
 
-def filters_of(query: TodoQuery, now: datetime, zone: str) -> dict[str, dict[str, Any]]:
+def filters_of(
+    query: TodoQuery, now: datetime, zone: str, view: View | None = None
+) -> dict[str, dict[str, Any]]:
     """The names of a query's filters, and the parameters of each, for a caller in that zone."""
-    filters = _places(query)
+    filters = _places(query) | _marks(query)
+    if view is not None:
+        filters |= _filters_of_view(view, now, zone)
     for flag, (yes, no) in _FLAGS.items():
         value = getattr(query, flag)
         if value is not None:
-            filters[yes if value else no] = _clock(now, zone) if flag == "overdue" else {}
-    if query.priority:
-        filters["priority"] = {"priority": [PRIORITIES.index(name) for name in query.priority]}
-    for name in LABELS:
-        if names := getattr(query, name):
-            filters[name] = {name: sorted({*map(text_key, names)})}
+            filters[yes if value else no] = clock(now, zone) if flag == "overdue" else {}
     for name in ("due_after", "due_before"):
         moment: date | datetime | None = getattr(query, name)
         if isinstance(moment, datetime):
@@ -172,18 +200,49 @@ def filters_of(query: TodoQuery, now: datetime, zone: str) -> dict[str, dict[str
     return filters
 
 
-def _moment(name: str, instant: datetime, zone: str) -> dict[str, Any]:
-    """The parameters for an instant: itself, and the wall-clock times before it in the zone."""
+def _marks(query: TodoQuery) -> dict[str, dict[str, Any]]:
+    filters: dict[str, dict[str, Any]] = {}
+    if query.priority:
+        filters["priority"] = {"priority": [PRIORITIES.index(name) for name in query.priority]}
+    for name in LABELS:
+        if names := getattr(query, name):
+            filters[name] = {name: sorted({*map(text_key, names)})}
+    return filters
+
+
+def _filters_of_view(view: View, now: datetime, zone: str) -> dict[str, dict[str, Any]]:
+    filters: dict[str, dict[str, Any]] = {"unarchived": {}}
+    if view.first_day is not None:
+        begin = midnight_after(now, zone, view.first_day - 1)
+        filters["due_from_day"] = _midnight("first_day", begin)
+    if view.last_day is not None:
+        end = midnight_after(now, zone, view.last_day)
+        filters["due_to_day"] = _midnight("last_day", end)
+    return filters
+
+
+def _around(name: str, instant: datetime) -> dict[str, Any]:
+    """The parameters for an instant: itself, and bounds of the wall-clock times that it has."""
     utc = instant.astimezone(UTC).replace(tzinfo=None)
     return {
         name: instant.isoformat(),
         f"{name}_earliest": plus(utc, -_DAY).isoformat(),
         f"{name}_latest": plus(utc, _DAY).isoformat(),
-        f"{name}_clocks": _multirange(clocks_before(instant, zone)),
     }
 
 
-def _clock(now: datetime, zone: str) -> dict[str, Any]:
+def _moment(name: str, instant: datetime, zone: str) -> dict[str, Any]:
+    """The parameters for an instant, and the wall-clock times before it in the zone."""
+    clocks = _multirange(clocks_before(instant, zone))
+    return {**_around(name, instant), f"{name}_clocks": clocks}
+
+
+def _midnight(name: str, midnight: Midnight) -> dict[str, Any]:
+    """The parameters for a midnight: its instant, and as the clocks show it."""
+    return {**_around(name, midnight.instant), f"{name}_clock": midnight.clock.isoformat()}
+
+
+def clock(now: datetime, zone: str) -> dict[str, Any]:
     """The parameters for now, and the days that are over: a day ends at the next midnight."""
     ends = clocks_before(now + datetime.resolution, zone)
     days = [(start and plus(start, -_DAY), plus(end, -_DAY)) for start, end in ends]

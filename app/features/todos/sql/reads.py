@@ -169,8 +169,10 @@ def _found_in_many(
 
 def projects_of(filters: frozenset[str]) -> Select[Any]:
     """The projects whose todos are listed: the named ones, or all that are not archived."""
+    archived = False if "unarchived" in filters else None
     if "project" in filters:
-        return visible_to_principal(only=bindparam("project", type_=Uuid))
+        return visible_to_principal(only=bindparam("project", type_=Uuid), archived=archived)
     if "projects" in filters:
-        return visible_to_principal(among=bindparam("projects", type_=ARRAY(Uuid)))
+        among = bindparam("projects", type_=ARRAY(Uuid))
+        return visible_to_principal(among=among, archived=archived)
     return visible_to_principal(archived=False)
