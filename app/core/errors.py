@@ -12,7 +12,7 @@
     ├── PreconditionFailed 412    VersionConflict
     ├── ContentTooLarge 413
     ├── UnsupportedMediaType 415
-    ├── ValidationFailed 422      CursorInvalid
+    ├── ValidationFailed 422      CursorInvalid, PlaceAmbiguous
     ├── InternalError 500
     └── Unavailable 503           DatabaseUnavailable, DatabaseBusy
 
@@ -251,6 +251,18 @@ class CursorInvalid(ValidationFailed):
             "query",
         )
         super().__init__(errors=(error,))
+
+
+class PlaceAmbiguous(ValidationFailed):
+    """`names` are the fields that were sent, of those of which one is to be."""
+
+    code = "place_ambiguous"
+    title = "A place is exactly one of before, after, first and last"
+
+    def __init__(self, names: Iterable[str]) -> None:
+        message = "must be one place: before or after an id, or `true` for first or last"
+        pointers = [pointer([name]) for name in names] or [""]
+        super().__init__(errors=tuple(FieldError(at, self.code, message) for at in pointers))
 
 
 class InternalError(AppError):

@@ -20,8 +20,9 @@ from app.features.todos.errors import (
     SortNeedsProject,
     SortNeedsSearch,
 )
+from app.features.todos.moves import TodoMover
 from app.features.todos.repository import TodoRepository
-from app.features.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
+from app.features.todos.schemas import TodoCreate, TodoMove, TodoQuery, TodoUpdate
 from app.features.todos.subtasks import changes_above, completion_of, reopens
 from app.security.principal import Principal
 
@@ -86,8 +87,7 @@ class TodoService:
         }
         if data.parent_id is None:
             return await self._repository.insert(values, quota=self._quota, **by)
-        await self._repository.lock_project_of(data.parent_id)
-        parent = await self._repository.lock_parent(data.parent_id)
+        parent = await self._repository.lock_new_parent(data.parent_id)
         if parent is None:
             raise ParentNotFound
         if data.project_id not in (None, parent["project_id"]):
@@ -130,11 +130,15 @@ class TodoService:
             changes += await self._change_parent(todo["parent_id"], 0, step)
         return await self._repository.update(changes, **by)
 
+    async def move(self, todo_id: UUID, data: TodoMove, expected: Expected) -> JsonRow:
+        """Move a todo and all below it. Raises what `TodoMover.move` does."""
+        by = self._context.by(self._principal.user_id)
+        return await TodoMover(self._repository, self._quota, by).move(todo_id, data, expected)
+
     async def delete(self, todo_id: UUID, expected: Expected) -> None:
         """Delete a todo and its subtasks. Raises as `update` does."""
-        await self._repository.lock_project_of(todo_id)
         tree = await self._repository.lock_tree(todo_id)
-        if not tree or tree[-1]["id"] != todo_id:
+        if not tree:
             raise NotFound
         todo = tree[-1]
         require_editable(todo)

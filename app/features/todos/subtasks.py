@@ -6,6 +6,7 @@ reopens all above it.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from app.database.repository import Row
 from app.database.row_changes import RowChange
@@ -17,7 +18,7 @@ def completion_of(row: Row, now: datetime) -> RowChange:
     return RowChange(row["id"], "todo.completed", values)
 
 
-def reopens(parent: Row, added: int, added_completed: int) -> bool:
+def reopens(parent: Row | dict[str, Any], added: int, added_completed: int) -> bool:
     """Whether a parent is no longer completed when so many are added to its counts.
 
     A number below 0 takes away: to reopen a subtask adds 0 and -1.
@@ -26,7 +27,7 @@ def reopens(parent: Row, added: int, added_completed: int) -> bool:
 
 
 def changes_above(
-    ancestors: Sequence[Row], added: int, added_completed: int
+    ancestors: Sequence[Row | dict[str, Any]], added: int, added_completed: int
 ) -> Iterator[RowChange]:
     """The changes of a parent when so many are added to its counts, and of those above in order.
 
