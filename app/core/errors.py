@@ -259,7 +259,7 @@ class PlaceAmbiguous(ValidationFailed):
     code = "place_ambiguous"
     title = "A place is exactly one of before, after, first and last"
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str] = ()) -> None:
         message = "must be one place: before or after an id, or `true` for first or last"
         pointers = [pointer([name]) for name in names] or [""]
         super().__init__(errors=tuple(FieldError(at, self.code, message) for at in pointers))

@@ -29,7 +29,7 @@ class MovedIntoItself(ValidationFailed):
     code = "moved_into_itself"
     title = "Nothing can be moved into itself, or below itself"
 
-    def __init__(self, pointer: str) -> None:
+    def __init__(self, pointer: str = "/parent_id") -> None:
         super().__init__(errors=(FieldError(pointer, self.code, "is itself, or below it"),))
 
 
@@ -37,7 +37,7 @@ class PlaceContradicts(ValidationFailed):
     code = "place_contradicts"
     title = "The parts of this place are not the same place"
 
-    def __init__(self, pointer: str) -> None:
+    def __init__(self, pointer: str = "/parent_id") -> None:
         super().__init__(errors=(FieldError(pointer, self.code, "is not where the other part is"),))
 
 

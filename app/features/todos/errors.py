@@ -35,7 +35,7 @@ class SiblingNotFound(NotFound):
     code = "sibling_not_found"
     title = "There is no such todo to go beside, or you may not see it"
 
-    def __init__(self, pointer: str) -> None:
+    def __init__(self, pointer: str = "/before") -> None:
         super().__init__(errors=(FieldError(pointer, self.code, "does not exist"),))
 
 

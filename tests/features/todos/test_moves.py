@@ -442,11 +442,11 @@ class TestToAnotherProject:
         self, ada: Person, garden: Json, house: Json
     ) -> None:
         a, b = await _row(ada, garden, "ab")
-        sent = {"json": {"last": True, "project_id": house["id"]}}
+        place = {"last": True, "project_id": house["id"]}
         url, headers = f"/v1/todos/{a['id']}/move", {"Idempotency-Key": "once"}
-        first = await ada.client.post(url, **sent, headers=headers)
+        first = await ada.client.post(url, json=place, headers=headers)
         await _moved(ada, a, before=b["id"])
-        again = await ada.client.post(url, **sent, headers=headers)
+        again = await ada.client.post(url, json=place, headers=headers)
         assert (again.status_code, again.content) == (200, first.content)
         assert again.headers["idempotency-replayed"] == "true"
         assert await _titles(ada, garden) == ["a", "b"]
