@@ -14,7 +14,7 @@
     ├── UnsupportedMediaType 415
     ├── ValidationFailed 422      CursorInvalid, PlaceAmbiguous
     ├── InternalError 500
-    └── Unavailable 503           DatabaseUnavailable, DatabaseBusy
+    └── Unavailable 503           DatabaseUnavailable, DatabaseBusy, LocksContended
 
 A class that is raised has a `code`, which never changes; `docs/problems.md` lists all, those of the
 features and `RateLimited` (429, `redis/rate_limits.py`) too.
@@ -260,9 +260,10 @@ class PlaceAmbiguous(ValidationFailed):
     title = "A place is exactly one of before, after, first and last"
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        message = "must be one place: before or after an id, or `true` for first or last"
         pointers = [pointer([name]) for name in names] or [""]
-        super().__init__(errors=tuple(FieldError(at, self.code, message) for at in pointers))
+        super().__init__(
+            errors=tuple(FieldError(at, self.code, "must be one place") for at in pointers)
+        )
 
 
 class InternalError(AppError):
@@ -283,3 +284,7 @@ class DatabaseUnavailable(Unavailable):
 class DatabaseBusy(Unavailable):
     code = "database_busy"
     title = "Too many requests wait for the database"
+
+
+class LocksContended(DatabaseBusy):
+    """Another transaction has what this one needs next: it is run anew, without any locks."""

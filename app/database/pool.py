@@ -9,7 +9,13 @@ from asyncpg.prepared_stmt import PreparedStatement
 from sqlalchemy import func, select
 
 from app.core import urls
-from app.core.errors import AppError, DatabaseBusy, DatabaseUnavailable, ValidationFailed
+from app.core.errors import (
+    AppError,
+    DatabaseBusy,
+    DatabaseUnavailable,
+    LocksContended,
+    ValidationFailed,
+)
 from app.core.settings import Settings, SettingsError
 from app.database import connection_errors
 from app.database.fair_semaphore import FairSemaphore
@@ -19,7 +25,6 @@ _T = TypeVar("_T")
 
 _BUSY = (
     asyncpg.QueryCanceledError,
-    asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
     asyncpg.InvalidCachedStatementError,  # a migration has just changed a column
@@ -112,6 +117,8 @@ class PooledConnection:
         except asyncio.CancelledError:
             self.driver_connection.terminate()
             raise
+        except asyncpg.DeadlockDetectedError as error:
+            raise LocksContended from error
         except _BUSY as error:
             raise DatabaseBusy from error
         except asyncpg.DataError as error:

@@ -14,19 +14,20 @@ A request that `RequestMiddleware` has passed on goes through `Route.handle`:
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from app.core.errors import Conflict, NotFound, PreconditionFailed
+from app.core.errors import Conflict, LocksContended, NotFound, PreconditionFailed
 from app.core.schemas import JsonPage, JsonRow, Representation, Schema
 from app.redis.rate_limits import LimitPolicy
 from app.web.body_buffering import PUBLIC_BODY_BYTES
 from app.web.dependencies import app_state, expected_version, holder
 from app.web.endpoint import Endpoint, QueryValues, UnsupportedRoute, parse_query
-from app.web.idempotency import Replay
+from app.web.idempotency import Claim, Replay
 from app.web.json_body import ABSENT, read_body
 from app.web.preconditions import Preconditions
 from app.web.request_gate import AccessPolicy, request_state
@@ -38,6 +39,9 @@ from app.web.responses import (
     represent_row,
     with_etag,
 )
+
+# How often a write is run whose locks others want too.
+_TRIES = 4
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -158,21 +162,34 @@ class Route(APIRoute):
             if self.takes_idempotency_key:
                 claim = await app.idempotency.claim(request, principal, content)
         try:
-            async with app.database.unit_of_work(
-                None if claim is None else claim.begin, account=user_id, holder=holder(request)
-            ) as state.unit_of_work:
+            for tries_left in reversed(range(_TRIES)):
                 try:
-                    response = self._written(request, await self.call(request, arguments))
-                except Replay as replay:
-                    # The unit of work ends well: whom the first one affected, read nothing older.
-                    return replay.response()
-                if claim is not None:
-                    await claim.keep(response)
+                    return await self._run(request, arguments, claim, user_id)
+                except LocksContended:
+                    if not tries_left:
+                        raise
         except (NotFound, Conflict, PreconditionFailed):
             # This tells of what others did, of which the cache may not be told yet.
             if user_id is not None:
                 await app.cache.invalidate([user_id])
             raise
+        raise AssertionError
+
+    async def _run(
+        self, request: Request, arguments: dict[str, Any], claim: Claim | None, user_id: UUID | None
+    ) -> Response:
+        """The answer to a write, in one unit of work."""
+        app, state = app_state(request), request_state(request.scope)
+        async with app.database.unit_of_work(
+            None if claim is None else claim.begin, account=user_id, holder=holder(request)
+        ) as state.unit_of_work:
+            try:
+                response = self._written(request, await self.call(request, arguments))
+            except Replay as replay:
+                # The unit of work ends well: whom the first one affected, read nothing older.
+                return replay.response()
+            if claim is not None:
+                await claim.keep(response)
         return response
 
     def _written(self, request: Request, result: Any) -> Response:

@@ -40,6 +40,8 @@ BEGIN = Begins()
 WRITE = [BEGIN, ANY, "COMMIT"]
 # The row is locked and read; then it is changed.
 CHANGE = [BEGIN, ANY, ANY, "COMMIT"]
+# Locks of projects, what is there, the rows; then they are changed.
+MOVE = [BEGIN, ANY, ANY, ANY, ANY, "COMMIT"]
 
 REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("GET", "/v1/todos", None, READ),
@@ -61,6 +63,9 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("POST", "/v1/projects", {"name": "Garden"}, WRITE),
     ("PATCH", "/v1/todos/{todo}", {"title": "Ship {turn}"}, CHANGE),
     ("PATCH", "/v1/todos/{todo}", {"completed": True, "title": "Sailed {turn}"}, CHANGE),
+    ("POST", "/v1/todos/{todo}/move", {"last": True, "parent_id": "{parent}"}, MOVE),
+    ("POST", "/v1/todos/{todo}/move", {"last": True, "project_id": "{project}"}, MOVE),
+    ("POST", "/v1/todos/{todo}/move", {"after": "{parent}"}, MOVE),
     ("PATCH", "/v1/projects/{project}", {"name": "Balcony {turn}"}, CHANGE),
     ("PATCH", "/v1/users/me", {"display_name": "Ada {turn}"}, CHANGE),
     ("DELETE", "/v1/sessions", None, WRITE),
@@ -82,7 +87,10 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("POST", "/v1/todos", {"title": ""}, []),
     ("POST", "/v1/users", {"email": "ada@example.com", "password": "short"}, []),
     # What finds nothing to change, or that nothing changes, ends there.
-    ("PATCH", "/v1/todos/{project}", {"title": "Book"}, [BEGIN, ANY, "ROLLBACK"]),
+    # It looks twice, since it may have been moved to another project while it waited.
+    ("PATCH", "/v1/todos/{project}", {"title": "Book"}, [BEGIN, ANY, ANY, "ROLLBACK"]),
+    ("POST", "/v1/todos/{project}/move", {"last": True}, [BEGIN, ANY, "ROLLBACK"]),
+    ("POST", "/v1/todos/{parent}/move", {"before": "{parent}"}, [BEGIN, ANY, ANY, ANY, "COMMIT"]),
     ("PATCH", "/v1/todos/{todo}", {}, WRITE),
 ]
 
@@ -102,7 +110,9 @@ class Ada:
         assert zone.status_code == 200
         todo = await self.client.post("/v1/todos", json={"title": "Book"})
         project = await self.client.post("/v1/projects", json={"name": "Garden"})
-        self.ids = {"todo": todo.json()["id"], "project": project.json()["id"]}
+        parent = await self.client.post("/v1/todos", json={"title": "Travel"})
+        made = {"todo": todo, "project": project, "parent": parent}
+        self.ids = {name: answer.json()["id"] for name, answer in made.items()}
         for method, url, body, _ in REQUESTS:
             await self.request(method, url, body)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 
 from app.core.context import Expected
-from app.core.errors import DatabaseBusy, NotFound, QuotaExceeded
+from app.core.errors import DatabaseBusy, LocksContended, NotFound, QuotaExceeded
 from app.core.positions import MAX_LENGTH, first_position, last_position, position_between, spread
 from app.core.schemas import JsonRow
 from app.database.repository import Row, json_row
@@ -21,8 +21,6 @@ from app.features.todos.schemas import TodoMove
 from app.features.todos.sql.moves import NEIGHBOURS
 from app.features.todos.subtasks import changes_above
 
-# How often it looks anew where somebody else moved what it names before it had the locks.
-_LOOKS = 3
 _MOVED = "todo.moved"
 
 
@@ -82,30 +80,30 @@ class TodoMover:
         self, todo_id: UUID, data: TodoMove, expected: Expected
     ) -> tuple[Siblings, Siblings, Row]:
         """Lock the projects; returns which siblings it has and gets, and what is known of these."""
-        for _ in range(_LOOKS):
-            named = await self._repository.lock_projects(
-                todo_id, data.sibling or data.parent_id, data.project_id
-            )
-            todo = next((row for row in named if row["id"] == todo_id), None)
-            if todo is None:
-                raise NotFound
-            require_editable(todo)
-            expected.check(todo["version"])
-            old = Siblings(todo["project_id"], todo["parent_id"])
-            new = siblings_at(data, old, named)
-            place = await self._repository.look(
-                data.side,
-                **new._asdict(),
-                id=todo_id,
-                named=data.sibling,
-                old_project_id=old.project_id,
-                old_parent_id=old.parent_id,
-                with_tree=new != old,
-                quota=self._quota,
-            )
-            if place["stands"]:
-                return old, new, place
-        raise DatabaseBusy
+        named = await self._repository.lock_projects(
+            todo_id, data.sibling or data.parent_id, data.project_id
+        )
+        todo = next((row for row in named if row["id"] == todo_id), None)
+        if todo is None:
+            raise NotFound
+        require_editable(todo)
+        expected.check(todo["version"])
+        old = Siblings(todo["project_id"], todo["parent_id"])
+        new = siblings_at(data, old, named)
+        place = await self._repository.look(
+            data.side,
+            **new._asdict(),
+            id=todo_id,
+            named=data.sibling,
+            old_project_id=old.project_id,
+            old_parent_id=old.parent_id,
+            with_tree=new != old,
+            quota=self._quota,
+        )
+        if not place["stands"]:
+            # Somebody else moved what it names, before the locks were there.
+            raise LocksContended
+        return old, new, place
 
 
 def siblings_at(data: TodoMove, old: Siblings, named: Sequence[Row]) -> Siblings:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from app.core.errors import IdTaken, NotFound, QuotaExceeded
+from app.core.errors import IdTaken, LocksContended, NotFound, QuotaExceeded
 from app.core.pagination import Position
 from app.core.schemas import JsonRow
 from app.database.repository import Repository, Row, json_row
@@ -113,30 +113,35 @@ class TodoRepository(Repository):
 
     async def lock_new_parent(self, todo_id: UUID) -> Row | None:
         """`lock_parent`, and the lock of its project, so that nobody deletes or moves it."""
-        while (project_id := await self._lock_project_of(todo_id)) is not None:
-            parent = await self.lock_parent(todo_id)
-            if parent is not None and parent["project_id"] == project_id:
-                return parent
-        return None
+        project_id = await self._lock_project_of(todo_id)
+        if project_id is None:
+            return None
+        parent = await self.lock_parent(todo_id)
+        if parent is None or parent["project_id"] != project_id:
+            # It was moved or deleted before the lock was there.
+            raise LocksContended
+        return parent
 
     async def lock_above(self, todo_id: UUID) -> list[Row]:
         """Lock all todos above a locked one, the nearest first; read what `lock_parent` does."""
-        while True:
-            rows = await self._all(writes.LOCK_ABOVE, id=todo_id)
-            # One of them may have been moved while this waited for it.
-            if all(low["parent_id"] == high["id"] for low, high in pairwise(rows)):
-                return rows
+        rows = await self._all(writes.LOCK_ABOVE, id=todo_id)
+        # One of them may have been moved while this waited for it.
+        if any(low["parent_id"] != high["id"] for low, high in pairwise(rows)):
+            raise LocksContended
+        return rows
 
     async def lock_tree(self, todo_id: UUID) -> list[Row]:
         """Lock the project, a todo and, if it may be edited, all below it; the todo is last.
 
         Nothing is returned if it is not visible.
         """
-        while (project_id := await self._lock_project_of(todo_id)) is not None:
-            rows = await self._all(writes.LOCK_TREE, **self._seen, id=todo_id)
-            if rows and rows[-1]["id"] == todo_id and rows[-1]["project_id"] == project_id:
-                return rows
-        return []
+        project_id = await self._lock_project_of(todo_id)
+        if project_id is None:
+            return []
+        rows = await self._all(writes.LOCK_TREE, **self._seen, id=todo_id)
+        if not rows or (rows[-1]["id"], rows[-1]["project_id"]) != (todo_id, project_id):
+            raise LocksContended
+        return rows
 
     async def _lock_project_of(self, todo_id: UUID) -> UUID | None:
         """Take the lock of the todo's project; returns which it was, None if it is not visible.
@@ -154,7 +159,7 @@ class TodoRepository(Repository):
         """
         # Where it waited for somebody who added a subtask, that one is missing. No locked todo gets
         # any more, so that each look leaves others one level less. A second look may deadlock with
-        # whoever completes the new one: of these two one is answered 503.
+        # whoever completes the new one: of these two one is run anew.
         is_missing = False
         for _ in range(MAX_DEPTH):
             rows = {
