@@ -9,6 +9,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import count
+from uuid import UUID
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BASE = len(_DIGITS)
@@ -18,6 +19,7 @@ _RANDOM = 4
 # Before all times until the year 8,900.
 _BEFORE_ALL_TIMES = "00"
 MAX_LENGTH = 60
+Siblings = Sequence[tuple[UUID, str]]
 # A digit in the middle of all.
 _MIDDLE = _DIGITS[_BASE // 2]
 # About how often a text can be put beside the same other before it is a digit longer.
@@ -69,6 +71,31 @@ def position_between(low: str, high: str) -> str | None:
             shorter = high[: index + 1]
             return shorter if shorter != high else low[: index + 1] + _above(low[index + 1 :])
     return None
+
+
+def position_among(
+    below: Siblings, above: Siblings, *, all_below: bool, all_above: bool
+) -> tuple[str, dict[UUID, str]]:
+    """A position between siblings, and new ones for some of them, if they leave no short one.
+
+    Each is its id and its position. `all_below` and `all_above`: no others are beyond these.
+    """
+    if not above:
+        return last_position(below[-1][1] if below else ""), {}
+    if not below:
+        return first_position(above[0][1]), {}
+    position = position_between(below[-1][1], above[0][1])
+    if position is not None and len(position) <= MAX_LENGTH:
+        return position, {}
+    first, last = [""] * all_below, ["~"] * all_above
+    siblings, index = [*below, *above], len(below)
+    found = spread([*first, *(each for _, each in siblings), *last], index + len(first))
+    if found is None:
+        return position or below[-1][1] + _MIDDLE, {}
+    start, positions = found[0] - len(first), found[1]
+    position = positions.pop(index - start)
+    changed = siblings[start : start + len(positions)]
+    return position, {each: new for (each, _), new in zip(changed, positions, strict=True)}
 
 
 def spread(siblings: Sequence[str], index: int) -> tuple[int, list[str]] | None:

@@ -45,5 +45,5 @@ class ProjectTooDeep(ValidationFailed):
     code = "project_too_deep"
     title = "Projects go five levels deep, with the root"
 
-    def __init__(self) -> None:
-        super().__init__(errors=(FieldError("/parent_id", self.code, "has no level below it"),))
+    def __init__(self, pointer: str = "/parent_id") -> None:
+        super().__init__(errors=(FieldError(pointer, self.code, "has no level below it"),))

@@ -7,8 +7,8 @@ from uuid import UUID
 import orjson
 
 from app.core.context import Expected
-from app.core.errors import DatabaseBusy, LocksContended, NotFound, QuotaExceeded
-from app.core.positions import MAX_LENGTH, first_position, last_position, position_between, spread
+from app.core.errors import LocksContended, NotFound, QuotaExceeded
+from app.core.positions import position_among
 from app.core.schemas import JsonRow
 from app.database.repository import Row, json_row
 from app.database.row_changes import RowChange
@@ -153,26 +153,12 @@ def levels_down(todo_id: UUID, place: Row, pointer: str) -> int:
 
 def position_at(below: str, above: str) -> tuple[str, dict[UUID, str]]:
     """A position between siblings, each `[id, position]`, and new ones for some of them, if any."""
-    low, high = orjson.loads(below), orjson.loads(above)
-    if not high:
-        return last_position(low[-1][1] if low else ""), {}
-    if not low:
-        return first_position(high[0][1]), {}
-    position = position_between(low[-1][1], high[0][1])
-    if position is not None and len(position) <= MAX_LENGTH:
-        return position, {}
-    siblings, index = [*low, *high], len(low)
-    # Nothing is beyond the last of them where there are fewer than were asked for.
-    first, last = [""] * (len(low) < NEIGHBOURS), ["~"] * (len(high) < NEIGHBOURS)
-    found = spread([*first, *(each[1] for each in siblings), *last], index + len(first))
-    if found is None:
-        if position is None:
-            raise DatabaseBusy
-        return position, {}
-    start, positions = found[0] - len(first), found[1]
-    position = positions.pop(index - start)
-    changed = siblings[start : start + len(positions)]
-    return position, {UUID(one[0]): text for one, text in zip(changed, positions, strict=True)}
+    low, high = (
+        [(UUID(each), position) for each, position in orjson.loads(side)] for side in (below, above)
+    )
+    # There are no more where there are fewer than were asked for.
+    all_below, all_above = len(low) < NEIGHBOURS, len(high) < NEIGHBOURS
+    return position_among(low, high, all_below=all_below, all_above=all_above)
 
 
 def changes_of_parents(todo: Row, parent: Row | None, chain: Sequence[Row]) -> Iterator[RowChange]:

@@ -1,10 +1,14 @@
-"""Todos that go to a project of another owner are counted there.
+"""Todos that go to another owner are counted there; each member orders the top level itself.
+
+Where a member has no position, it is that of the project: code that does not know the column writes
+nothing there, and what it reads is as before.
 
 Revises: a41f7c93d5e8
 """
 
 from collections.abc import Sequence
 
+import sqlalchemy as sa
 from alembic import op
 
 revision: str = "c58e1b0f7a94"
@@ -49,8 +53,11 @@ FOR EACH STATEMENT EXECUTE FUNCTION count_moved_todos()
 def upgrade() -> None:
     op.execute(_COUNT)
     op.execute(_TRIGGER)
+    column = sa.Column("position", sa.String(collation="C"), nullable=True)
+    op.add_column("project_members", column, if_not_exists=True)
 
 
 def downgrade() -> None:
+    op.drop_column("project_members", "position")
     op.execute("DROP TRIGGER count_moved_todos ON todos")
     op.execute("DROP FUNCTION count_moved_todos")
