@@ -14,7 +14,7 @@
     ├── UnsupportedMediaType 415
     ├── ValidationFailed 422      CursorInvalid, PlaceAmbiguous
     ├── InternalError 500
-    └── Unavailable 503           DatabaseUnavailable, DatabaseBusy, LocksContended
+    └── Unavailable 503           DatabaseUnavailable, DatabaseBusy
 
 A class that is raised has a `code`, which never changes; `docs/problems.md` lists all, those of the
 features and `RateLimited` (429, `redis/rate_limits.py`) too.

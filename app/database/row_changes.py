@@ -226,8 +226,8 @@ class Resource:
     def changed(self, changes: Sequence[RowChange], *, moves: bool = False) -> str:
         """The parameter `given` of `update`, which would silently skip what is refused here."""
         for one in changes:
-            # Only a move may have none: the resource's name stands for it.
-            if not (one.event or f"{self.name}." * moves).startswith(f"{self.name}."):
+            is_silent = moves and one.event is None
+            if not is_silent and not str(one.event).startswith(f"{self.name}."):
                 raise ValueError(f"no event of a {self.name}: {one.event}")
         if len({one.id for one in changes}) < len(changes):
             raise ValueError("a row is changed once")

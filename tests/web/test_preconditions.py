@@ -13,7 +13,7 @@ from tests.web.operations import OPERATIONS, Operation
 # Whose row is locked and compared by the very statement that writes it.
 ROWS = {
     "update_todo", "delete_todo", "update_project", "delete_project", "update_current_user",
-    "delete_current_user",
+    "delete_current_user", "move_todo", "move_project",
 }  # fmt: skip
 MATCH, NONE_MATCH = b"If-Match", b"If-None-Match"
 NO_TAGS = [b"", b",", b"1", b'"1', b"'1'", b'w/"1"', b'"1""1"', b'"1" "1"', b'"a,"1",b"', b'*, "1"']

@@ -196,23 +196,31 @@ def _siblings(side: str, is_top_level: bool) -> list[ColumnElement[Any]]:
     others = exists().where(*siblings, todos.c.deleted_at.is_(None), between, beside)
 
     def nearest(those: ColumnElement[bool], order: Any, limit: Any) -> Select[Any]:
-        return select(todos.c.id, position).where(*siblings, those).order_by(order).limit(limit)
+        return select(todos.c.id, position).where(*siblings, those).order_by(*order).limit(limit)
 
-    sides = {"below": (below, position.desc()), "above": (above, position.asc())}
-    limit: Any = literal(1)
+    # PostgreSQL does not see that a parent which IS NULL is the same for all, and would sort them.
+    down, up = ((todos.c.parent_id.desc(), position.desc()), (todos.c.parent_id, position))
+    sides = {"below": (below, down), "above": (above, up)}
+    one: Any = literal(1)
+    listed = {name: _as_json(nearest(*each, one)) for name, each in sides.items()}
     if side in _BESIDE:
         low, high = (
-            nearest(*each, literal(1)).with_only_columns(position).scalar_subquery()
+            nearest(*each, one).with_only_columns(position).scalar_subquery()
             for each in sides.values()
         )
         is_crowded = or_(
             func.greatest(func.length(low), func.length(high)) >= MAX_LENGTH,
             func.rtrim(high, literal("0")) <= low,
         )
-        limit = case((is_crowded, NEIGHBOURS), else_=1)
+        # Two subqueries: of a limit that is not known, PostgreSQL expects a tenth of all rows.
+        many: Any = literal(NEIGHBOURS)
+        listed = {
+            name: case((is_crowded, _as_json(nearest(*each, many))), else_=listed[name])
+            for name, each in sides.items()
+        }
     return [
         (right_side & ~others).label("is_there"),
-        *(_as_json(nearest(*each, limit)).label(name) for name, each in sides.items()),
+        *(siblings.label(name) for name, siblings in listed.items()),
     ]
 
 
