@@ -12,8 +12,7 @@
     ├── VersionConflict 412
     ├── ContentTooLarge 413
     ├── UnsupportedMediaType 415
-    ├── ValidationFailed 422      CursorInvalid
-    ├── RateLimited 429
+    ├── ValidationFailed 422      CursorInvalid, PlaceAmbiguous
     ├── InternalError 500
     └── Unavailable 503           DatabaseUnavailable, DatabaseBusy
 
@@ -275,6 +274,19 @@ class RateLimited(AppError):
         )
 
 
+class PlaceAmbiguous(ValidationFailed):
+    """`names` are the fields that were sent, of those of which one is to be."""
+
+    code = "place_ambiguous"
+    title = "A place is exactly one of before, after, first and last"
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        pointers = [pointer([name]) for name in names] or [""]
+        super().__init__(
+            errors=tuple(FieldError(at, self.code, "must be one place") for at in pointers)
+        )
+
+
 class InternalError(AppError):
     code = "internal_error"
     title = "Something went wrong on our side"
@@ -293,3 +305,7 @@ class DatabaseUnavailable(Unavailable):
 class DatabaseBusy(Unavailable):
     code = "database_busy"
     title = "Too many requests wait for the database"
+
+
+class LocksContended(DatabaseBusy):
+    """Another transaction has what this one needs next: it is run anew, without any locks."""

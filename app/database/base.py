@@ -1,7 +1,9 @@
 """The one metadata that every feature's tables share."""
 
-from sqlalchemy import MetaData, Table
+from sqlalchemy import MetaData, PrimaryKeyConstraint, Table, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase
+
+_KEYS = (PrimaryKeyConstraint, UniqueConstraint)
 
 
 class Base(DeclarativeBase):
@@ -23,3 +25,14 @@ def table_of(model: type[Base]) -> Table:
     table = model.__table__
     assert isinstance(table, Table)
     return table
+
+
+def key_columns(table: Table) -> set[str]:
+    """The names of the columns that foreign keys may refer to."""
+    unique = [each for each in table.constraints if isinstance(each, _KEYS)]
+    indexes = [
+        index
+        for index in table.indexes
+        if index.unique and index.dialect_options["postgresql"]["where"] is None
+    ]
+    return {column.name for key in (*unique, *indexes) for column in key.columns}

@@ -26,6 +26,7 @@ from sqlalchemy import (
     insert,
     literal,
     literal_column,
+    null,
     select,
     text,
 )
@@ -53,6 +54,7 @@ changes = Table(
     Index("ix_changes_resource_id", "resource_id", "id"),
 )
 
+_now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
 # Fields that change with every write.
 _noise = literal_column("ARRAY['version', 'updated_at']", ARRAY(String))
 
@@ -84,9 +86,32 @@ def record(resource: str, rows: Select[tuple[object, ...]], name: str = "change"
         "event": source.event,
         "changed": _difference(before, after),
         "row_after": after,
-        "created_at": bindparam("now", type_=DateTime(timezone=True)),
+        "created_at": _now,
     }
     return insert(changes).from_select([*columns], select(*columns.values())).cte(name)
+
+
+def departures(rows: CTE) -> Select[tuple[object, ...]]:
+    """Of rows that came from another project, what is recorded there: that they left it.
+
+    Who sees only that one learns nothing of where they are and what they are by now.
+    """
+    before = func.jsonb_build_object("project_id", rows.c.project_before)
+    after = func.jsonb_build_object(
+        "id", rows.c.id, "version", rows.c.version, "project_id", null()
+    )
+    return select(
+        rows.c.id,
+        rows.c.project_before.label("project_id"),
+        rows.c.change_event.label("event"),
+        before.label("before"),
+        after.label("after"),
+    ).where(rows.c.project_before != rows.c.project_id)
+
+
+def bumped_timestamp(row: Any) -> ColumnElement[Any]:
+    """The instant of a change to a locked row, never before its last one."""
+    return func.greatest(_now, row.c.updated_at)
 
 
 def _difference(before: ColumnElement[Any], after: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -8,7 +8,13 @@ import asyncpg
 from sqlalchemy import func, select
 
 from app.core import urls
-from app.core.errors import AppError, DatabaseBusy, DatabaseUnavailable, ValidationFailed
+from app.core.errors import (
+    AppError,
+    DatabaseBusy,
+    DatabaseUnavailable,
+    LocksContended,
+    ValidationFailed,
+)
 from app.core.settings import Settings, SettingsError
 from app.database import connection_errors
 from app.database.fair_semaphore import FairSemaphore
@@ -21,7 +27,6 @@ STATEMENT_CACHE_SIZE = 128
 
 _BUSY = (
     asyncpg.QueryCanceledError,
-    asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
     asyncpg.InvalidCachedStatementError,  # a migration has just changed a column
@@ -124,6 +129,8 @@ class PooledConnection:
         except asyncio.CancelledError:
             self.driver_connection.terminate()
             raise
+        except asyncpg.DeadlockDetectedError as error:
+            raise LocksContended from error
         except _BUSY as error:
             raise DatabaseBusy from error
         except asyncpg.DataError as error:

@@ -17,14 +17,11 @@ import orjson
 from sqlalchemy import (
     CTE,
     Column,
-    DateTime,
     FromClause,
-    PrimaryKeyConstraint,
     Select,
     Table,
     TableValuedAlias,
     Text,
-    UniqueConstraint,
     Uuid,
     bindparam,
     case,
@@ -41,25 +38,27 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlalchemy.sql import ColumnElement
 
-from app.database.changes import record
+from app.database.base import key_columns
+from app.database.changes import bumped_timestamp, departures, record
 from app.database.json_rows import document, written
 from app.database.statement import Statement
 
 _given: ColumnElement[Any] = bindparam("given", type_=JSONB)
-_now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
 # For a read under a lock: it may be newer than what the caller has read before.
 only_principal: ColumnElement[Any] = array([bindparam("principal_id", type_=Uuid)])
 
 Columns = dict[str, ColumnElement[Any]]
-_KEYS = (PrimaryKeyConstraint, UniqueConstraint)
 
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """The change of one row: the event to record, and the columns to set."""
+    """The change of one row: the columns to set, and the event to record.
+
+    No event: nothing that clients see changes, so that the row keeps its version.
+    """
 
     id: UUID
-    event: str
+    event: str | None
     values: Mapping[str, Any]
 
 
@@ -136,7 +135,9 @@ class Resource:
         if also is not None:
             answer = answer.add_cte(also(new))
         event = literal(f"{self.name}.created")
-        return self._recorded(answer, after, event, null())
+        if self.has_changes:
+            answer = answer.add_cte(record(self.name, self._change(after, event, null())))
+        return Statement(answer)
 
     def update(
         self,
@@ -149,7 +150,8 @@ class Resource:
 
         `adjust` may derive a column's new value from what is stored. Where the same users see all
         rows, only the one with the id `answered` is returned. A statement that `moves` rows sets
-        `movable` columns too, and also affects the users who saw a row in its old place.
+        `movable` columns too, takes rows without an event, and also tells the users and the project
+        that had a row before.
         """
         settable = self.movable if moves else self.settable
         wanted = (
@@ -169,6 +171,12 @@ class Resource:
         columns: Columns = {name: target.c[f"new_{name}"] for name in settable}
         if adjust is not None:
             columns = adjust(columns)
+        version: ColumnElement[Any] = self.table.c.version + 1
+        updated_at = bumped_timestamp(self.table)
+        if moves:
+            is_silent = target.c.change_event == literal(self.name)
+            version = case((is_silent, self.table.c.version), else_=version)
+            updated_at = case((is_silent, self.table.c.updated_at), else_=updated_at)
         new = (
             update(self.table)
             .where(self.table.c.id == target.c.id)
@@ -182,15 +190,18 @@ class Resource:
                     for name, value in columns.items()
                 }
             )
-            .values(version=self.table.c.version + 1, updated_at=bumped_timestamp(self.table))
+            .values(version=version, updated_at=updated_at)
             .returning(
                 *self.table.c,
                 target.c.change_event,
                 target.c.body.label("body_before"),
+                target.c.project_id.label("project_before"),
             )
             .cte("new")
         )
-        after = self.document(self._as_seen(new), "after", "change_event", "body_before")
+        after = self.document(
+            self._as_seen(new), "after", "change_event", "body_before", "project_before"
+        )
         affected_users = self.affected_users(after)
         if moves:
             affected_users = func.array_cat(affected_users, self.affected_users(before))
@@ -199,7 +210,13 @@ class Resource:
             answer = answer.where(before.c.id == after.c.id)
         if answered is not None:
             answer = answer.where(after.c.id == answered)
-        return self._recorded(answer, after, after.c.change_event, after.c.body_before)
+        if not self.has_changes:
+            return Statement(answer)
+        change = self._change(after, after.c.change_event, after.c.body_before)
+        if moves:
+            told = change.where(after.c.change_event != literal(self.name))
+            change = select(told.union_all(departures(after)).subquery("told"))
+        return Statement(answer.add_cte(record(self.name, change)))
 
     def inserted(self, values: Mapping[str, Any], now: datetime) -> str:
         """The parameter `given` of `insert`."""
@@ -209,11 +226,14 @@ class Resource:
     def changed(self, changes: Sequence[RowChange], *, moves: bool = False) -> str:
         """The parameter `given` of `update`, which would silently skip what is refused here."""
         for one in changes:
-            if not one.event.startswith(f"{self.name}."):
+            is_silent = moves and one.event is None
+            if not is_silent and not str(one.event).startswith(f"{self.name}."):
                 raise ValueError(f"no event of a {self.name}: {one.event}")
         if len({one.id for one in changes}) < len(changes):
             raise ValueError("a row is changed once")
-        rows = [{"id": one.id, "event": one.event, "values": one.values} for one in changes]
+        rows = [
+            {"id": row.id, "event": row.event or self.name, "values": row.values} for row in changes
+        ]
         names = {name for one in changes for name in one.values}
         return _encode(rows, names, self.movable if moves else self.settable)
 
@@ -235,13 +255,7 @@ class Resource:
         An UPDATE that names a column of a key takes the strong row lock, which foreign keys wait
         for, whether the value changes or not.
         """
-        unique = [each for each in self.table.constraints if isinstance(each, _KEYS)]
-        indexes = [
-            index
-            for index in self.table.indexes
-            if index.unique and index.dialect_options["postgresql"]["where"] is None
-        ]
-        keys = {column.name for key in (*unique, *indexes) for column in key.columns}
+        keys = key_columns(self.table)
         return {name: column for name, column in self.movable.items() if name not in keys}
 
     def _given_row(
@@ -258,34 +272,22 @@ class Resource:
         personal = (value.label(name) for name, value in self.personal.items())
         return select(rows, *personal).subquery("seen") if self.personal else rows
 
-    def _recorded(
-        self,
-        answer: Select[Any],
-        after: CTE,
-        event: ColumnElement[Any],
-        before: ColumnElement[Any],
-    ) -> Statement:
-        if not self.has_changes:
-            return Statement(answer)
-        change = select(
+    def _change(
+        self, after: CTE, event: ColumnElement[Any], before: ColumnElement[Any]
+    ) -> Select[Any]:
+        """The rows to record."""
+        return select(
             after.c.id,
             after.c.project_id,
             event.label("event"),
             self._shared(before).label("before"),
             self._shared(after.c.body).label("after"),
         )
-        return Statement(answer.add_cte(record(self.name, change)))
 
     def _shared(self, body: ColumnElement[Any]) -> ColumnElement[Any]:
         """A row's JSON without its `personal` fields."""
-        for name in self.personal:
-            body = cast(body, JSONB).op("-")(name)
-        return body
-
-
-def bumped_timestamp(row: Any) -> ColumnElement[Any]:
-    """The instant of a change to a locked row, never before its last one."""
-    return func.greatest(_now, row.c.updated_at)
+        body = cast(body, JSONB)
+        return body.op("-")(array(list(self.personal), type_=Text)) if self.personal else body
 
 
 def _encode(rows: Any, names: Iterable[str], columns: Container[str]) -> str:

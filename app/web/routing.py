@@ -21,7 +21,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from app.core.errors import Conflict, NotFound, VersionConflict
+from app.core.errors import Conflict, LocksContended, NotFound, VersionConflict
 from app.core.schemas import JsonPage, JsonRow, Schema
 from app.redis.rate_limits import LimitPolicy
 from app.web.dependencies import app_state, expected_version, holder, principal
@@ -37,6 +37,9 @@ from app.web.responses import (
     represent_page,
     represent_row,
 )
+
+# How often a write is run whose locks others want too.
+_TRIES = 4
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -141,23 +144,34 @@ class Route(APIRoute):
         if self.takes_idempotency_key:
             claim = app.idempotency.claim(request, principal(request), content)
         try:
-            async with app.database.unit_of_work(
-                partial(app.idempotency.begin, claim) if claim else None,
-                account=state.user_id,
-                holder=holder(request),
-            ) as state.unit_of_work:
+            for tries_left in reversed(range(_TRIES)):
                 try:
-                    response = self._response(request, await self.call(request, arguments), {})
-                    if claim is not None:
-                        await keep(claim, state.unit_of_work, response)
-                except Replay as replay:
-                    # The unit of work ends well: whom the first one affected, read nothing older.
-                    return replay.response
+                    return await self._run(request, arguments, claim)
+                except LocksContended:
+                    if not tries_left:
+                        raise
         except (NotFound, Conflict, VersionConflict):
             # This tells of what others did, of which the cache may not be told yet.
             if state.user_id is not None:
                 await app.cache.invalidate([state.user_id])
             raise
+        raise AssertionError
+
+    async def _run(self, request: Request, arguments: dict[str, Any], claim: Any) -> Response:
+        """The answer to a write, in one unit of work."""
+        app, state = app_state(request), request_state(request.scope)
+        async with app.database.unit_of_work(
+            partial(app.idempotency.begin, claim) if claim else None,
+            account=state.user_id,
+            holder=holder(request),
+        ) as state.unit_of_work:
+            try:
+                response = self._response(request, await self.call(request, arguments), {})
+                if claim is not None:
+                    await keep(claim, state.unit_of_work, response)
+            except Replay as replay:
+                # The unit of work ends well: whom the first one affected, read nothing older.
+                return replay.response
         return response
 
     def _response(self, request: Request, result: Any, query: QueryValues) -> Response:

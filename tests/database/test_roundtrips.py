@@ -48,6 +48,8 @@ WEEKLY = {
     "due": {"date": "2026-11-30"},
     "recurrence": {"rrule": "FREQ=WEEKLY", "repeat_from": "due"},
 }
+# Locks of projects, what is there, the rows; then they are changed.
+MOVE = [BEGIN, ANY, ANY, ANY, ANY, "COMMIT"]
 
 REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("GET", "/v1/todos", None, READ),
@@ -97,6 +99,9 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("POST", "/v1/todos", {"title": "Water", **WEEKLY}, WRITE),
     ("PATCH", "/v1/todos/{repeating}", {"completed": True}, COMPLETE),
     ("PATCH", "/v1/todos/{repeating}", {"title": "Water {turn}"}, CHANGE),
+    ("POST", "/v1/todos/{todo}/move", {"last": True, "parent_id": "{parent}"}, MOVE),
+    ("POST", "/v1/todos/{todo}/move", {"last": True, "project_id": "{project}"}, MOVE),
+    ("POST", "/v1/todos/{todo}/move", {"after": "{parent}"}, MOVE),
     ("PATCH", "/v1/projects/{project}", {"name": "Balcony {turn}"}, CHANGE),
     ("PATCH", "/v1/users/me", {"display_name": "Ada {turn}"}, CHANGE),
     ("DELETE", "/v1/sessions", None, WRITE),
@@ -118,7 +123,10 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("POST", "/v1/todos", {"title": ""}, []),
     ("POST", "/v1/users", {"email": "ada@example.com", "password": "short"}, []),
     # What finds nothing to change, or that nothing changes, ends there.
-    ("PATCH", "/v1/todos/{project}", {"title": "Book"}, [BEGIN, ANY, "ROLLBACK"]),
+    # It looks twice, since it may have been moved to another project while it waited.
+    ("PATCH", "/v1/todos/{project}", {"title": "Book"}, [BEGIN, ANY, ANY, "ROLLBACK"]),
+    ("POST", "/v1/todos/{project}/move", {"last": True}, [BEGIN, ANY, "ROLLBACK"]),
+    ("POST", "/v1/todos/{parent}/move", {"before": "{parent}"}, [BEGIN, ANY, ANY, ANY, "COMMIT"]),
     ("PATCH", "/v1/todos/{todo}", {}, WRITE),
 ]
 
@@ -140,7 +148,9 @@ class Ada:
         project = await self.client.post("/v1/projects", json={"name": "Garden"})
         label = await self.client.post("/v1/labels", json={"name": "Errands"})
         repeating = await self.client.post("/v1/todos", json={"title": "Water", **WEEKLY})
-        made = {"todo": todo, "project": project, "label": label, "repeating": repeating}
+        parent = await self.client.post("/v1/todos", json={"title": "Travel"})
+        made = {"todo": todo, "project": project, "parent": parent, "label": label}
+        made["repeating"] = repeating
         self.ids = {name: answer.json()["id"] for name, answer in made.items()}
         for method, url, body, _ in REQUESTS:
             await self.request(method, url, body)

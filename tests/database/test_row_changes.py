@@ -204,6 +204,42 @@ class TestMove:
             TODOS.changed([change])
         with pytest.raises(ValueError, match="id"):
             TODOS.changed([RowChange(new_id(), "todo.updated", {"id": new_id()})], moves=True)
+        with pytest.raises(ValueError, match="no event"):
+            TODOS.changed([RowChange(new_id(), None, {"title": "Go"})])
+
+    async def test_without_an_event_is_seen_by_nobody(
+        self, app: FastAPI, ada: Person, database: asyncpg.Connection
+    ) -> None:
+        told, silent = await ada.make_todo("Told"), await ada.make_todo("Silent")
+        changes = [
+            RowChange(UUID(todo["id"]), event, {"position": f"!{todo['title']}"})
+            for todo, event in ((told, "todo.moved"), (silent, None))
+        ]
+        await self.moved(app, ada, *changes)
+        after = (await ada.get(f"/v1/todos/{silent['id']}")).json()
+        assert after == {**silent, "position": "!Silent"}
+        assert (await ada.get(f"/v1/todos/{told['id']}")).json()["version"] == 2
+        rows = "SELECT count(*) FROM changes WHERE resource_id = $1"
+        assert await database.fetchval(rows, UUID(silent["id"])) == 1
+
+    async def test_is_told_in_the_project_it_left_with_nothing_of_the_other(
+        self, app: FastAPI, ada: Person, database: asyncpg.Connection
+    ) -> None:
+        garden, house = await ada.make_project("Garden"), await ada.make_project("House")
+        todo = await ada.make_todo("Paint", project_id=garden["id"])
+        values = {"project_id": house["id"], "title": "Secret"}
+        await self.moved(app, ada, RowChange(UUID(todo["id"]), "todo.moved", values))
+        left = await database.fetchrow(
+            "SELECT event, changed, row_after FROM changes "
+            "WHERE resource_id = $1 AND project_id = $2 AND event = 'todo.moved'",
+            UUID(todo["id"]),
+            UUID(garden["id"]),
+        )
+        assert left is not None
+        assert orjson.loads(left["changed"]) == {"project_id": {"from": garden["id"], "to": None}}
+        assert orjson.loads(left["row_after"]) == {
+            "id": todo["id"], "version": 2, "project_id": None
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["pages", "version", "id"])

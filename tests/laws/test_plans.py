@@ -228,7 +228,7 @@ async def _slow(house: House, person: Person, query: str) -> Response:
         await driver.execute(f"SET statement_timeout = '{limit}'")
         reader.release(connection)
         if limit == "5ms":
-            response = await person.get(f"/v1/{url}")
+            response = await person.get(f"/v1/todos?{query}")
     return response
 
 

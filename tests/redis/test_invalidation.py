@@ -42,8 +42,10 @@ async def _every_write(person: Person, project: Json, todo: Json) -> AsyncIterat
     yield made
     yield await client.delete(made.headers["location"])
     yield await client.patch(todos, json={"completed": True, "recurrence": None})
+    yield await client.post(f"{todos}/move", json={"last": True})
     yield await client.delete(todos)
     yield await client.patch(f"/v1/projects/{project['id']}", json={"name": "Other"})
+    yield await client.post(f"/v1/projects/{project['id']}/move", json={"first": True})
     yield await client.delete(f"/v1/projects/{project['id']}")
 
 

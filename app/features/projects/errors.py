@@ -23,9 +23,27 @@ class InboxProtected(Conflict):
     title = "The Inbox cannot be archived or deleted"
 
 
+class MovedIntoItself(ValidationFailed):
+    """`pointer` names what is the moved one itself, or below it."""
+
+    code = "moved_into_itself"
+    title = "Nothing can be moved into itself, or below itself"
+
+    def __init__(self, pointer: str = "/parent_id") -> None:
+        super().__init__(errors=(FieldError(pointer, self.code, "is itself, or below it"),))
+
+
+class PlaceContradicts(ValidationFailed):
+    code = "place_contradicts"
+    title = "The parts of this place are not the same place"
+
+    def __init__(self, pointer: str = "/parent_id") -> None:
+        super().__init__(errors=(FieldError(pointer, self.code, "is not where the other part is"),))
+
+
 class ProjectTooDeep(ValidationFailed):
     code = "project_too_deep"
     title = "Projects go five levels deep, with the root"
 
-    def __init__(self) -> None:
-        super().__init__(errors=(FieldError("/parent_id", self.code, "has no level below it"),))
+    def __init__(self, pointer: str = "/parent_id") -> None:
+        super().__init__(errors=(FieldError(pointer, self.code, "has no level below it"),))

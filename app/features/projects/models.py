@@ -85,6 +85,8 @@ class ProjectMember(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), primary_key=True)
     role: Mapped[str] = mapped_column(String(16))
+    # The member's own place of a project at the top level; null: that of the project.
+    position: Mapped[str | None] = mapped_column(String(collation="C"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
     __table_args__ = (

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from app.core.errors import IdTaken, NotFound, QuotaExceeded
 from app.core.pagination import Position
 from app.core.schemas import JsonRow
@@ -11,7 +13,7 @@ from app.database.repository import Repository, Row, json_row
 from app.database.row_changes import RowChange
 from app.database.shapes import SHAPES
 from app.database.unit_of_work import Connection
-from app.features.projects import account_removal, statements
+from app.features.projects import account_removal, move_statements, statements
 from app.features.projects.errors import InboxProtected, ProjectNotFound, ProjectTooDeep
 from app.features.projects.models import OWNER
 from app.features.projects.permissions import require_editable
@@ -107,7 +109,7 @@ class ProjectRepository(Repository):
     ) -> dict[UUID, JsonRow]:
         """Change locked projects; returns them as somebody with this role sees them then."""
         given = PROJECTS.changed(changes)
-        rows = await self._all(statements.UPDATE, given=given, role=role, **by)
+        rows = await self._all(statements.UPDATE, **self._seen, given=given, role=role, **by)
         assert len(rows) == len(changes)
         return {row["id"]: json_row(row) for row in rows}
 
@@ -127,3 +129,32 @@ class ProjectRepository(Repository):
         """Make a member the owner of each of these projects; returns those that have members."""
         rows = await self._all(account_removal.HAND_OVER, owned=owned)
         return {row["project_id"] for row in rows}
+
+    async def lock_roots(self, project_id: UUID, named: UUID | None) -> dict[UUID, Row]:
+        """Lock the trees of two projects; read them, and what they are below, if visible."""
+        rows = await self._all(move_statements.LOCK_ROOTS, **self._seen, id=project_id, named=named)
+        return {row["id"]: row for row in rows}
+
+    async def look(self, project_id: UUID, parent_id: UUID | None) -> Row:
+        """What there is to know of a place in a locked tree: see `move_statements`."""
+        place = {"id": project_id, "parent_id": parent_id}
+        row = await self._one(move_statements.LOOK, **self._seen, **place)
+        assert row is not None
+        return row
+
+    async def lock_moved(
+        self, project_id: UUID, ids: Sequence[UUID], own: dict[UUID, str], **members: Any
+    ) -> dict[UUID, Row]:
+        """Lock projects, and write what their members have of them: see `move_statements`."""
+        placed = [{"id": str(each), "position": position} for each, position in own.items()]
+        params = {"id": project_id, "ids": ids, "own": orjson.dumps(placed).decode(), **members}
+        rows = await self._all(move_statements.LOCK, **self._seen, **params)
+        return {row["id"]: row for row in rows}
+
+    async def move(
+        self, changes: Sequence[RowChange], *, role: str, **by: Any
+    ) -> dict[UUID, JsonRow]:
+        """Move locked projects; returns them as the principal sees them then."""
+        given = PROJECTS.changed(changes, moves=True)
+        rows = await self._all(move_statements.MOVE, **self._seen, given=given, role=role, **by)
+        return {row["id"]: json_row(row) for row in rows}

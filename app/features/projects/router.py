@@ -5,17 +5,27 @@ from uuid import UUID
 
 from fastapi import Query
 
-from app.core.errors import CursorInvalid, Forbidden, IdTaken, NotFound, QuotaExceeded
+from app.core.errors import (
+    CursorInvalid,
+    Forbidden,
+    IdTaken,
+    NotFound,
+    PlaceAmbiguous,
+    QuotaExceeded,
+)
 from app.core.schemas import JsonPage, JsonRow
 from app.features.projects.dependencies import ReadProjects, WriteProjects
 from app.features.projects.errors import (
     InboxProtected,
+    MovedIntoItself,
+    PlaceContradicts,
     ProjectArchived,
     ProjectNotFound,
     ProjectTooDeep,
 )
 from app.features.projects.schemas import (
     ProjectCreate,
+    ProjectMove,
     ProjectPage,
     ProjectQuery,
     ProjectRead,
@@ -100,6 +110,35 @@ async def update_project(
     project takes no change but `"archived": false`, alone or with others.
     """
     return await projects.update(project_id, data, expected)
+
+
+@router.post(
+    "/{project_id}/move",
+    operation_id="move_project",
+    response_model=ProjectRead,
+    responses=problems(
+        NotFound,
+        Forbidden,
+        ProjectArchived,
+        ProjectNotFound,
+        InboxProtected,
+        PlaceAmbiguous,
+        PlaceContradicts,
+        MovedIntoItself,
+        ProjectTooDeep,
+    ),
+)
+async def move_project(
+    projects: WriteProjects, project_id: UUID, data: ProjectMove, expected: ExpectedVersion
+) -> JsonRow:
+    """Move a project.
+
+    Before or after another one, wherever that is; or first or last where it is, or below
+    `parent_id`. Those below it go with it. At the top level you order projects for yourself,
+    whatever your role; below another one, for all its members. A project that comes below one of
+    another tree gets the members of that; only the owner of both may do so.
+    """
+    return await projects.move(project_id, data, expected)
 
 
 @router.delete(

@@ -15,6 +15,7 @@ from app.core.schemas import (
     NewId,
     Page,
     Patch,
+    Place,
     QueryFlag,
     Schema,
 )
@@ -53,6 +54,18 @@ class ProjectUpdate(Patch):
     name: Name = ""
     color: Color | None = None
     archived: Flag = False
+
+
+class ProjectMove(Place):
+    """Where a project goes; those below it go with it."""
+
+    model_config = {"json_schema_extra": {"examples": [{"first": True}]}}
+
+    parent_id: UUID | None = Field(
+        None,
+        description="The project to go below, or `null` for the top level. Left out: it stays "
+        "below the same project.",
+    )
 
 
 class ProjectRead(Schema):

@@ -14,9 +14,10 @@ from app.database.repository import differences, json_row
 from app.database.row_changes import RowChange
 from app.features.projects.errors import ProjectArchived
 from app.features.projects.models import OWNER
+from app.features.projects.moves import ProjectMover
 from app.features.projects.permissions import require_editor, require_owner
 from app.features.projects.repository import ProjectRepository
-from app.features.projects.schemas import ProjectCreate, ProjectQuery, ProjectUpdate
+from app.features.projects.schemas import ProjectCreate, ProjectMove, ProjectQuery, ProjectUpdate
 from app.security.principal import Principal
 
 
@@ -92,6 +93,10 @@ class ProjectService:
         change = RowChange(project_id, "project.updated", values)
         rows = await self._repository.update([change], role=project["role"], **self._by())
         return rows[project_id]
+
+    async def move(self, project_id: UUID, data: ProjectMove, expected: Expected) -> JsonRow:
+        """Move a project and all below it. Raises what `ProjectMover.move` does."""
+        return await ProjectMover(self._repository, self._by()).move(project_id, data, expected)
 
     async def delete(self, project_id: UUID, expected: Expected) -> None:
         """Delete a project and all below it, as its owner; their todos are hidden with them.

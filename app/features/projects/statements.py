@@ -37,7 +37,7 @@ from app.features.projects.permissions import (
     may_edit,
     visible_to_principal,
 )
-from app.features.projects.representation import representation
+from app.features.projects.representation import own_position, representation
 
 projects = table_of(Project)
 members = table_of(ProjectMember)
@@ -133,7 +133,8 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool
 
     The total is a column of each row, and of a row without a body if the page is empty.
     """
-    key = projects.c[sort.removeprefix("-")]
+    name = sort.removeprefix("-")
+    key = own_position(projects) if name == "position" else projects.c[name]
     place = tuple_(key, projects.c.id)
     last = tuple_(
         cast(bindparam("last_key", type_=Text), key.type), bindparam("last_id", type_=Uuid)
@@ -144,7 +145,7 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool
         "top_level": projects.c.parent_id.is_(None),
     }
     matching = (
-        select(projects, _visible.c.role)
+        select(projects, _visible.c.role, key.label("sorted_by"))
         .join(_visible, _visible.c.id == projects.c.id)
         .where(projects.c.archived == bindparam("archived", type_=projects.c.archived.type))
         .where(*(conditions[name] for name in sorted(filters)))
@@ -155,7 +156,7 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool
     if not is_first:
         rows = rows.where(place < last if descending else place > last)
     found = rows.subquery("found")
-    order = found.c[key.name]
+    order = found.c.sorted_by
     fields = select(*representation(found)).correlate(found).lateral("fields")
     columns = (
         as_text(as_object(fields)).label("body"),

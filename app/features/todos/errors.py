@@ -25,8 +25,18 @@ class TooDeep(ValidationFailed):
     code = "too_deep"
     title = "Subtasks go five levels deep, with the root"
 
-    def __init__(self) -> None:
-        super().__init__(errors=(FieldError("/parent_id", self.code, "has no level below it"),))
+    def __init__(self, pointer: str = "/parent_id") -> None:
+        super().__init__(errors=(FieldError(pointer, self.code, "has no level below it"),))
+
+
+class SiblingNotFound(NotFound):
+    """The todo before or after which another one is to go."""
+
+    code = "sibling_not_found"
+    title = "There is no such todo to go beside, or you may not see it"
+
+    def __init__(self, pointer: str = "/before") -> None:
+        super().__init__(errors=(FieldError(pointer, self.code, "does not exist"),))
 
 
 class SortNeedsProject(ValidationFailed):

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from app.core.errors import IdTaken, NotFound, QuotaExceeded
+from app.core.errors import IdTaken, LocksContended, NotFound, QuotaExceeded
 from app.core.pagination import Position
 from app.core.schemas import JsonRow
 from app.database.repository import Repository, Row, json_row
@@ -19,7 +20,7 @@ from app.features.projects.permissions import require_editable
 from app.features.todos.errors import TooDeep
 from app.features.todos.models import MAX_DEPTH
 from app.features.todos.schemas import CountQuery, TodoQuery, View
-from app.features.todos.sql import counts, reads, search, writes
+from app.features.todos.sql import counts, moves, reads, search, writes
 from app.features.todos.sql.filters import clock, filters_of
 from app.features.todos.sql.writes import TODOS
 
@@ -156,23 +157,54 @@ class TodoRepository(Repository):
 
     async def lock(self, todo_id: UUID) -> Row | None:
         """Read a todo and lock it until the transaction ends; None if it is not visible."""
-        return await self._one(writes.LOCK, **self._seen, id=todo_id)
+        row = await self._one(writes.LOCK, **self._seen, id=todo_id)
+        # Where this waited for whoever moved it to another project, it is not found in the old one.
+        return row or await self._one(writes.LOCK, **self._seen, id=todo_id)
 
     async def lock_parent(self, todo_id: UUID) -> Row | None:
         """Lock a todo, and read its project, depth and subtask counts; None if not visible."""
         return await self._one(writes.LOCK_PARENT, **self._seen, id=todo_id)
 
+    async def lock_new_parent(self, todo_id: UUID) -> Row | None:
+        """`lock_parent`, and the lock of its project, so that nobody deletes or moves it."""
+        project_id = await self.lock_project_of(todo_id)
+        if project_id is None:
+            return None
+        parent = await self.lock_parent(todo_id)
+        if parent is None or parent["project_id"] != project_id:
+            # It was moved or deleted before the lock was there.
+            raise LocksContended
+        return parent
+
     async def lock_above(self, todo_id: UUID) -> list[Row]:
         """Lock all todos above a locked one, the nearest first; read what `lock_parent` does."""
-        return await self._all(writes.LOCK_ABOVE, id=todo_id)
-
-    async def lock_project_of(self, todo_id: UUID) -> None:
-        """Take the lock of its project, which all take that add subtasks there or delete todos."""
-        await self._all(writes.LOCK_PROJECT, **self._seen, id=todo_id)
+        rows = await self._all(writes.LOCK_ABOVE, id=todo_id)
+        # One of them may have been moved while this waited for it.
+        if any(low["parent_id"] != high["id"] for low, high in pairwise(rows)):
+            raise LocksContended
+        return rows
 
     async def lock_tree(self, todo_id: UUID) -> list[Row]:
-        """Lock a todo and, if it may be edited, all below it; the todo is the last row."""
-        return await self._all(writes.LOCK_TREE, **self._seen, id=todo_id)
+        """Lock the project, a todo and, if it may be edited, all below it; the todo is last.
+
+        Nothing is returned if it is not visible.
+        """
+        project_id = await self.lock_project_of(todo_id)
+        if project_id is None:
+            return []
+        rows = await self._all(writes.LOCK_TREE, **self._seen, id=todo_id)
+        if not rows or (rows[-1]["id"], rows[-1]["project_id"]) != (todo_id, project_id):
+            raise LocksContended
+        return rows
+
+    async def lock_project_of(self, todo_id: UUID) -> UUID | None:
+        """Take the lock of the todo's project; returns which it was, None if it is not visible.
+
+        All take it that add subtasks there, delete or move todos. By the time they have it, the
+        todo may be in another one.
+        """
+        found: UUID | None = await self._value(writes.LOCK_PROJECT, **self._seen, id=todo_id)
+        return found
 
     async def lock_open_tree(self, todo_id: UUID, *, whole: bool = False) -> tuple[Row, list[Row]]:
         """Lock a todo and all open ones below it; read the todo, and the counts of the others.
@@ -182,7 +214,8 @@ class TodoRepository(Repository):
         """
         # Where it waited for somebody who added a subtask, that one is missing. No locked todo gets
         # any more, so that each look leaves others one level less. A second look may deadlock with
-        # whoever completes the new one: of these two one is answered 503.
+        # whoever completes the new one: of these two one is run anew.
+        is_missing = False
         for _ in range(MAX_DEPTH + 1):
             rows = {
                 row["id"]: row
@@ -190,12 +223,17 @@ class TodoRepository(Repository):
                     writes.LOCK_OPEN_TREE, **self._seen, id=todo_id, whole=whole
                 )
             }
-            if todo_id not in rows:
-                raise NotFound
-            todo = rows.pop(todo_id)
+            todo = rows.pop(todo_id, None)
+            if todo is None:
+                # Moved to another project while this waited, or not there.
+                if is_missing:
+                    raise NotFound
+                is_missing = True
+                continue
             require_editable(todo)
             # Where it waited for somebody who made it repeat, all below it are needed after all.
             whole |= todo["recurrence_rrule"] is not None
+            rows = _reached(todo_id, rows)
             found = Counter(row["parent_id"] for row in rows.values())
             if todo["completed_at"] is not None or (
                 todo["is_whole"] == whole
@@ -206,6 +244,7 @@ class TodoRepository(Repository):
                 )
             ):
                 break
+        assert todo is not None
         return todo, list(rows.values())
 
     async def update(self, changes: Sequence[RowChange], **by: Any) -> JsonRow:
@@ -214,3 +253,41 @@ class TodoRepository(Repository):
         row = await self._one(writes.UPDATE, given=given, answered=changes[0].id, **by)
         assert row is not None
         return json_row(row)
+
+    async def lock_projects(
+        self, todo_id: UUID, named: UUID | None, project_id: UUID | None
+    ) -> list[Row]:
+        """Lock the projects of these todos, and this one; read where the visible todos are."""
+        places = {"id": todo_id, "named": named, "project_id": project_id}
+        return await self._all(moves.LOCK_PROJECTS, **self._seen, **places)
+
+    async def look(self, side: str, **place: Any) -> Row:
+        """What there is to know of a place in locked projects: see `moves.look`."""
+        user_id, is_top_level = self._seen["principal_id"], place["parent_id"] is None
+        statement = await SHAPES.statement(user_id, moves.look, side, is_top_level=is_top_level)
+        row = await self._one(statement, **self._seen, **place)
+        assert row is not None
+        return row
+
+    async def lock_moved(
+        self, todo_id: UUID, others: Sequence[UUID], *, with_tree: bool
+    ) -> list[Row]:
+        """Lock a todo, those below it if asked for, and others, from the leaves to the root."""
+        which = {"id": todo_id, "others": others, "with_tree": with_tree}
+        return await self._all(moves.LOCK, **self._seen, **which)
+
+    async def move(self, changes: Sequence[RowChange], **by: Any) -> JsonRow:
+        """Move locked todos, and change others; returns the first of them as it is then."""
+        given = TODOS.changed(changes, moves=True)
+        row = await self._one(moves.MOVE, given=given, answered=changes[0].id, **by)
+        assert row is not None
+        return json_row(row)
+
+
+def _reached(todo_id: UUID, rows: dict[UUID, Row]) -> dict[UUID, Row]:
+    """Those of the rows that are below a todo; others were moved away while they were locked."""
+    reached: dict[UUID, Row] = {}
+    for row in sorted(rows.values(), key=lambda row: row["depth"]):
+        if row["parent_id"] == todo_id or row["parent_id"] in reached:
+            reached[row["id"]] = row
+    return reached

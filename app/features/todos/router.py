@@ -5,10 +5,22 @@ from uuid import UUID
 
 from fastapi import Query
 
-from app.core.errors import CursorInvalid, Forbidden, IdTaken, NotFound, QuotaExceeded
+from app.core.errors import (
+    CursorInvalid,
+    Forbidden,
+    IdTaken,
+    NotFound,
+    PlaceAmbiguous,
+    QuotaExceeded,
+)
 from app.core.schemas import JsonPage, JsonRow
 from app.features.labels.errors import LabelRepeated
-from app.features.projects.errors import ProjectArchived, ProjectNotFound
+from app.features.projects.errors import (
+    MovedIntoItself,
+    PlaceContradicts,
+    ProjectArchived,
+    ProjectNotFound,
+)
 from app.features.recurrence.errors import (
     RecurrenceNeedsDue,
     RruleEnds,
@@ -19,11 +31,19 @@ from app.features.todos.dependencies import ReadTodos, WriteTodos
 from app.features.todos.errors import (
     ParentElsewhere,
     ParentNotFound,
+    SiblingNotFound,
     SortNeedsProject,
     SortNeedsSearch,
     TooDeep,
 )
-from app.features.todos.schemas import TodoCreate, TodoPage, TodoQuery, TodoRead, TodoUpdate
+from app.features.todos.schemas import (
+    TodoCreate,
+    TodoMove,
+    TodoPage,
+    TodoQuery,
+    TodoRead,
+    TodoUpdate,
+)
 from app.web.dependencies import ExpectedVersion
 from app.web.openapi.problems import problems
 from app.web.routing import Feature
@@ -118,6 +138,34 @@ async def update_todo(
     completion back. If you may have to send it again, use `If-Match`, or make a completion instead.
     """
     return await todos.update(todo_id, data, expected)
+
+
+@router.post(
+    "/{todo_id}/move",
+    operation_id="move_todo",
+    response_model=TodoRead,
+    responses=problems(
+        *_REFUSED,
+        PlaceAmbiguous,
+        PlaceContradicts,
+        MovedIntoItself,
+        SiblingNotFound,
+        ParentNotFound,
+        ProjectNotFound,
+        TooDeep,
+        QuotaExceeded,
+    ),
+)
+async def move_todo(
+    todos: WriteTodos, todo_id: UUID, data: TodoMove, expected: ExpectedVersion
+) -> JsonRow:
+    """Move a todo.
+
+    Before or after another one, wherever that is; or first or last where it is, below `parent_id`
+    or in `project_id`. Its subtasks go with it. An open one that comes below a completed todo
+    reopens that todo and all above it. A few siblings may get new positions.
+    """
+    return await todos.move(todo_id, data, expected)
 
 
 @router.delete(

@@ -24,6 +24,7 @@ from app.core.schemas import (
     NewId,
     Page,
     Patch,
+    Place,
     QueryFlag,
     Schema,
     absent_or,
@@ -118,6 +119,21 @@ class TodoUpdate(Patch):
     due: Due | None = None
     recurrence: Recurrence | None = Field(None, description="It needs a `due`.")
     labels: LabelNames = Field([], description=_LABELS)
+
+
+class TodoMove(Place):
+    """Where a todo goes; its subtasks go with it."""
+
+    model_config = {"json_schema_extra": {"examples": [{"first": True}]}}
+
+    project_id: UUID = absent_or(
+        description="The project to go to; without `parent_id` to its top level."
+    )
+    parent_id: UUID | None = Field(
+        None,
+        description="The todo to go below, or `null` for the top level. Left out, with no other "
+        "project: it stays below the same todo.",
+    )
 
 
 class TodoRead(Schema):

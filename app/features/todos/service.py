@@ -28,8 +28,16 @@ from app.features.todos.errors import (
     SortNeedsProject,
     SortNeedsSearch,
 )
+from app.features.todos.moves import TodoMover
 from app.features.todos.repository import TodoRepository
-from app.features.todos.schemas import CountQuery, TodoCreate, TodoQuery, TodoUpdate, View
+from app.features.todos.schemas import (
+    CountQuery,
+    TodoCreate,
+    TodoMove,
+    TodoQuery,
+    TodoUpdate,
+    View,
+)
 from app.features.todos.subtasks import changes_above, completing, reopens
 from app.security.principal import Principal
 
@@ -105,9 +113,9 @@ class TodoService:
         repetition = Repetition().with_fields(fields)
         words = await words_of(fields)
         by = self._context.by(self._principal.user_id)
-        if data.parent_id is not None:
-            await self._repository.lock_project_of(data.parent_id)
         if names:
+            if data.parent_id is not None:
+                await self._repository.lock_project_of(data.parent_id)
             held = await self._repository.hold_labels(
                 names,
                 quota=self._quota_labels,
@@ -132,7 +140,7 @@ class TodoService:
         }
         if data.parent_id is None:
             return await self._repository.insert(values, quota=self._quota, **by)
-        parent = await self._repository.lock_parent(data.parent_id)
+        parent = await self._repository.lock_new_parent(data.parent_id)
         if parent is None:
             raise ParentNotFound
         if data.project_id not in (None, parent["project_id"]):
@@ -215,11 +223,17 @@ class TodoService:
         values = {**repetition.columns(), "completed_at": None}
         await self._reopen(todo, values, self._context.by(self._principal.user_id))
 
+    async def move(self, todo_id: UUID, data: TodoMove, expected: Expected) -> JsonRow:
+        """Move a todo and all below it. Raises what `TodoMover.move` does."""
+        by = self._context.by(self._principal.user_id)
+        return await TodoMover(self._repository, self._completions, self._quota, by).move(
+            todo_id, data, expected
+        )
+
     async def delete(self, todo_id: UUID, expected: Expected) -> None:
         """Delete a todo and its subtasks. Raises as `update` does."""
-        await self._repository.lock_project_of(todo_id)
         tree = await self._repository.lock_tree(todo_id)
-        if not tree or tree[-1]["id"] != todo_id:
+        if not tree:
             raise NotFound
         todo = tree[-1]
         require_editable(todo)

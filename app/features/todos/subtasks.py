@@ -77,7 +77,7 @@ def _begun_anew(below: Sequence[Row]) -> Iterator[RowChange]:
             yield RowChange(row["id"], "todo.updated", values)
 
 
-def reopens(parent: Row, added: int, added_completed: int) -> bool:
+def reopens(parent: Row | dict[str, Any], added: int, added_completed: int) -> bool:
     """Whether a parent is no longer completed when so many are added to its counts.
 
     A number below 0 takes away: to reopen a subtask adds 0 and -1.
@@ -86,7 +86,7 @@ def reopens(parent: Row, added: int, added_completed: int) -> bool:
 
 
 def changes_above(
-    ancestors: Sequence[Row], added: int, added_completed: int
+    ancestors: Sequence[Row | dict[str, Any]], added: int, added_completed: int
 ) -> Iterator[RowChange]:
     """The changes of a parent when so many are added to its counts, and of those above in order.
 

@@ -23,9 +23,10 @@ from app.core.errors import NotFound
 from app.core.schemas import JsonRow
 from app.database import idempotency_keys
 from app.database.base import table_of
+from app.database.changes import bumped_timestamp
 from app.database.json_rows import answer_of, instant
 from app.database.repository import Repository, Row, json_row
-from app.database.row_changes import Resource, RowChange, bumped_timestamp
+from app.database.row_changes import Resource, RowChange
 from app.database.statement import Statement
 from app.features.users.errors import EmailTaken
 from app.features.users.models import User

@@ -19,9 +19,9 @@ from app.features.projects.schemas import ProjectCreate, ProjectQuery, ProjectUp
 from app.features.projects.service import ProjectService
 from app.features.recurrence.completion_log import CompletionLog
 from app.features.routes import SCOPES
-from app.features.todos.errors import ParentNotFound
+from app.features.todos.errors import ParentNotFound, SiblingNotFound
 from app.features.todos.repository import TodoRepository
-from app.features.todos.schemas import TodoCreate, TodoQuery, TodoUpdate
+from app.features.todos.schemas import TodoCreate, TodoMove, TodoQuery, TodoUpdate
 from app.features.todos.service import TodoService
 from app.security.principal import Principal
 from tests.people import Json, Person
@@ -98,6 +98,17 @@ async def test_it_changes_only_what_is_in_that_project(
             await todos.update(outside_id, TodoUpdate(title="New"), Expected())
         with pytest.raises(NotFound):
             await todos.delete(outside_id, Expected())
+        with pytest.raises(NotFound):
+            await todos.move(outside_id, TodoMove(first=True), Expected())
+        for place, refused in (
+            (TodoMove(before=outside_id), SiblingNotFound),
+            (TodoMove(first=True, parent_id=outside_id), ParentNotFound),
+            (TodoMove(first=True, project_id=UUID(outside["project_id"])), ProjectNotFound),
+        ):
+            with pytest.raises(refused):
+                await todos.move(UUID(inside["id"]), place, Expected())
+        moved = await todos.move(UUID(inside["id"]), TodoMove(first=True), Expected())
+        assert moved.version == 2
         with pytest.raises(NotFound):
             await projects.update(
                 UUID(outside["project_id"]), ProjectUpdate(name="New"), Expected()

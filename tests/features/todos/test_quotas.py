@@ -160,3 +160,39 @@ async def test_of_an_account_that_has_ended_no_count_stays(
     await clean_up_ended_accounts(base, settings, lambda: utc_now() + timedelta(hours=1))
     await base.close()
     assert await database.fetchval(slots, ada.id) == 0
+
+
+async def _moved(person: Person, todo: str, project: str) -> Response:
+    place = {"last": True, "project_id": project}
+    return await person.client.post(f"/v1/todos/{todo}/move", json=place)
+
+
+async def test_what_goes_to_another_owner_is_counted_there(
+    ada: Person, bob: Person, database: asyncpg.Connection
+) -> None:
+    theirs = await bob.make_project()
+    await share(database, theirs, ada)
+    own = await ada.inbox()
+    root = await ada.make_todo()
+    below = [await ada.make_todo(parent_id=root["id"]) for _ in range(2)]
+    await ada.client.delete(f"/v1/todos/{below[0]['id']}")
+
+    # With what is below it, also in the trash, there would be more than may be.
+    others = [await bob.make_todo() for _ in range(2)]
+    answer = await _moved(ada, root["id"], theirs["id"])
+    assert (answer.status_code, answer.json()["params"]) == (409, {"quota": "todos"})
+    assert (await count(database, ada), await count(database, bob)) == (3, 2)
+
+    gone = await bob.client.delete(f"/v1/todos/{others[0]['id']}")
+    assert gone.status_code == 204
+    await database.execute("DELETE FROM todos WHERE id = $1", UUID(others[0]["id"]))
+    assert (await _moved(ada, root["id"], theirs["id"])).status_code == 200
+    assert (await count(database, ada), await count(database, bob)) == (0, 4)
+    assert (await _moved(ada, root["id"], own["id"])).status_code == 200
+    assert (await count(database, ada), await count(database, bob)) == (3, 1)
+
+
+async def test_who_has_too_many_may_move_its_own(ada: Person) -> None:
+    garden = await ada.make_project()
+    todos = [await ada.make_todo() for _ in range(QUOTA)]
+    assert (await _moved(ada, todos[0]["id"], garden["id"])).status_code == 200

@@ -21,6 +21,10 @@ def patch(person: Person, todo: Json, **fields: Any) -> Answer:
     return person.client.patch(f"/v1/todos/{todo['id']}", json=fields)
 
 
+def move(person: Person, todo: Json, **place: Any) -> Answer:
+    return person.client.post(f"/v1/todos/{todo['id']}/move", json=place)
+
+
 def delete(person: Person, todo: Json) -> Answer:
     return person.client.delete(f"/v1/todos/{todo['id']}")
 
@@ -60,7 +64,7 @@ async def assert_consistent(database: asyncpg.Connection, person: Person) -> Non
     assert wrong == []
     unlogged = await database.fetch(
         "SELECT todo.id FROM todos todo WHERE created_by = $1 AND version <> ("
-        "  SELECT count(*) FROM changes WHERE resource_id = todo.id)",
+        "  SELECT count(DISTINCT row_after->'version') FROM changes WHERE resource_id = todo.id)",
         person.id,
     )
     assert unlogged == []

@@ -12,11 +12,14 @@ from app.features.todos.models import TodoCount
 _counts = table_of(TodoCount)
 
 
-def has_room(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether the project's owner has fewer todos than the parameter `quota`."""
+def has_room(project_id: ColumnElement[Any], added: Any = 1) -> ColumnElement[bool]:
+    """Whether the project's owner may have so many more todos, by the parameter `quota`."""
     held = (
         select(func.coalesce(func.sum(_counts.c.count), 0))
         .where(_counts.c.owner_id == owner_of(project_id))
         .correlate_except(_counts)
     )
-    return held.scalar_subquery() < bindparam("quota", type_=Integer)
+    there_is: ColumnElement[bool] = held.scalar_subquery() + added <= bindparam(
+        "quota", type_=Integer
+    )
+    return there_is

@@ -85,6 +85,11 @@ def _create(project: Select[Any]) -> Statement:
     )
 
 
+def project_lock(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The lock of a project, which all take that add subtasks there, delete or move todos."""
+    return func.pg_advisory_xact_lock(func.hashtextextended(cast(project_id, Text), 0))
+
+
 def _tree(*columns: Any, only_open: bool = False) -> Select[Any]:
     """Lock a todo and, if it may be edited, those below it; the todo is the last row.
 
@@ -106,13 +111,11 @@ def _tree(*columns: Any, only_open: bool = False) -> Select[Any]:
         .join(tree, (todos.c.project_id == tree.c.project_id) & (todos.c.parent_id == tree.c.id))
         .where(may_edit(tree))
     )
-    is_wanted: ColumnElement[bool] = todos.c.deleted_at.is_(None)
+    is_open = todos.c.completed_at.is_(None)
+    tree = tree.union_all(below.where(is_open | tree.c.is_whole) if only_open else below)
+    # Only here it is asked again after waiting for a lock. In another project the role may differ.
+    is_wanted = todos.c.deleted_at.is_(None) & (todos.c.project_id == tree.c.project_id)
     if only_open:
-        is_open = todos.c.completed_at.is_(None)
-        below = below.where(is_open | tree.c.is_whole)
-    tree = tree.union_all(below)
-    if only_open:
-        # Once more outside: only there it is asked again after waiting for a lock.
         is_wanted &= is_open | tree.c.is_whole | (todos.c.id == _id)
     return (
         select(*columns, tree.c.role, tree.c.archived, tree.c.is_whole)
@@ -136,7 +139,7 @@ def _lock_above() -> Statement:
         )
     )
     return Statement(
-        select(*_COUNTED)
+        select(*_COUNTED, todos.c.parent_id)
         .join(above, (todos.c.project_id == above.c.project_id) & (todos.c.id == above.c.parent_id))
         .where(todos.c.deleted_at.is_(None))
         .order_by(todos.c.depth.desc())
@@ -194,6 +197,7 @@ LOCK_OPEN_TREE = TODOS.lock(
     "role",
     "archived",
     "parent_id",
+    "depth",
     "subtask_count",
     "completed_subtask_count",
     "completed_at",
@@ -207,7 +211,9 @@ LOCK_PARENT = Statement(
     visible_todo.with_only_columns(*_COUNTED).with_for_update(of=todos, key_share=True)
 )
 LOCK_ABOVE = _lock_above()
-LOCK_TREE = Statement(_tree(todos.c.id, todos.c.version, todos.c.parent_id, todos.c.completed_at))
+LOCK_TREE = Statement(
+    _tree(todos.c.id, todos.c.project_id, todos.c.version, todos.c.parent_id, todos.c.completed_at)
+)
 # All rows are of one project, so that the same users see them.
 UPDATE = TODOS.update(_mark_changed_words, answered=bindparam("answered", type_=Uuid))
 LABELLED = _labelled()
@@ -225,7 +231,5 @@ LOCK_LABELLED = Statement(
 UPDATE_LABELLED = TODOS.update(answered=any_(bindparam("answered", type_=ARRAY(Uuid))))
 LOCK_PROJECT = Statement(
     # Only for a visible todo: nobody else can make its users wait, or notice that they do.
-    visible_todo.with_only_columns(
-        func.pg_advisory_xact_lock(func.hashtextextended(cast(todos.c.project_id, Text), 0))
-    )
+    visible_todo.with_only_columns(todos.c.project_id, project_lock(todos.c.project_id))
 )

@@ -1,0 +1,207 @@
+"""The rules of a move: where a todo goes, and which rows that changes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from app.core.context import Expected
+from app.core.errors import LocksContended, NotFound, QuotaExceeded
+from app.core.positions import position_among
+from app.core.schemas import JsonRow
+from app.database.repository import Row, json_row
+from app.database.row_changes import RowChange
+from app.features.projects.errors import MovedIntoItself, PlaceContradicts, ProjectNotFound
+from app.features.projects.permissions import require_editable
+from app.features.recurrence.completion_log import CompletionLog
+from app.features.todos.errors import ParentNotFound, SiblingNotFound, TooDeep
+from app.features.todos.models import MAX_DEPTH
+from app.features.todos.repository import TodoRepository
+from app.features.todos.schemas import TodoMove
+from app.features.todos.sql.moves import NEIGHBOURS
+from app.features.todos.subtasks import changes_above
+
+_MOVED = "todo.moved"
+
+
+class Siblings(NamedTuple):
+    """What todos are siblings by."""
+
+    project_id: UUID
+    parent_id: UUID | None
+
+
+class TodoMover:
+    """Moves todos; no project's owner gets more than `quota` by that."""
+
+    def __init__(
+        self,
+        repository: TodoRepository,
+        completions: CompletionLog,
+        quota: int,
+        by: Mapping[str, Any],
+    ) -> None:
+        self._repository = repository
+        self._completions = completions
+        self._quota = quota
+        self._by = by
+
+    async def move(self, todo_id: UUID, data: TodoMove, expected: Expected) -> JsonRow:
+        """Move a todo and all below it.
+
+        Raises `PlaceAmbiguous`, `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`,
+        `SiblingNotFound`, `ParentNotFound`, `ProjectNotFound`, `PlaceContradicts`,
+        `MovedIntoItself`, `TooDeep`, `QuotaExceeded`.
+        """
+        old, new, place = await self._look(todo_id, data, expected)
+        pointer = "/parent_id" if data.sibling is None else f"/{data.side}"
+        levels = levels_down(todo_id, place, pointer)
+        stays = new == old and (place["is_there"] or data.sibling == todo_id)
+        position, neighbours = ("", {}) if stays else position_at(place["below"], place["above"])
+        chain = () if new == old else place["chain"]
+        parents = {*chain} if new == old else {*chain, old.parent_id} - {None}
+        rows = await self._repository.lock_moved(
+            todo_id,
+            others=[*parents, *neighbours],
+            with_tree=levels != 0 or new.project_id != old.project_id,
+        )
+        locked = {row["id"]: row for row in rows}
+        todo = locked.get(todo_id)
+        if todo is None:
+            raise NotFound
+        require_editable(todo)
+        expected.check(todo["version"])
+        if stays:
+            return json_row(todo)
+        values = {**new._asdict(), "depth": todo["depth"] + levels, "position": position}
+        changes = [RowChange(todo_id, _MOVED, values)]
+        kept = {todo_id, *parents, *neighbours}
+        changes += [_below(row, old, new, levels) for row in rows if row["id"] not in kept]
+        if new != old:
+            parent = locked.get(old.parent_id)
+            changes += changes_of_parents(todo, parent, [locked[each] for each in chain])
+        opened = {one.id for one in changes if one.event == "todo.reopened"}
+        await self._completions.reopen([locked[each] for each in opened])
+        changes += (_beside(locked[each], text) for each, text in neighbours.items())
+        return await self._repository.move(merged(changes), **self._by)
+
+    async def _look(
+        self, todo_id: UUID, data: TodoMove, expected: Expected
+    ) -> tuple[Siblings, Siblings, Row]:
+        """Lock the projects; returns which siblings it has and gets, and what is known of these."""
+        named = await self._repository.lock_projects(
+            todo_id, data.sibling or data.parent_id, data.project_id
+        )
+        todo = next((row for row in named if row["id"] == todo_id), None)
+        if todo is None:
+            raise NotFound
+        require_editable(todo)
+        expected.check(todo["version"])
+        old = Siblings(todo["project_id"], todo["parent_id"])
+        new = siblings_at(data, old, named)
+        place = await self._repository.look(
+            data.side,
+            **new._asdict(),
+            id=todo_id,
+            named=data.sibling,
+            old_project_id=old.project_id,
+            old_parent_id=old.parent_id,
+            with_tree=new != old,
+            quota=self._quota,
+        )
+        if not place["stands"]:
+            # Somebody else moved what it names, before the locks were there.
+            raise LocksContended
+        return old, new, place
+
+
+def siblings_at(data: TodoMove, old: Siblings, named: Sequence[Row]) -> Siblings:
+    """Among which siblings a place is, by the todos that it names.
+
+    Raises `SiblingNotFound`, `ParentNotFound`, `PlaceContradicts`.
+    """
+    sent = data.model_fields_set & {"project_id", "parent_id"}
+    found = {row["id"]: row for row in named}
+    if data.sibling is not None:
+        if data.sibling not in found:
+            raise SiblingNotFound(f"/{data.side}")
+        sibling = found[data.sibling]
+        place = Siblings(sibling["project_id"], sibling["parent_id"])
+    elif data.parent_id is not None:
+        if data.parent_id not in found:
+            raise ParentNotFound
+        place = Siblings(found[data.parent_id]["project_id"], data.parent_id)
+    elif sent:
+        place = Siblings(data.project_id if "project_id" in sent else old.project_id, None)
+    else:
+        place = old
+    for name in sorted(sent):
+        if getattr(data, name) != getattr(place, name):
+            raise PlaceContradicts(f"/{name}")
+    return place
+
+
+def levels_down(todo_id: UUID, place: Row, pointer: str) -> int:
+    """How many levels lower a todo gets, if it may go to this place.
+
+    Raises `ProjectNotFound`, `Forbidden`, `ProjectArchived`, `MovedIntoItself`, `TooDeep`,
+    `QuotaExceeded`.
+    """
+    if place["role"] is None:
+        raise ProjectNotFound
+    require_editable(place)
+    if todo_id in place["chain"]:
+        raise MovedIntoItself(pointer)
+    levels: int = (place["parent_depth"] or 0) + 1 - place["depth"]
+    if place["deepest"] + levels > MAX_DEPTH:
+        raise TooDeep(pointer)
+    if not place["has_room"]:
+        raise QuotaExceeded("todos")
+    return levels
+
+
+def position_at(below: str, above: str) -> tuple[str, dict[UUID, str]]:
+    """A position between siblings, each `[id, position]`, and new ones for some of them, if any."""
+    low, high = (
+        [(UUID(each), position) for each, position in orjson.loads(side)] for side in (below, above)
+    )
+    # There are no more where there are fewer than were asked for.
+    all_below, all_above = len(low) < NEIGHBOURS, len(high) < NEIGHBOURS
+    return position_among(low, high, all_below=all_below, all_above=all_above)
+
+
+def changes_of_parents(todo: Row, parent: Row | None, chain: Sequence[Row]) -> Iterator[RowChange]:
+    """The changes of the counts of a todo's old parent, and of those above its new place."""
+    completed = int(todo["completed_at"] is not None)
+    rows = {row["id"]: dict(row) for row in chain}
+    if parent is not None:
+        left = rows.setdefault(parent["id"], dict(parent))
+        left["subtask_count"] -= 1
+        left["completed_subtask_count"] -= completed
+        counts = {name: left[name] for name in ("subtask_count", "completed_subtask_count")}
+        yield RowChange(left["id"], "todo.updated", counts)
+    above = sorted((rows[row["id"]] for row in chain), key=lambda row: -row["depth"])
+    yield from changes_above(above, 1, completed)
+
+
+def _below(row: Row, old: Siblings, new: Siblings, levels: int) -> RowChange:
+    """The change of a subtask of what is moved; its level alone is nothing that clients see."""
+    is_told = new.project_id != old.project_id and row["deleted_at"] is None
+    values = {"project_id": new.project_id, "depth": row["depth"] + levels}
+    return RowChange(row["id"], _MOVED if is_told else None, values)
+
+
+def _beside(row: Row, position: str) -> RowChange:
+    """The change of a sibling whose position is a new one."""
+    event = _MOVED if row["deleted_at"] is None else None
+    return RowChange(row["id"], event, {"position": position})
+
+
+def merged(changes: Sequence[RowChange]) -> list[RowChange]:
+    """One change a row: the last event, and all values."""
+    rows: dict[UUID, RowChange] = {}
+    for one in changes:
+        values = {**rows[one.id].values, **one.values} if one.id in rows else one.values
+        rows[one.id] = RowChange(one.id, one.event, values)
+    return list(rows.values())

@@ -1,0 +1,225 @@
+"""Where a project goes: each one's own top level, trees, members, and what is refused."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import asyncpg
+import pytest
+from fastapi import FastAPI
+from httpx import Response
+
+from app.core.clock import new_id
+from tests.features.todos.changes import Log
+from tests.people import Json, Person, share
+from tests.roundtrips import statements
+
+
+def _move(person: Person, project: Json, **place: Any) -> Any:
+    return person.client.post(f"/v1/projects/{project['id']}/move", json=place)
+
+
+async def _moved(person: Person, project: Json, **place: Any) -> Json:
+    response = await _move(person, project, **place)
+    assert response.status_code == 200, response.text
+    moved: Json = response.json()
+    assert response.headers["etag"] == f'"{moved["version"]}"'
+    assert await _read(person, project) == moved
+    return moved
+
+
+async def _read(person: Person, project: Json) -> Json:
+    read: Json = (await person.get(f"/v1/projects/{project['id']}")).json()
+    return read
+
+
+async def _names(person: Person, parent: Json | None = None) -> str:
+    """The siblings in their order, but for the Inbox."""
+    parent_id = "none" if parent is None else parent["id"]
+    projects = await person.walk("/v1/projects", parent_id=parent_id, sort="position", limit=1)
+    return "".join(project["name"] for project in projects if not project["is_inbox"])
+
+
+async def _row(person: Person, names: str, **fields: Any) -> list[Json]:
+    return [await person.make_project(name, **fields) for name in names]
+
+
+async def _chain(person: Person, names: str) -> list[Json]:
+    chain: list[Json] = []
+    for name in names:
+        parent = {"parent_id": chain[-1]["id"]} if chain else {}
+        chain.append(await person.make_project(name, **parent))
+    return chain
+
+
+def _error(response: Response) -> tuple[int, str, list[str]]:
+    problem = response.json()
+    return response.status_code, problem["code"], [each["pointer"] for each in problem["errors"]]
+
+
+@pytest.mark.parametrize("level", ["top", "below"])
+async def test_siblings_are_in_the_order_that_was_asked_for(ada: Person, level: str) -> None:
+    parent = await ada.make_project("parent") if level == "below" else None
+    place = {} if parent is None else {"parent_id": parent["id"]}
+    a, b, c = await _row(ada, "abc", **place)
+
+    moved = await _moved(ada, c, before=a["id"])
+    assert (await _names(ada, parent), moved["version"]) == ("cab", 2)
+    await _moved(ada, a, last=True)
+    assert await _names(ada, parent) == "cba"
+    await _moved(ada, a, first=True)
+    await _moved(ada, c, after=b["id"])
+    assert await _names(ada, parent) == "abc"
+    before = await _read(ada, b)
+    for same in ({"before": c["id"]}, {"before": b["id"]}, {"after": b["id"]}):
+        assert await _moved(ada, b, **same) == before
+
+
+async def test_the_top_level_is_each_ones_own(
+    ada: Person, bob: Person, database: asyncpg.Connection
+) -> None:
+    a, b, c = await _row(ada, "abc")
+    for project in (a, b, c):
+        await share(database, project, bob, "viewer")
+    assert await _names(bob) == "abc"
+    log = Log(database, bob, "project")
+    await log.new()
+
+    moved = await _moved(bob, c, first=True)
+    assert (await _names(bob), await _names(ada)) == ("cab", "abc")
+    # Its version is raised for all.
+    assert (moved["version"], (await _read(ada, c))["version"]) == (2, 2)
+    assert (await _read(ada, c))["position"] == c["position"]
+    [change] = await log.new()
+    assert (change["event"], change["changed"].keys()) == ("project.moved", {"position"})
+    await _moved(ada, c, after=a["id"])
+    assert (await _names(bob), await _names(ada)) == ("cab", "acb")
+    # Another change shows each one's own place.
+    patched = await ada.client.patch(f"/v1/projects/{c['id']}", json={"color": "#112233"})
+    assert patched.json() == await _read(ada, c)
+    assert (await _read(bob, c))["position"] == moved["position"]
+
+
+async def test_below_and_out_again(ada: Person, database: asyncpg.Connection) -> None:
+    a, b = await _chain(ada, "ab")
+    [c] = await _row(ada, "c")
+    [x] = await _row(ada, "x", parent_id=c["id"])
+
+    moved = await _moved(ada, c, last=True, parent_id=b["id"])
+    assert (moved["parent_id"], await _names(ada), await _names(ada, b)) == (b["id"], "a", "c")
+    # Its level is nothing that clients see.
+    assert await _read(ada, x) == x
+    depths = "SELECT name, depth FROM projects WHERE created_by = $1 AND NOT is_inbox ORDER BY name"
+    rows = [tuple(row) for row in await database.fetch(depths, ada.id)]
+    assert rows == [("a", 1), ("b", 2), ("c", 3), ("x", 4)]
+    moved = await _moved(ada, c, before=a["id"])
+    assert (moved["parent_id"], await _names(ada), await _names(ada, c)) == (None, "ca", "x")
+    assert await _read(ada, x) == x
+    assert (await _moved(ada, b, first=True, parent_id=None))["parent_id"] is None
+    assert await _names(ada) == "bca"
+
+
+async def test_who_is_below_gets_the_members_of_its_root_and_keeps_them(
+    ada: Person, bob: Person, database: asyncpg.Connection
+) -> None:
+    house, garden = await _row(ada, "hg")
+    [bed] = await _row(ada, "b", parent_id=garden["id"])
+    todo = await ada.make_todo(project_id=bed["id"])
+    await share(database, house, bob)
+    url = f"/v1/todos/{todo['id']}"
+    assert (await bob.get(url)).status_code == 404
+
+    await _moved(ada, garden, last=True, parent_id=house["id"])
+    assert (await _read(bob, garden))["role"] == "editor"
+    assert (await bob.get(url)).status_code == 200
+    # An editor moves within the tree, and not out of it.
+    await _moved(bob, bed, before=garden["id"])
+    answer = await _move(bob, bed, first=True, parent_id=None)
+    assert _error(answer) == (403, "forbidden", [])
+    await _moved(ada, bed, first=True, parent_id=None)
+    assert (await bob.get(url)).status_code == 200
+    assert await _names(bob) == "hb"
+
+    other = await ada.make_project("o")
+    await _moved(ada, bed, first=True, parent_id=other["id"])
+    assert (await bob.get(url)).status_code == 404
+    assert (await ada.get(url)).status_code == 200
+
+
+async def test_what_is_refused(ada: Person, bob: Person, database: asyncpg.Connection) -> None:
+    a, b, c, d = await _chain(ada, "abcd")
+    e, f = await _chain(ada, "ef")
+    hidden, inbox = await bob.make_project(), await ada.inbox()
+    for project, place, problem in (
+        (a, {}, (422, "place_ambiguous", [""])),
+        (a, {"first": True, "last": True}, (422, "place_ambiguous", ["/first", "/last"])),
+        (e, {"before": b["id"], "parent_id": None}, (422, "place_contradicts", ["/parent_id"])),
+        (a, {"last": True, "parent_id": c["id"]}, (422, "moved_into_itself", ["/parent_id"])),
+        (a, {"last": True, "parent_id": a["id"]}, (422, "moved_into_itself", ["/parent_id"])),
+        (a, {"after": b["id"]}, (422, "moved_into_itself", ["/after"])),
+        (e, {"last": True, "parent_id": d["id"]}, (422, "project_too_deep", ["/parent_id"])),
+        (a, {"before": hidden["id"]}, (404, "project_not_found", ["/before"])),
+        (a, {"last": True, "parent_id": str(new_id())}, (404, "project_not_found", ["/parent_id"])),
+        (inbox, {"last": True, "parent_id": a["id"]}, (409, "inbox_protected", [])),
+        (hidden, {"last": True}, (404, "not_found", [])),
+    ):
+        assert _error(await _move(ada, project, **place)) == problem
+    assert (await _moved(ada, inbox, last=True))["version"] == 2
+    await share(database, hidden, ada, "editor")
+    for project, place in ((hidden, {"parent_id": a["id"]}), (a, {"parent_id": hidden["id"]})):
+        assert _error(await _move(ada, project, last=True, **place)) == (403, "forbidden", [])
+    answer = await ada.client.post(
+        f"/v1/projects/{f['id']}/move", json={"last": True}, headers={"If-Match": '"2"'}
+    )
+    assert answer.status_code == 412
+    await ada.client.patch(f"/v1/projects/{e['id']}", json={"archived": True})
+    answer = await _move(ada, b, last=True, parent_id=e["id"])
+    assert (answer.status_code, answer.json()["code"]) == (403, "project_archived")
+    for project in (a, b, c, d, f):
+        assert await _read(ada, project) == project
+
+
+async def test_of_two_that_would_make_a_cycle_one_is_refused(ada: Person) -> None:
+    a, b = await _row(ada, "ab")
+    for _ in range(4):
+        answers = await asyncio.gather(
+            _move(ada, a, last=True, parent_id=b["id"]), _move(ada, b, last=True, parent_id=a["id"])
+        )
+        assert Counter(each.status_code for each in answers) == {200: 1, 422: 1}
+        for project in (a, b):
+            await _moved(ada, project, last=True, parent_id=None)
+
+
+async def test_many_at_once_are_in_some_order(ada: Person, database: asyncpg.Connection) -> None:
+    projects = await _row(ada, "abcdef")
+    answers = await asyncio.gather(
+        *(_move(ada, each, after=projects[0]["id"]) for each in projects[1:] * 2)
+    )
+    assert {each.status_code for each in answers} == {200}
+    names = await _names(ada)
+    assert (names[0], sorted(names)) == ("a", list("abcdef"))
+    own = "SELECT position FROM project_members WHERE user_id = $1 AND position IS NOT NULL"
+    positions = [row["position"] for row in await database.fetch(own, ada.id)]
+    assert len(set(positions)) == len(positions) == 5
+
+
+async def test_it_takes_four_round_trips_at_most(app: FastAPI, ada: Person) -> None:
+    a, b = await _row(ada, "ab")
+    for place in ({"after": b["id"]}, {"first": True, "parent_id": b["id"]}, {"before": b["id"]}):
+        async with statements(app) as sql:
+            await _move(ada, a, **place)
+        assert len([each for each in sql if "project_members" in each]) == 4
+
+
+async def test_many_moves_to_one_spot_keep_positions_short(
+    ada: Person, database: asyncpg.Connection
+) -> None:
+    projects = await _row(ada, "abcd")
+    order = list(projects)
+    for _ in range(320):
+        taken = order.pop()
+        order.insert(1, taken)
+        assert (await _move(ada, taken, after=order[0]["id"])).status_code == 200
+    assert await _names(ada) == "".join(project["name"] for project in order)
+    longest = "SELECT max(length(position)) FROM project_members WHERE user_id = $1"
+    assert await database.fetchval(longest, ada.id) < 64

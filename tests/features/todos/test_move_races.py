@@ -1,0 +1,319 @@
+"""Moves among other writes: no cycle, nothing lost, counts and positions right."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from fastapi import FastAPI
+from httpx import Response
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.core.errors import LocksContended
+from app.features.todos.repository import TodoRepository
+from tests.apps import client_of
+from tests.features.todos.trees import (
+    Answer,
+    assert_consistent,
+    create,
+    delete,
+    move,
+    patch,
+    read,
+)
+from tests.locks import everybody_waits, somebody_waits
+from tests.people import Json, Person, share
+
+
+async def _chain(person: Person, names: str, **fields: Any) -> list[Json]:
+    chain: list[Json] = []
+    for name in names:
+        parent = {"parent_id": chain[-1]["id"]} if chain else fields
+        chain.append(await person.make_todo(name, **parent))
+    return chain
+
+
+async def _held(
+    database: asyncpg.Connection, todo: Json, *requests: Answer
+) -> list[asyncio.Task[Response]]:
+    """Requests that all wait for a todo, and go on together."""
+    async with database.transaction():
+        await database.execute("SELECT FROM todos WHERE id = $1 FOR UPDATE", UUID(todo["id"]))
+        tasks = []
+        for number, request in enumerate(requests, 1):
+            tasks.append(asyncio.create_task(request))
+            await everybody_waits(database, number)
+    return tasks
+
+
+async def test_of_two_that_would_make_a_cycle_one_is_refused(
+    ada: Person, database: asyncpg.Connection
+) -> None:
+    a, b = await ada.make_todo("a"), await ada.make_todo("b")
+    for _ in range(5):
+        answers = await asyncio.gather(
+            move(ada, a, last=True, parent_id=b["id"]), move(ada, b, last=True, parent_id=a["id"])
+        )
+        assert Counter(each.status_code for each in answers) == {200: 1, 422: 1}
+        refused = next(each for each in answers if each.status_code == 422)
+        assert refused.json()["code"] == "moved_into_itself"
+        await assert_consistent(database, ada)
+        for todo in (a, b):
+            await move(ada, todo, last=True, parent_id=None)
+
+
+async def test_a_subtask_that_is_moved_away_is_not_completed_with_its_parent(
+    ada: Person, database: asyncpg.Connection
+) -> None:
+    [root, child] = await _chain(ada, "rc")
+    moving, completing = await _held(
+        database,
+        child,
+        move(ada, child, last=True, parent_id=None),
+        patch(ada, root, completed=True),
+    )
+    assert ((await moving).status_code, (await completing).json()["completed"]) == (200, True)
+    assert (await read(ada, child))["completed"] is False
+    await assert_consistent(database, ada)
+
+
+async def test_one_that_is_moved_in_meanwhile_is_completed_too(
+    ada: Person, database: asyncpg.Connection
+) -> None:
+    [root, child] = await _chain(ada, "rc")
+    [other, below] = await _chain(ada, "ob")
+    async with database.transaction():
+        await database.execute("SELECT FROM todos WHERE id = $1 FOR UPDATE", UUID(root["id"]))
+        moving = asyncio.create_task(move(ada, other, first=True, parent_id=child["id"]))
+        await somebody_waits(database)
+        completing = asyncio.create_task(patch(ada, root, completed=True))
+        await everybody_waits(database, 2)
+    assert ((await moving).status_code, (await completing).status_code) == (200, 200)
+    for todo in (root, child, other, below):
+        assert (await read(ada, todo))["completed"] is True
+    await assert_consistent(database, ada)
+
+
+async def test_a_reopened_one_reopens_those_that_are_above_it_by_then(
+    ada: Person, database: asyncpg.Connection
+) -> None:
+    old, middle, todo = await _chain(ada, "omt")
+    [new] = await _chain(ada, "n")
+    for each in (old, new):
+        await patch(ada, each, completed=True)
+    moving, reopening = await _held(
+        database,
+        middle,
+        move(ada, middle, last=True, parent_id=new["id"]),
+        patch(ada, todo, completed=False),
+    )
+    assert ((await moving).status_code, (await reopening).status_code) == (200, 200)
+    assert (await read(ada, old))["completed"] is True
+    assert (await read(ada, new))["completed"] is False
+    await assert_consistent(database, ada)
+
+
+Write = Callable[[Person, Json], Answer]
+WRITES: dict[str, Write] = {
+    "patch": lambda person, todo: patch(person, todo, title="New"),
+    "complete": lambda person, todo: patch(person, todo, completed=True),
+    "delete": delete,
+    "create": create,
+    "move": lambda person, todo: move(person, todo, first=True),
+}
+each_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+
+
+@each_write
+async def test_one_that_goes_to_another_project_meanwhile_is_found_there(
+    ada: Person, database: asyncpg.Connection, write: Write
+) -> None:
+    todo, _ = await _chain(ada, "tc")
+    house = await ada.make_project("House")
+    moving, writing = await _held(
+        database, todo, move(ada, todo, last=True, project_id=house["id"]), write(ada, todo)
+    )
+    assert (await moving).status_code == 200
+    assert (await writing).is_success, (await writing).text
+    await assert_consistent(database, ada)
+
+
+@each_write
+async def test_who_may_not_write_where_it_is_by_then_does_not(
+    ada: Person, bob: Person, database: asyncpg.Connection, write: Write
+) -> None:
+    garden, house = await ada.make_project("Garden"), await ada.make_project("House")
+    await share(database, garden, bob)
+    todo = await ada.make_todo(project_id=garden["id"])
+    moving, writing = await _held(
+        database, todo, move(ada, todo, last=True, project_id=house["id"]), write(bob, todo)
+    )
+    moved = (await moving).json()
+    assert (await writing).status_code == 404
+    assert await read(ada, todo) == moved
+
+
+@pytest.fixture
+async def crowd(app: FastAPI, ada: Person) -> AsyncIterator[list[Person]]:
+    """Three clients of one person."""
+    async with (
+        client_of(app, ada.tokens["access_token"]) as second,
+        client_of(app, ada.tokens["access_token"]) as third,
+    ):
+        yield [ada, *(Person(app, each, ada.user, ada.tokens) for each in (second, third))]
+
+
+def _place(random: Random, todos: list[Json], projects: list[Json]) -> Json:
+    other = random.choice(todos)["id"]
+    places: list[Json] = [
+        {"before": other},
+        {"after": other},
+        {"last": True, "parent_id": other},
+        {"first": True, "parent_id": other},
+        {"first": True, "project_id": random.choice(projects)["id"]},
+        {"last": True, "parent_id": None},
+    ]
+    return random.choice(places)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_storm_of_three_clients_leaves_trees_in_order(
+    ada: Person, crowd: list[Person], database: asyncpg.Connection, seed: int
+) -> None:
+    random = Random(seed)
+    projects = [await ada.make_project(name) for name in ("Garden", "House")]
+    todos = [await ada.make_todo(f"{n}", project_id=projects[n % 2]["id"]) for n in range(4)]
+    todos += [await ada.make_todo(parent_id=todo["id"]) for todo in todos]
+    gone: set[str] = set()
+
+    async def client(person: Person) -> None:
+        for _ in range(40):
+            todo = random.choice(todos)
+            match random.randrange(11):
+                case 0:
+                    answer = await delete(person, todo)
+                    gone.add(todo["id"])
+                case 1 | 2:
+                    answer = await create(person, todo, completed=random.random() < 0.3)
+                    todos.extend([answer.json()] if answer.is_success else [])
+                case 3 | 4:
+                    answer = await patch(person, todo, completed=random.random() < 0.5)
+                case _:
+                    answer = await move(person, todo, **_place(random, todos, projects))
+            assert answer.status_code in (200, 201, 204, 404, 422), answer.text
+            assert answer.status_code != 404 or gone
+
+    await asyncio.gather(*(client(person) for person in crowd))
+
+    await assert_consistent(database, ada)
+    rows = await database.fetch(
+        "WITH RECURSIVE tree AS (SELECT id, project_id, 1 AS level FROM todos "
+        "WHERE created_by = $1 AND parent_id IS NULL UNION ALL "
+        "SELECT t.id, t.project_id, level + 1 FROM todos t JOIN tree ON t.parent_id = tree.id "
+        "AND t.project_id = tree.project_id) "
+        "SELECT t.id, t.deleted_at, level = depth AS is_level FROM tree JOIN todos t USING (id)",
+        ada.id,
+    )
+    # All hang on a root, on the level that they know of, and none was lost.
+    assert {str(row["id"]) for row in rows} == {todo["id"] for todo in todos}
+    assert all(row["is_level"] for row in rows)
+    assert {str(row["id"]) for row in rows if row["deleted_at"]} >= gone
+    held = "SELECT sum(count) FROM todo_counts WHERE owner_id = $1"
+    assert await database.fetchval(held, ada.id) == len(todos)
+
+
+Step = tuple[int, str, int]
+steps = st.lists(
+    st.tuples(
+        st.integers(0, 5),
+        st.sampled_from(["before", "after", "first", "last"]),
+        st.integers(0, 5),
+    ),
+    max_size=12,
+)
+
+
+@given(steps)
+@settings(max_examples=15)
+async def test_any_sequence_of_moves_gives_the_order_of_a_list_in_memory(
+    ada: Person, moves: list[Step]
+) -> None:
+    project = await ada.make_project()
+    todos = [await ada.make_todo(name, project_id=project["id"]) for name in "abcdef"]
+    order = list("abcdef")
+    for one, side, other in moves:
+        beside = {"before": todos[other]["id"], "after": todos[other]["id"]}
+        place = {side: beside.get(side, True)}
+        response = await move(ada, todos[one], **place)
+        assert response.status_code == 200
+        if one == other and side in beside:
+            continue
+        order.remove("abcdef"[one])
+        spot = order.index("abcdef"[other]) if side in beside else 0
+        at = {"before": spot, "after": spot + 1, "first": 0, "last": len(order)}[side]
+        order.insert(at, "abcdef"[one])
+    listed = await ada.get(f"/v1/todos?project_id={project['id']}&sort=position")
+    assert [todo["title"] for todo in listed.json()["items"]] == order
+
+
+class TestRunAnew:
+    """A write that cannot have its locks without waiting for who waits for it."""
+
+    @pytest.fixture
+    def contended(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """How often a lock of a tree fails, after it is had."""
+        left = [0]
+        found = TodoRepository.lock_tree
+
+        async def failing(self: TodoRepository, todo_id: UUID) -> Any:
+            rows = await found(self, todo_id)
+            left[0] -= 1
+            if left[0] >= 0:
+                raise LocksContended
+            return rows
+
+        monkeypatch.setattr(TodoRepository, "lock_tree", failing)
+        return left
+
+    async def test_it_does_what_it_was_asked_for_once(
+        self, ada: Person, database: asyncpg.Connection, contended: list[int]
+    ) -> None:
+        root, child = await _chain(ada, "rc")
+        contended[0] = 3
+        url, headers = f"/v1/todos/{child['id']}", {"Idempotency-Key": "k"}
+        for _ in range(2):
+            assert (await ada.client.delete(url, headers=headers)).status_code == 204
+        assert contended == [-1]
+        assert (await read(ada, root))["subtask_count"] == 0
+        await assert_consistent(database, ada)
+
+    async def test_after_some_times_it_says_so_and_has_done_nothing(
+        self, ada: Person, contended: list[int]
+    ) -> None:
+        todo = await ada.make_todo()
+        contended[0] = 4
+        answer = await delete(ada, todo)
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_busy")
+        assert answer.headers["retry-after"] == "1"
+        assert await read(ada, todo) == todo
+
+    async def test_a_deadlock_is_such_a_case(
+        self, ada: Person, database: asyncpg.Connection
+    ) -> None:
+        root, child = await _chain(ada, "rc")
+        await database.execute("SET deadlock_timeout = '1min'")
+        lock = "SELECT FROM todos WHERE id = $1 FOR UPDATE"
+        async with database.transaction():
+            await database.execute(lock, UUID(root["id"]))
+            completing = asyncio.create_task(patch(ada, child, completed=True))
+            await somebody_waits(database)
+            # Each waits for the other now, until PostgreSQL ends the request's transaction.
+            await database.execute(lock, UUID(child["id"]))
+        assert (await completing).json()["completed"] is True
+        assert (await read(ada, root))["completed_subtask_count"] == 1
+        await database.execute("RESET deadlock_timeout")
