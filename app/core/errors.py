@@ -12,7 +12,7 @@
     ├── VersionConflict 412
     ├── ContentTooLarge 413
     ├── UnsupportedMediaType 415
-    ├── ValidationFailed 422      CursorInvalid, PlaceAmbiguous
+    ├── ValidationFailed 422      CursorInvalid
     ├── InternalError 500
     └── Unavailable 503           DatabaseUnavailable, DatabaseBusy
 
@@ -271,19 +271,6 @@ class RateLimited(AppError):
             f"Try again in {retry_after} s.",
             params={"retry_after": retry_after},
             headers={"Retry-After": str(retry_after)},
-        )
-
-
-class PlaceAmbiguous(ValidationFailed):
-    """`names` are the fields that were sent, of those of which one is to be."""
-
-    code = "place_ambiguous"
-    title = "A place is exactly one of before, after, first and last"
-
-    def __init__(self, names: Iterable[str] = ()) -> None:
-        pointers = [pointer([name]) for name in names] or [""]
-        super().__init__(
-            errors=tuple(FieldError(at, self.code, "must be one place") for at in pointers)
         )
 
 

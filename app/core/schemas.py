@@ -21,7 +21,6 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from app.core.errors import PlaceAmbiguous
 from app.core.instants import INSTANT_SCHEMA
 
 # Prefix of the tags of discriminated unions, which Pydantic puts into an error's location; they are
@@ -122,32 +121,6 @@ def absent_or(**options: Any) -> Any:
     """A field of an answer that is left out where it is None."""
     # The OpenAPI document shows no default that a function makes.
     return Field(default_factory=lambda: None, exclude_if=lambda value: value is None, **options)
-
-
-Side = Literal["before", "after", "first", "last"]
-_SIDES: tuple[Side, ...] = ("before", "after", "first", "last")
-
-
-class Place(Input):
-    """Where something goes among its siblings: exactly one of these."""
-
-    before: UUID = absent_or(description="Right before this one, wherever that is.")
-    after: UUID = absent_or(description="Right after this one, wherever that is.")
-    first: Flag = absent_or(description="`true`: before all others.")
-    last: Flag = absent_or(description="`true`: after all others.")
-
-    @property
-    def side(self) -> Side:
-        """The one that was sent. Raises `PlaceAmbiguous`."""
-        sent = [side for side in _SIDES if side in self.model_fields_set]
-        if len(sent) != 1 or getattr(self, sent[0]) is False:
-            raise PlaceAmbiguous(sent)
-        return sent[0]
-
-    @property
-    def sibling(self) -> UUID | None:
-        """The one before or after which it goes."""
-        return getattr(self, self.side) if self.side in ("before", "after") else None
 
 
 _UUID7 = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"

@@ -1,6 +1,15 @@
 """Errors of projects."""
 
-from app.core.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
+from collections.abc import Iterable
+
+from app.core.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    NotFound,
+    ValidationFailed,
+    pointer,
+)
 
 
 class ProjectNotFound(NotFound):
@@ -31,6 +40,19 @@ class MovedIntoItself(ValidationFailed):
 
     def __init__(self, pointer: str = "/parent_id") -> None:
         super().__init__(errors=(FieldError(pointer, self.code, "is itself, or below it"),))
+
+
+class PlaceAmbiguous(ValidationFailed):
+    """`names` are the fields that were sent, of those of which one is to be."""
+
+    code = "place_ambiguous"
+    title = "A place is exactly one of before, after, first and last"
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        pointers = [pointer([name]) for name in names] or [""]
+        super().__init__(
+            errors=tuple(FieldError(at, self.code, "must be one place") for at in pointers)
+        )
 
 
 class PlaceContradicts(ValidationFailed):

@@ -10,7 +10,6 @@ from app.core.errors import (
     Forbidden,
     IdTaken,
     NotFound,
-    PlaceAmbiguous,
     QuotaExceeded,
 )
 from app.core.schemas import JsonPage, JsonRow
@@ -18,6 +17,7 @@ from app.features.projects.dependencies import ReadProjects, WriteProjects
 from app.features.projects.errors import (
     InboxProtected,
     MovedIntoItself,
+    PlaceAmbiguous,
     PlaceContradicts,
     ProjectArchived,
     ProjectNotFound,

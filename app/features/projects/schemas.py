@@ -15,12 +15,12 @@ from app.core.schemas import (
     NewId,
     Page,
     Patch,
-    Place,
     QueryFlag,
     Schema,
 )
 from app.core.text_rules import OneLine, Storable
 from app.features.projects.models import RoleName
+from app.features.projects.places import Place
 
 Name = Annotated[
     str,

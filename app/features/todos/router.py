@@ -10,13 +10,13 @@ from app.core.errors import (
     Forbidden,
     IdTaken,
     NotFound,
-    PlaceAmbiguous,
     QuotaExceeded,
 )
 from app.core.schemas import JsonPage, JsonRow
 from app.features.labels.errors import LabelRepeated
 from app.features.projects.errors import (
     MovedIntoItself,
+    PlaceAmbiguous,
     PlaceContradicts,
     ProjectArchived,
     ProjectNotFound,

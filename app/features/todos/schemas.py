@@ -24,7 +24,6 @@ from app.core.schemas import (
     NewId,
     Page,
     Patch,
-    Place,
     QueryFlag,
     Schema,
     absent_or,
@@ -32,6 +31,7 @@ from app.core.schemas import (
 from app.core.text_rules import OneLine, Storable
 from app.features.due.schemas import DateOrInstantParameter, Due
 from app.features.labels.schemas import MAX_LABELS, LabelName, LabelNames
+from app.features.projects.places import Place
 from app.features.recurrence.schemas import Recurrence
 from app.features.todos.models import MAX_MATCHES
 from app.features.todos.words import words
