@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +21,20 @@ from httpx import AsyncClient
 
 from app.core.settings import Settings, StartError
 from benchmarks import table, targets
-from benchmarks.cases import CACHED_LIST, CASES, CREATE, HELLO, LIST, PATCH, READ, Case, Sender
+from benchmarks.cases import (
+    CACHED_LIST,
+    CACHED_TODAY,
+    CASES,
+    CREATE,
+    HELLO,
+    LABELLED_LIST,
+    LIST,
+    OLD_CASES,
+    PATCH,
+    READ,
+    Case,
+    Sender,
+)
 from benchmarks.fill import connected
 from benchmarks.load import Cell, measure, probe, warm_up, wrk, wrk_version
 from benchmarks.people import Person, settle, sign_in
@@ -44,33 +57,43 @@ from benchmarks.servers import (
 from benchmarks.table import BEFORE, FLOOR, TICKBOX, USUAL
 from benchmarks.usual import token_for
 
+# What is not to be answered from the cache.
+_READS = (LIST, READ, LABELLED_LIST)
+
 
 def _paths(*cases: Case) -> dict[Case, str]:
     return {case: case.path for case in cases}
 
 
 def start_version(
-    name: str, checkout: Path, settings: Settings, todos: int, folder: Path, stack: ExitStack
+    name: str,
+    checkout: Path,
+    settings: Settings,
+    todos: int,
+    folder: Path,
+    stack: ExitStack,
+    cases: Sequence[Case] = CASES,
 ) -> list[Server]:
     """A Tickbox as in production, and once more without what would answer in the database's place.
 
-    The first one migrates its database, and in it both people sign up.
+    The first one migrates its database, and in it all sign up who send one of its cases.
     """
     people: dict[Sender, Person] = {}
     servers: list[Server] = []
-    for given, cases in (
-        (environment(settings), (HELLO, CACHED_LIST, CREATE, PATCH)),
-        (uncached(settings), (LIST, READ)),
-    ):
-        peer = Peer(name, SERVE, given, _paths(*cases), people, checkout)
+    for given, is_read in ((environment(settings), False), (uncached(settings), True)):
+        paths = _paths(*(case for case in cases if (case in _READS) == is_read))
+        peer = Peer(name, SERVE, given, paths, people, checkout)
         servers += stack.enter_context(started([peer], folder))
-    people.update(asyncio.run(_settled(servers[0], settings, todos)))
+    senders = {case.sender for case in cases}
+    people.update(asyncio.run(_settled(servers[0], settings, todos, senders)))
     return servers
 
 
-async def _settled(server: Server, settings: Settings, todos: int) -> Mapping[Sender, Person]:
+async def _settled(
+    server: Server, settings: Settings, todos: int, senders: Iterable[Sender]
+) -> Mapping[Sender, Person]:
     async with AsyncClient(base_url=server.url, timeout=30) as client:
-        people = await settle(client, todos)
+        people = await settle(client, todos, senders)
     async with connected(settings) as database:
         for command in ("VACUUM ANALYZE", "CHECKPOINT"):
             await database.execute(command)
@@ -85,7 +108,12 @@ def others(settings: Settings, people: Mapping[Sender, Person]) -> list[Peer]:
         sender: Person(person.id, token_for(person.id, settings), person.todos)
         for sender, person in people.items()
     }
-    floor_paths = {**_paths(*CASES), CACHED_LIST: "/cached"}
+    floor_paths = {
+        **_paths(*CASES),
+        CACHED_LIST: "/cached",
+        CACHED_TODAY: "/cached",
+        LABELLED_LIST: "/labelled",
+    }
     usual_paths = _paths(HELLO, LIST, READ, CREATE, PATCH)
     return [
         Peer(FLOOR, ("-m", "benchmarks.floor"), {**given, **ids}, floor_paths, dict(people)),
@@ -174,7 +202,7 @@ def run(
         servers = start_version(TICKBOX, ROOT, settings, todos, folder, stack)
         if against is not None:
             own = asyncio.run(beside(settings, "version_before"))
-            servers += start_version(BEFORE, against, own, todos, folder, stack)
+            servers += start_version(BEFORE, against, own, todos, folder, stack, OLD_CASES)
         servers += stack.enter_context(started(others(settings, servers[0].peer.people), folder))
         measuring = Run(servers, folder)
         measuring.check()
@@ -191,7 +219,7 @@ def run(
     verdicts = targets.verdicts(measured, resting)
     facts = (
         f"{table.circumstances(present, wrk_version())} {rounds} round(s) of {seconds} s a cell; "
-        f"{todos:,} todos each for who reads and who writes; load average before it {load:.1f}."
+        f"{todos:,} todos for each sender; load average before it {load:.1f}."
     )
     ratios = (
         "App CPU a request as a multiple of the floor's in the same round: median of the rounds "

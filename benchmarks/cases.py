@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Sender = Literal["reader", "writer"]
+Sender = Literal["reader", "writer", "labeller", "repeater"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +41,37 @@ PATCH = Case(
     target=3.2,
 )
 
-CASES = (HELLO, LIST, CACHED_LIST, READ, CREATE, PATCH)
+LABELLED_LIST = Case(
+    "list of 20 by label", "/v1/todos?limit=20&label=errands", sender="labeller", target=2.5
+)
+CACHED_TODAY = Case(
+    "cached today", "/v1/views/today?limit=20", sender="labeller", cached=True, target=3.2
+)
+CREATE_LABELLED = Case(
+    "create with labels",
+    "/v1/todos",
+    method="POST",
+    body='{"title":"Book the train {n}","priority":"high","labels":["Errands","Home"]}',
+    sender="writer",
+    target=4.0,
+)
+COMPLETE = Case(
+    "complete what repeats",
+    "/v1/todos/{id}",
+    method="PATCH",
+    body='{"completed":true}',
+    sender="repeater",
+    target=4.5,
+)
+MOVE = Case(
+    "move",
+    "/v1/todos/{id}/move",
+    method="POST",
+    body='{"first":true}',
+    sender="writer",
+    target=4.5,
+)
+
+# Those that a version before knows, and all.
+OLD_CASES = (HELLO, LIST, CACHED_LIST, READ, CREATE, PATCH)
+CASES = (*OLD_CASES, LABELLED_LIST, CACHED_TODAY, CREATE_LABELLED, COMPLETE, MOVE)

@@ -1,7 +1,7 @@
-"""Who is in the database: one who reads, and one who writes, so that lists stay as they are."""
+"""Who is in the database: who reads is not who writes, so that lists stay as they are."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 from uuid import UUID
@@ -22,6 +22,15 @@ _DUES = (
     {"datetime": "2026-11-30T09:00:00", "timezone": None},
     {"datetime": "2026-11-30T09:00:00", "timezone": "Europe/Berlin"},
 )
+# What the todos of some have besides, so that all of the one's are in a list of what is due today.
+_MORE: Mapping[Sender, dict[str, Any]] = {
+    "labeller": {"labels": ["Errands", "Home"], "due": {"date": "2026-11-01"}, "completed": False},
+    "repeater": {
+        "due": {"date": "2026-11-30"},
+        "recurrence": {"rrule": "FREQ=DAILY", "repeat_from": "due"},
+        "completed": False,
+    },
+}
 # Todos that are made at the same time.
 _AT_ONCE = 8
 
@@ -35,18 +44,22 @@ class Person:
     todos: list[UUID] = field(default_factory=list)
 
 
-async def settle(client: AsyncClient, todos: int) -> dict[Sender, Person]:
-    """The reader and the writer, signed up with a new Tickbox, with so many todos each."""
+async def settle(
+    client: AsyncClient, todos: int, senders: Iterable[Sender] = get_args(Sender)
+) -> dict[Sender, Person]:
+    """These people, signed up with a new Tickbox, with so many todos each."""
     people: dict[Sender, Person] = {}
-    for sender in get_args(Sender):
+    for sender in senders:
         account = {"email": _email(sender), "password": _PASSWORD}
         people[sender] = Person(UUID((await _post(client, "/v1/users", json=account))["id"]))
     await sign_in(client, people)
-    for person in people.values():
+    for sender, person in people.items():
         headers = {"Authorization": f"Bearer {person.token}"}
         for first in range(0, todos, _AT_ONCE):
             numbers = range(first, min(first + _AT_ONCE, todos))
-            made = [_post(client, "/v1/todos", json=_todo(n), headers=headers) for n in numbers]
+            made = [
+                _post(client, "/v1/todos", json=_todo(n, sender), headers=headers) for n in numbers
+            ]
             person.todos += [UUID(todo["id"]) for todo in await asyncio.gather(*made)]
     return people
 
@@ -59,7 +72,7 @@ async def sign_in(client: AsyncClient, people: Mapping[Sender, Person]) -> None:
 
 
 async def settle_alone(settings: Settings) -> dict[Sender, Person]:
-    """Both in a migrated database, without todos; their tokens are good for a day."""
+    """All in a migrated database, without todos; their tokens are good for a day."""
     app = create_app(settings.model_copy(update=_LONG_LIVED))
     async with (
         app.router.lifespan_context(app),
@@ -79,11 +92,12 @@ def _email(sender: Sender) -> str:
     return f"{sender}@example.com"
 
 
-def _todo(number: int) -> dict[str, Any]:
+def _todo(number: int, sender: Sender) -> dict[str, Any]:
     return {
         "title": f"Book the train {number}",
         "description": "From Hamburg, *before* noon." if number % 3 == 0 else None,
         "completed": number % 10 == 0,
         "priority": _PRIORITIES[number % len(_PRIORITIES)],
         "due": _DUES[number % len(_DUES)],
+        **_MORE.get(sender, {}),
     }
