@@ -13,6 +13,7 @@
     ├── ContentTooLarge 413
     ├── UnsupportedMediaType 415
     ├── ValidationFailed 422      CursorInvalid
+    ├── RateLimited 429
     ├── InternalError 500
     └── Unavailable 503           DatabaseUnavailable, DatabaseBusy
 
