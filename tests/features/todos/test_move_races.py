@@ -4,19 +4,15 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from random import Random
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 from fastapi import FastAPI
 from httpx import Response
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from app.core.errors import LocksContended
-from app.features.todos.repository import TodoRepository
 from tests.apps import client_of
+from tests.features.todos.moving import make_chain
 from tests.features.todos.trees import (
     Answer,
     assert_consistent,
@@ -28,14 +24,6 @@ from tests.features.todos.trees import (
 )
 from tests.locks import everybody_waits, somebody_waits
 from tests.people import Json, Person, share
-
-
-async def _chain(person: Person, names: str, **fields: Any) -> list[Json]:
-    chain: list[Json] = []
-    for name in names:
-        parent = {"parent_id": chain[-1]["id"]} if chain else fields
-        chain.append(await person.make_todo(name, **parent))
-    return chain
 
 
 async def _held(
@@ -70,7 +58,7 @@ async def test_of_two_that_would_make_a_cycle_one_is_refused(
 async def test_a_subtask_that_is_moved_away_is_not_completed_with_its_parent(
     ada: Person, database: asyncpg.Connection
 ) -> None:
-    [root, child] = await _chain(ada, "rc")
+    [root, child] = await make_chain(ada, "rc")
     moving, completing = await _held(
         database,
         child,
@@ -85,8 +73,8 @@ async def test_a_subtask_that_is_moved_away_is_not_completed_with_its_parent(
 async def test_one_that_is_moved_in_meanwhile_is_completed_too(
     ada: Person, database: asyncpg.Connection
 ) -> None:
-    [root, child] = await _chain(ada, "rc")
-    [other, below] = await _chain(ada, "ob")
+    [root, child] = await make_chain(ada, "rc")
+    [other, below] = await make_chain(ada, "ob")
     async with database.transaction():
         await database.execute("SELECT FROM todos WHERE id = $1 FOR UPDATE", UUID(root["id"]))
         moving = asyncio.create_task(move(ada, other, first=True, parent_id=child["id"]))
@@ -102,8 +90,8 @@ async def test_one_that_is_moved_in_meanwhile_is_completed_too(
 async def test_a_reopened_one_reopens_those_that_are_above_it_by_then(
     ada: Person, database: asyncpg.Connection
 ) -> None:
-    old, middle, todo = await _chain(ada, "omt")
-    [new] = await _chain(ada, "n")
+    old, middle, todo = await make_chain(ada, "omt")
+    [new] = await make_chain(ada, "n")
     for each in (old, new):
         await patch(ada, each, completed=True)
     moving, reopening = await _held(
@@ -133,7 +121,7 @@ each_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 async def test_one_that_goes_to_another_project_meanwhile_is_found_there(
     ada: Person, database: asyncpg.Connection, write: Write
 ) -> None:
-    todo, _ = await _chain(ada, "tc")
+    todo, _ = await make_chain(ada, "tc")
     house = await ada.make_project("House")
     moving, writing = await _held(
         database, todo, move(ada, todo, last=True, project_id=house["id"]), write(ada, todo)
@@ -225,95 +213,3 @@ async def test_a_storm_of_three_clients_leaves_trees_in_order(
     assert {str(row["id"]) for row in rows if row["deleted_at"]} >= gone
     held = "SELECT sum(count) FROM todo_counts WHERE owner_id = $1"
     assert await database.fetchval(held, ada.id) == len(todos)
-
-
-Step = tuple[int, str, int]
-steps = st.lists(
-    st.tuples(
-        st.integers(0, 5),
-        st.sampled_from(["before", "after", "first", "last"]),
-        st.integers(0, 5),
-    ),
-    max_size=12,
-)
-
-
-@given(steps)
-@settings(max_examples=15)
-async def test_any_sequence_of_moves_gives_the_order_of_a_list_in_memory(
-    ada: Person, moves: list[Step]
-) -> None:
-    project = await ada.make_project()
-    todos = [await ada.make_todo(name, project_id=project["id"]) for name in "abcdef"]
-    order = list("abcdef")
-    for one, side, other in moves:
-        beside = {"before": todos[other]["id"], "after": todos[other]["id"]}
-        place = {side: beside.get(side, True)}
-        response = await move(ada, todos[one], **place)
-        assert response.status_code == 200
-        if one == other and side in beside:
-            continue
-        order.remove("abcdef"[one])
-        spot = order.index("abcdef"[other]) if side in beside else 0
-        at = {"before": spot, "after": spot + 1, "first": 0, "last": len(order)}[side]
-        order.insert(at, "abcdef"[one])
-    listed = await ada.get(f"/v1/todos?project_id={project['id']}&sort=position")
-    assert [todo["title"] for todo in listed.json()["items"]] == order
-
-
-class TestRunAnew:
-    """A write that cannot have its locks without waiting for who waits for it."""
-
-    @pytest.fixture
-    def contended(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-        """How often a lock of a tree fails, after it is had."""
-        left = [0]
-        found = TodoRepository.lock_tree
-
-        async def failing(self: TodoRepository, todo_id: UUID) -> Any:
-            rows = await found(self, todo_id)
-            left[0] -= 1
-            if left[0] >= 0:
-                raise LocksContended
-            return rows
-
-        monkeypatch.setattr(TodoRepository, "lock_tree", failing)
-        return left
-
-    async def test_it_does_what_it_was_asked_for_once(
-        self, ada: Person, database: asyncpg.Connection, contended: list[int]
-    ) -> None:
-        root, child = await _chain(ada, "rc")
-        contended[0] = 3
-        url, headers = f"/v1/todos/{child['id']}", {"Idempotency-Key": "k"}
-        for _ in range(2):
-            assert (await ada.client.delete(url, headers=headers)).status_code == 204
-        assert contended == [-1]
-        assert (await read(ada, root))["subtask_count"] == 0
-        await assert_consistent(database, ada)
-
-    async def test_after_some_times_it_says_so_and_has_done_nothing(
-        self, ada: Person, contended: list[int]
-    ) -> None:
-        todo = await ada.make_todo()
-        contended[0] = 4
-        answer = await delete(ada, todo)
-        assert (answer.status_code, answer.json()["code"]) == (503, "database_busy")
-        assert answer.headers["retry-after"] == "1"
-        assert await read(ada, todo) == todo
-
-    async def test_a_deadlock_is_such_a_case(
-        self, ada: Person, database: asyncpg.Connection
-    ) -> None:
-        root, child = await _chain(ada, "rc")
-        await database.execute("SET deadlock_timeout = '1min'")
-        lock = "SELECT FROM todos WHERE id = $1 FOR UPDATE"
-        async with database.transaction():
-            await database.execute(lock, UUID(root["id"]))
-            completing = asyncio.create_task(patch(ada, child, completed=True))
-            await somebody_waits(database)
-            # Each waits for the other now, until PostgreSQL ends the request's transaction.
-            await database.execute(lock, UUID(child["id"]))
-        assert (await completing).json()["completed"] is True
-        assert (await read(ada, root))["completed_subtask_count"] == 1
-        await database.execute("RESET deadlock_timeout")

@@ -21,7 +21,7 @@ from app.features.todos.service import TodoService
 from app.features.views.service import ViewService
 from app.security.principal import Principal
 from tests.apps import client_of
-from tests.features.views.test_views import at, code, live_in, patch
+from tests.features.views.asking import at, code, live_in, patch
 from tests.people import Json, Person, share, sign_in
 
 _LATE = {"date": "2020-01-01"}

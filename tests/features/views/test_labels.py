@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.features.views.test_views import listed, patch
+from tests.features.views.asking import listed, patch
 from tests.people import Person
 
 
