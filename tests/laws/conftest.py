@@ -61,6 +61,7 @@ async def caller(measured: Person, database: asyncpg.Connection, operation: Oper
 
     Raises `KeyError` for a list of which nobody has said in `rows.LISTED` what is in it.
     """
+    ids = None
     if "limit" in operation.parameters("query"):
-        await LISTED[operation.id](database, measured, 201)
-    return Caller(measured)
+        ids = await LISTED[operation.id](database, measured, 201)
+    return Caller(measured, ids)

@@ -10,7 +10,8 @@ import asyncpg
 from app.core.clock import utc_now
 from tests.people import Person
 
-Fill = Callable[[asyncpg.Connection, Person, int], Awaitable[None]]
+# What fills tells the ids that its path then names, if it has parameters.
+Fill = Callable[[asyncpg.Connection, Person, int], Awaitable[dict[str, str] | None]]
 
 _COLUMNS = """
 SELECT string_agg(quote_ident(column_name), ', ')
@@ -82,6 +83,26 @@ async def sessions(database: asyncpg.Connection, person: Person, count: int) -> 
     )
 
 
+async def _completions(database: asyncpg.Connection, person: Person, count: int) -> dict[str, str]:
+    """Of a todo that repeats."""
+    todo = await person.make_todo(
+        due={"date": "2026-11-30"}, recurrence={"rrule": "FREQ=DAILY", "repeat_from": "due"}
+    )
+    url = f"/v1/todos/{todo['id']}/completions"
+    made = (await person.client.post(url, json={"occurrence": todo["due"]})).json()["completion"]
+    await copy(database, "completions", made["id"], count - 1, todo_version="1000 + n")
+    return {"todo_id": todo["id"]}
+
+
+async def _occurrences(_: asyncpg.Connection, person: Person, _count: int) -> dict[str, str]:
+    """Of a todo that seldom repeats."""
+    rule = "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO"
+    todo = await person.make_todo(
+        due={"date": "2026-11-30"}, recurrence={"rrule": rule, "repeat_from": "due"}
+    )
+    return {"todo_id": todo["id"]}
+
+
 async def _large_todos(database: asyncpg.Connection, person: Person, count: int) -> None:
     await todos(database, person, count, **_LARGE_TODO)
 
@@ -107,5 +128,7 @@ LISTED: Mapping[str, Fill] = {
     "list_overdue": _large_todos_due(-3),
     "list_projects": _large_projects,
     "list_labels": labels,
+    "list_completions": _completions,
+    "list_occurrences": _occurrences,
     "list_sessions": sessions,
 }

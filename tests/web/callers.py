@@ -40,9 +40,10 @@ _ENDS = {"change_password", "delete_current_user", "delete_other_sessions"}
 class Caller:
     """Sends requests that are valid but for what a test says."""
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, person: Person, ids: Mapping[str, str] | None = None) -> None:
         self.person = person
-        self._ids: dict[str, str] = {}
+        # What the parameters of paths stand for.
+        self._ids: dict[str, str] = dict(ids or {})
 
     async def send(
         self,

@@ -40,9 +40,7 @@ async def test_password_in_a_form_may_be_sent_as_it_is(client: AsyncClient) -> N
 async def test_form_in_another_encoding_is_no_wrong_password(client: AsyncClient) -> None:
     email = await _sign_up(client)
     latin = PASSWORD.removesuffix(" ☂").encode("latin-1")
-    # The last is half a character as it is, and half of it escaped.
-    broken = (b"\xff", b"%ff", b"a%e2%82", b"\xc3", b"%C3+", b"zw\xc3%b6lf")
-    for password in (latin, quote(latin).encode(), *broken):
+    for password in (latin, quote(latin).encode(), b"\xff", b"%ff", b"a%e2%82", b"\xc3", b"%C3+"):
         for kind in (RAW, f"{RAW}; charset=ISO-8859-1"):
             response = await _sign_in(client, email, password, kind)
             assert response.status_code == 400
@@ -50,6 +48,8 @@ async def test_form_in_another_encoding_is_no_wrong_password(client: AsyncClient
                 "error": "invalid_request",
                 "error_description": "The form is not in UTF-8.",
             }
+    # Half a character as it is, and half of it escaped, is one.
+    assert (await _sign_in(client, email, b"zw\xc3%b6lf")).json()["error"] == "invalid_grant"
 
 
 async def test_names_are_text_too(client: AsyncClient) -> None:
