@@ -28,12 +28,13 @@ def stream_safe(text: str) -> str:
     if text.isascii() or _MARKS.isdisjoint(text[:: MAX_MARKS + 1]):
         return text
     kept: list[str] = []
-    run = 0
-    for character in text:
+    run = begin = 0
+    for place, character in enumerate(text):
         run = run + 1 if character in _MARKS else 0
-        if run <= MAX_MARKS:
-            kept.append(character)
-    return "".join(kept)
+        if run > MAX_MARKS:
+            kept.append(text[begin:place])
+            begin = place + 1
+    return "".join((*kept, text[begin:])) if kept else text
 
 
 def text_key(text: str) -> str:
