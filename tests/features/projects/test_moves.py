@@ -207,6 +207,25 @@ async def test_two_moves_in_one_tree_both_count(ada: Person, database: asyncpg.C
     assert (await _names(ada, b), await _names(ada, c)) == ("a", "p")
 
 
+@pytest.mark.parametrize(("method", "status"), [("POST", 201), ("DELETE", 204)])
+async def test_who_waited_for_a_tree_takes_the_lock_of_that_where_it_is_now(
+    app: FastAPI, ada: Person, database: asyncpg.Connection, method: str, status: int
+) -> None:
+    a, b = await _row(ada, "ab")
+    [x] = await _row(ada, "x", parent_id=a["id"])
+    url = f"/v1/projects/{x['id']}" if method == "DELETE" else "/v1/projects"
+    body = None if method == "DELETE" else {"name": "y", "parent_id": x["id"]}
+    async with statements(app) as sql:
+        async with database.transaction():
+            await database.execute("SELECT FROM projects WHERE id = $1 FOR UPDATE", UUID(x["id"]))
+            moving = asyncio.create_task(_move(ada, x, last=True, parent_id=b["id"]))
+            await somebody_waits(database)
+            other = asyncio.create_task(ada.client.request(method, url, json=body))
+            await everybody_waits(database, 2)
+        assert ((await moving).status_code, (await other).status_code) == (200, status)
+    assert len([each for each in sql if "pg_advisory_xact_lock" in each]) == 3
+
+
 @pytest.mark.parametrize("which", ["moved", "parent"])
 @pytest.mark.parametrize(
     ("change", "status"), [("archived = true", 403), ("deleted_at = now()", 404)]
