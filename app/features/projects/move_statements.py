@@ -34,7 +34,7 @@ from sqlalchemy.sql import ColumnElement
 
 from app.database.json_rows import written
 from app.database.statement import Statement
-from app.features.projects.permissions import affected_users_of, visible_to_principal
+from app.features.projects.permissions import affected_users_of, is_owner, visible_to_principal
 from app.features.projects.representation import as_placed, own_position
 from app.features.projects.statements import PROJECTS, members, projects
 
@@ -43,6 +43,7 @@ _named: ColumnElement[Any] = bindparam("named", type_=Uuid)
 _parent_id: ColumnElement[Any] = bindparam("parent_id", type_=Uuid)
 _principal_id: ColumnElement[Any] = bindparam("principal_id", type_=Uuid)
 _SEEN = ("id", "version", "parent_id", "depth", "is_inbox", "role", "archived")
+_CARRIED = ("depth", "role", "archived", "deleted_at")
 _visible = visible_to_principal().subquery("visible")
 
 
@@ -62,9 +63,9 @@ def _down() -> CTE:
 
 
 def _chain(project_id: ColumnElement[Any], name: str) -> ColumnElement[Any]:
-    """The ids of a project and all above it, the nearest first."""
+    """The ids of a project and all above it, the nearest first; none of a deleted one."""
     start = select(projects.c.id.label("start"), projects.c.id, projects.c.parent_id)
-    up = _up(start.where(projects.c.id == project_id), name)
+    up = _up(start.where(projects.c.id == project_id, projects.c.deleted_at.is_(None)), name)
     return func.array(
         select(up.c.id)
         .join(projects, projects.c.id == up.c.id)
@@ -141,7 +142,8 @@ def _lock() -> Statement:
     """Lock the projects `ids`, with the JSON of the one with the `id`; write what members have.
 
     `own` are new positions of the principal's own, as JSON: all other members of these projects
-    keep their places, or get `others`. With `root_id` all of the `tree` get the members of that.
+    keep their places; that with the `id` may get `others`. With `root_id` all of the `tree` get the
+    members of that.
     """
     ids: ColumnElement[Any] = bindparam("ids", type_=ARRAY(Uuid))
     rows = (
@@ -152,12 +154,10 @@ def _lock() -> Statement:
         .with_for_update(of=projects, key_share=True)
     )
     locked = rows.cte("locked")
-    read = PROJECTS.document(locked, "read", "depth", "role", "deleted_at")
+    read = PROJECTS.document(locked, "read", *_CARRIED)
     answer = written(read, affected_users_of(read.c.project_id), _id)
     return Statement(
-        answer.add_columns(read.c.depth, read.c.role, read.c.deleted_at).add_cte(
-            _placed(), *_replaced()
-        )
+        answer.add_columns(*(read.c[name] for name in _CARRIED)).add_cte(_placed(), *_replaced())
     )
 
 
@@ -168,12 +168,13 @@ def _placed() -> CTE:
         .table_valued(Column("id", Uuid), Column("position", Text))
         .render_derived(name="own", with_types=True)
     )
-    others = func.coalesce(bindparam("others", type_=Text), members.c.position, projects.c.position)
+    others = case((projects.c.id == _id, bindparam("others", type_=Text)))
+    kept = func.coalesce(others, members.c.position, projects.c.position)
     mine = members.c.user_id == _principal_id
     return (
         update(members)
         .where(members.c.project_id == own.c.id, projects.c.id == own.c.id)
-        .values(position=case((mine, own.c.position), else_=others))
+        .values(position=case((mine, own.c.position), else_=kept))
         .returning(members.c.project_id)
         .cte("placed")
     )
@@ -192,11 +193,16 @@ def _replaced() -> tuple[CTE, CTE]:
         .returning(members.c.project_id)
         .cte("gone")
     )
-    values = select(theirs.c.user_id, below.c.id, theirs.c.role, theirs.c.created_at).where(
-        theirs.c.project_id == root
+    # A project has one owner at each moment: the old one goes, or gets another role, before.
+    is_done = select(func.count()).select_from(gone).scalar_subquery() >= 0
+    values = (
+        select(theirs.c.user_id, below.c.id, theirs.c.role, theirs.c.created_at)
+        .join_from(theirs, below, true())
+        .where(theirs.c.project_id == root, is_done)
+        .order_by(is_owner(theirs))
     )
     columns = ["user_id", "project_id", "role", "created_at"]
-    new = insert(members).from_select(columns, values.join_from(theirs, below, true()))
+    new = insert(members).from_select(columns, values)
     taken = new.on_conflict_do_update(
         index_elements=["user_id", "project_id"],
         set_={"role": new.excluded.role, "position": null()},

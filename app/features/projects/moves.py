@@ -64,25 +64,33 @@ class ProjectMover:
         )
         new_root = None if parent is None else parent["root_id"]
         is_out = parent is None and project["parent_id"] is not None
+        joins = None if new_root == project["root_id"] else new_root
+        above = [] if parent is None else [parent["id"]]
         rows = await self._repository.lock_moved(
             project_id,
-            [project_id] if stays else [*place["tree"], *neighbours],
+            [project_id] if stays else [*place["tree"], *neighbours, *above],
             # Where it comes to the top level, it is the last one for all others.
             others=last_position() if is_out else None,
             own={} if stays or parent is not None else {**neighbours, project_id: position},
             tree=place["tree"],
-            root_id=None if new_root == project["root_id"] else new_root,
+            root_id=joins,
         )
+        if not all(_is_as_seen(row, named[each]) for each, row in rows.items() if each in named):
+            raise LocksContended
         expected.check(rows[project_id]["version"])
         if stays:
             return json_row(rows[project_id])
         new_parent = None if parent is None else parent["id"]
         values = {"parent_id": new_parent, "position": position}
         changes = [
-            # The level of those below is nothing that clients see.
-            RowChange(each, None, {"depth": rows[each]["depth"] + levels})
+            # Below another root they have other members; their level is nothing that clients see.
+            RowChange(
+                each,
+                None if joins is None or rows[each]["deleted_at"] else _MOVED,
+                {"depth": rows[each]["depth"] + levels},
+            )
             for each in place["tree"]
-            if levels and each != project_id
+            if (levels or joins) and each != project_id
         ]
         changes += (
             RowChange(each, _MOVED, {"position": text}) for each, text in neighbours.items()
@@ -131,7 +139,8 @@ def levels_down(project: Row, parent: Row | None, place: Row, pointer: str) -> i
             require_owner(parent)
         if project["is_inbox"]:
             raise InboxProtected("The Inbox stays at the top level.")
-    levels: int = (0 if parent is None else parent["depth"]) + 1 - project["depth"]
+    # What was read with the locks may be older than they are: a move changes depths.
+    levels = len(place["new_chain"]) + 1 - len(place["old_chain"])
     if place["deepest"] + levels > MAX_DEPTH:
         raise ProjectTooDeep(pointer)
     return levels
@@ -143,6 +152,12 @@ def _stands(project: Row | None, chain: Sequence[UUID]) -> bool:
         return not chain
     parent = [] if project["parent_id"] is None else [project["parent_id"]]
     return list(chain[1:2]) == parent and list(chain[-1:]) == [project["root_id"]]
+
+
+def _is_as_seen(locked: Row, seen: Row) -> bool:
+    """Whether a locked project permits what it did when it was read."""
+    permits = ("role", "archived")
+    return locked["deleted_at"] is None and all(locked[name] == seen[name] for name in permits)
 
 
 def _index(project_id: UUID, data: ProjectMove, order: Siblings) -> int:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import orjson
 
-from app.core.errors import IdTaken, NotFound, QuotaExceeded
+from app.core.errors import IdTaken, LocksContended, NotFound, QuotaExceeded
 from app.core.pagination import Position
 from app.core.schemas import JsonRow
 from app.database.repository import Repository, Row, json_row
@@ -73,8 +73,7 @@ class ProjectRepository(Repository):
         `ProjectTooDeep`.
         """
         parent_id = values["parent_id"]
-        if parent_id is not None:
-            await self.lock_root(parent_id)
+        root = None if parent_id is None else await self._lock_root(parent_id)
         row = await self._one(
             statements.CREATE if parent_id is None else statements.CREATE_BELOW,
             **self._seen,
@@ -86,6 +85,8 @@ class ProjectRepository(Repository):
         )
         if row is None:
             raise ProjectNotFound("/parent_id")
+        if parent_id is not None and row["root_id"] != root:
+            raise LocksContended
         if row["id"] is None:
             if parent_id is not None:
                 require_editable(row)
@@ -96,13 +97,21 @@ class ProjectRepository(Repository):
         """Read a project and lock it until the transaction ends; None if it is not visible."""
         return await self._one(statements.LOCK, **self._seen, id=project_id)
 
-    async def lock_root(self, project_id: UUID) -> None:
-        """Take the lock of the project's tree, which all take that add to it or delete from it."""
-        await self._all(statements.LOCK_ROOT, **self._seen, id=project_id)
-
     async def lock_tree(self, project_id: UUID) -> list[Row]:
         """Lock a project and, for its owner, all below it; the project is the last row."""
-        return await self._all(statements.LOCK_TREE, **self._seen, id=project_id)
+        root = await self._lock_root(project_id)
+        rows = await self._all(statements.LOCK_TREE, **self._seen, id=project_id)
+        if rows and rows[-1]["root_id"] != root:
+            raise LocksContended
+        return rows
+
+    async def _lock_root(self, project_id: UUID) -> UUID | None:
+        """Take the lock of the project's tree, which all take that add to it or delete from it.
+
+        Returns the root: if the project is moved while this waits, it is not in that tree then.
+        """
+        row = await self._one(statements.LOCK_ROOT, **self._seen, id=project_id)
+        return None if row is None else row["id"]
 
     async def update(
         self, changes: Sequence[RowChange], *, role: str, **by: Any

@@ -103,7 +103,6 @@ class ProjectService:
 
         Raises `NotFound`, `Forbidden`, `VersionConflict`, `InboxProtected`.
         """
-        await self._repository.lock_root(project_id)
         tree = await self._repository.lock_tree(project_id)
         if not tree or tree[-1]["id"] != project_id:
             raise NotFound

@@ -11,6 +11,7 @@ from sqlalchemy import (
     CTE,
     DateTime,
     Integer,
+    Select,
     Text,
     Uuid,
     bindparam,
@@ -89,15 +90,28 @@ def _create(place: CTE, allowed: ColumnElement[bool], *told: str, **from_place: 
     )
 
 
+def _up(start: Select[Any]) -> CTE:
+    """From a project (`start`) to its root."""
+    up = start.with_only_columns(projects.c.id, projects.c.parent_id).cte("up", recursive=True)
+    above = select(projects.c.id, projects.c.parent_id)
+    return up.union_all(above.join(up, up.c.parent_id == projects.c.id))
+
+
+def _root_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The id of a project's root, for whoever waited for its lock: it may be another one then."""
+    up = _up(select(projects).where(projects.c.id == project_id))
+    return select(up.c.id).where(up.c.parent_id.is_(None)).scalar_subquery().label("root_id")
+
+
 def _create_below() -> Statement:
     parent = visible_to_principal(only=_parent_id).subquery("parent")
     place = (
-        select(parent, projects.c.depth, _has_room)
+        select(parent, projects.c.depth, _has_room, _root_of(_parent_id))
         .join_from(parent, projects, projects.c.id == parent.c.id)
         .cte("place")
     )
     allowed = may_edit(place) & place.c.has_room
-    return _create(place, allowed, "role", "archived", depth=place.c.depth + 1)
+    return _create(place, allowed, "role", "archived", "root_id", depth=place.c.depth + 1)
 
 
 def _lock_tree() -> Statement:
@@ -108,7 +122,7 @@ def _lock_tree() -> Statement:
     below = select(projects.c.id, tree.c.role).join(tree, projects.c.parent_id == tree.c.id)
     tree = tree.union_all(below.where(is_owner(tree)))
     return Statement(
-        select(projects.c.id, projects.c.version, tree.c.role)
+        select(projects.c.id, projects.c.version, tree.c.role, _root_of(_id))
         .join(tree, tree.c.id == projects.c.id)
         .where(projects.c.deleted_at.is_(None))
         .order_by(projects.c.depth.desc(), projects.c.id)
@@ -119,13 +133,11 @@ def _lock_tree() -> Statement:
 def _lock_root() -> Statement:
     """Take the advisory lock of a project's tree; its key is the id of the root."""
     # Only for a visible project: nobody else can make its users wait, or notice that they do.
-    start = _visible_project.with_only_columns(projects.c.id, projects.c.parent_id)
-    up = start.cte("up", recursive=True)
-    up = up.union_all(
-        select(projects.c.id, projects.c.parent_id).join(up, up.c.parent_id == projects.c.id)
-    )
+    up = _up(_visible_project)
     key = func.hashtextextended(cast(up.c.id, Text), 0)
-    return Statement(select(func.pg_advisory_xact_lock(key)).where(up.c.parent_id.is_(None)))
+    return Statement(
+        select(up.c.id, func.pg_advisory_xact_lock(key)).where(up.c.parent_id.is_(None))
+    )
 
 
 def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool) -> Statement:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -11,6 +12,7 @@ from httpx import Response
 
 from app.core.clock import new_id
 from tests.features.todos.changes import Log
+from tests.locks import everybody_waits, somebody_waits
 from tests.people import Json, Person, share
 from tests.roundtrips import statements
 
@@ -107,14 +109,16 @@ async def test_below_and_out_again(ada: Person, database: asyncpg.Connection) ->
 
     moved = await _moved(ada, c, last=True, parent_id=b["id"])
     assert (moved["parent_id"], await _names(ada), await _names(ada, b)) == (b["id"], "a", "c")
-    # Its level is nothing that clients see.
-    assert await _read(ada, x) == x
+    # It may have other members now, and whoever sees it another role.
+    below = await _read(ada, x)
+    assert below["version"] == 2
     depths = "SELECT name, depth FROM projects WHERE created_by = $1 AND NOT is_inbox ORDER BY name"
     rows = [tuple(row) for row in await database.fetch(depths, ada.id)]
     assert rows == [("a", 1), ("b", 2), ("c", 3), ("x", 4)]
     moved = await _moved(ada, c, before=a["id"])
     assert (moved["parent_id"], await _names(ada), await _names(ada, c)) == (None, "ca", "x")
-    assert await _read(ada, x) == x
+    # Its level is nothing that clients see.
+    assert await _read(ada, x) == below
     assert (await _moved(ada, b, first=True, parent_id=None))["parent_id"] is None
     assert await _names(ada) == "bca"
 
@@ -144,6 +148,98 @@ async def test_who_is_below_gets_the_members_of_its_root_and_keeps_them(
     await _moved(ada, bed, first=True, parent_id=other["id"])
     assert (await bob.get(url)).status_code == 404
     assert (await ada.get(url)).status_code == 200
+
+
+async def test_out_of_a_tree_leaves_the_top_level_of_others_as_it_is(
+    ada: Person, bob: Person, database: asyncpg.Connection
+) -> None:
+    [a] = await _row(ada, "a")
+    [x] = await _row(ada, "x", parent_id=a["id"])
+    for project in (a, x):
+        await share(database, project, bob)
+    await _row(bob, "b")
+    [c] = await _row(ada, "c")
+    await share(database, c, bob)
+    # Where two have the same position, one more between them moves a neighbour too.
+    same = "UPDATE projects SET position = $1 WHERE id = $2"
+    await database.execute(same, a["position"], UUID(c["id"]))
+    await bob.invalidate()
+    await ada.invalidate()
+    before = await _names(bob)
+
+    await _moved(ada, x, after=a["id"])
+    assert await _names(bob) == before + "x"
+
+
+async def test_an_editors_project_goes_to_another_root(
+    ada: Person, bob: Person, database: asyncpg.Connection
+) -> None:
+    a, b = await _row(ada, "ab")
+    await share(database, a, bob)
+    [m] = await _row(ada, "m", parent_id=a["id"])
+    await share(database, m, bob)
+    [x] = await _row(bob, "x", parent_id=m["id"])
+
+    await _moved(ada, m, last=True, parent_id=b["id"])
+    assert (await _read(ada, x))["role"] == "owner"
+    assert (await bob.get(f"/v1/projects/{x['id']}")).status_code == 404
+
+    # Whoever owned it stays, in the role that the root gives.
+    [n] = await _row(ada, "n", parent_id=a["id"])
+    await share(database, n, bob)
+    [y] = await _row(bob, "y", parent_id=n["id"])
+    await share(database, b, bob, "viewer")
+    await _moved(ada, n, last=True, parent_id=b["id"])
+    assert ((await _read(ada, y))["role"], (await _read(bob, y))["role"]) == ("owner", "viewer")
+
+
+async def test_two_moves_in_one_tree_both_count(ada: Person, database: asyncpg.Connection) -> None:
+    [r] = await _row(ada, "r")
+    a, b, c = await _row(ada, "abc", parent_id=r["id"])
+    [p] = await _row(ada, "p", parent_id=a["id"])
+    async with database.transaction():
+        await database.execute("SELECT FROM projects WHERE id = $1 FOR UPDATE", UUID(p["id"]))
+        first = asyncio.create_task(_move(ada, a, last=True, parent_id=b["id"]))
+        await somebody_waits(database)
+        second = asyncio.create_task(_move(ada, p, last=True, parent_id=c["id"]))
+        await everybody_waits(database, 2)
+    assert ((await first).status_code, (await second).status_code) == (200, 200)
+    assert (await _names(ada, b), await _names(ada, c)) == ("a", "p")
+
+
+@pytest.mark.parametrize(("method", "status"), [("POST", 201), ("DELETE", 204)])
+async def test_who_waited_for_a_tree_takes_the_lock_of_that_where_it_is_now(
+    app: FastAPI, ada: Person, database: asyncpg.Connection, method: str, status: int
+) -> None:
+    a, b = await _row(ada, "ab")
+    [x] = await _row(ada, "x", parent_id=a["id"])
+    url = f"/v1/projects/{x['id']}" if method == "DELETE" else "/v1/projects"
+    body = None if method == "DELETE" else {"name": "y", "parent_id": x["id"]}
+    async with statements(app) as sql:
+        async with database.transaction():
+            await database.execute("SELECT FROM projects WHERE id = $1 FOR UPDATE", UUID(x["id"]))
+            moving = asyncio.create_task(_move(ada, x, last=True, parent_id=b["id"]))
+            await somebody_waits(database)
+            other = asyncio.create_task(ada.client.request(method, url, json=body))
+            await everybody_waits(database, 2)
+        assert ((await moving).status_code, (await other).status_code) == (200, status)
+    assert len([each for each in sql if "pg_advisory_xact_lock" in each]) == 3
+
+
+@pytest.mark.parametrize("which", ["moved", "parent"])
+@pytest.mark.parametrize(
+    ("change", "status"), [("archived = true", 403), ("deleted_at = now()", 404)]
+)
+async def test_what_changed_while_it_waited_is_judged(
+    ada: Person, database: asyncpg.Connection, which: str, change: str, status: int
+) -> None:
+    a, b = await _row(ada, "ab")
+    changed = a if which == "moved" else b
+    async with database.transaction():
+        await database.execute(f"UPDATE projects SET {change} WHERE id = $1", UUID(changed["id"]))
+        moving = asyncio.create_task(_move(ada, a, last=True, parent_id=b["id"]))
+        await somebody_waits(database)
+    assert (await moving).status_code == status
 
 
 async def test_what_is_refused(ada: Person, bob: Person, database: asyncpg.Connection) -> None:
