@@ -186,8 +186,9 @@ class TodoService:
             values |= repetition.columns()
         if fields.get("completed"):
             return (await self._complete(todo, below, repetition, values, by))[0]
-        if "completed" in fields:
+        if "completed" in fields or repetition.recurrence is None:
             await self._completions.reopen([todo])
+        if "completed" in fields:
             return await self._reopen(todo, values, by)
         return await self._repository.update([RowChange(todo_id, "todo.updated", values)], **by)
 
