@@ -274,7 +274,11 @@ class TodoRepository(Repository):
     ) -> list[Row]:
         """Lock a todo, those below it if asked for, and others, from the leaves to the root."""
         which = {"id": todo_id, "others": others, "with_tree": with_tree}
-        return await self._all(moves.LOCK, **self._seen, **which)
+        rows = await self._all(moves.LOCK, **self._seen, **which)
+        if not {row["id"] for row in rows}.issuperset(others):
+            # Their project is no longer seen.
+            raise LocksContended
+        return rows
 
     async def move(self, changes: Sequence[RowChange], **by: Any) -> JsonRow:
         """Move locked todos, and change others; returns the first of them as it is then."""
