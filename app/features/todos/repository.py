@@ -165,9 +165,8 @@ class TodoRepository(Repository):
         """Lock a todo, and read its project, depth and subtask counts; None if not visible."""
         return await self._one(writes.LOCK_PARENT, **self._seen, id=todo_id)
 
-    async def lock_new_parent(self, todo_id: UUID) -> Row | None:
-        """`lock_parent`, and the lock of its project, so that nobody deletes or moves it."""
-        project_id = await self.lock_project_of(todo_id)
+    async def lock_new_parent(self, todo_id: UUID, project_id: UUID | None) -> Row | None:
+        """`lock_parent`, where `lock_project_of` took the lock of this project before."""
         if project_id is None:
             return None
         parent = await self.lock_parent(todo_id)
