@@ -24,6 +24,8 @@ WRITE = [BEGIN, ANY, "COMMIT"]
 # The row is locked and read; then it is changed.
 CHANGE = [BEGIN, ANY, ANY, "COMMIT"]
 LABELLED = [BEGIN, ANY, ANY, ANY, "COMMIT"]
+# The lock of the project, the labels, the parent, the row; then the parent is changed.
+SUBTASK = [BEGIN, ANY, ANY, ANY, ANY, ANY, "COMMIT"]
 # The completion is a row of its own.
 COMPLETE = [BEGIN, ANY, ANY, ANY, "COMMIT"]
 
@@ -72,6 +74,7 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("POST", "/v1/labels", {"name": "Label {turn}"}, WRITE),
     # The labels are held first, and made if they are new.
     ("POST", "/v1/todos", {"title": "Pack", "labels": ["home", "new {turn}"]}, CHANGE),
+    ("POST", "/v1/todos", {"title": "Hat", "parent_id": "{parent}", "labels": ["home"]}, SUBTASK),
     ("PATCH", "/v1/todos/{todo}", {"labels": ["home", "new {turn}"]}, LABELLED),
     ("PATCH", "/v1/todos/{todo}", {"labels": []}, CHANGE),
     ("PATCH", "/v1/labels/{label}", {"color": "#{turn:06}"}, CHANGE),

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import APIRouter, Query, Request
 
 from app.core.errors import CursorInvalid, Forbidden, NotFound
 from app.core.schemas import JsonPage, JsonRow
@@ -24,10 +24,18 @@ from app.features.recurrence.errors import (
 )
 from app.web.dependencies import ExpectedVersion
 from app.web.openapi.problems import problems
-from app.web.routing import Feature
-from app.web.routing import router as new_router
+from app.web.routing import CachedRoute, Feature
 
-router = new_router("/v1/todos/{todo_id}", "completions", cached=True)
+
+class _CompletionRoute(CachedRoute):
+    """What it changes is a todo."""
+
+    def location(self, request: Request, row: JsonRow) -> str:  # noqa: ARG002 - as all routes do
+        """Where the todo is: a completion has no path that can be read."""
+        return f"/v1/todos/{request.path_params['todo_id']}"
+
+
+router = APIRouter(prefix="/v1/todos/{todo_id}", tags=["completions"], route_class=_CompletionRoute)
 FEATURE = Feature(
     tag="completions",
     description="What of repeating todos is done, and what comes next.",

@@ -12,8 +12,8 @@ from app.database.base import Base
 class Label(Base):
     """A label of its owner, for todos in the owner's projects; todos have its name themselves.
 
-    A deleted one has no key, so that its name is free again. Its row stays: its id is never given
-    again.
+    A deleted one has no key, so that its name is free again. Its row stays until its owner's
+    account has ended.
     """
 
     __tablename__ = "labels"

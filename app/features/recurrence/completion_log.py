@@ -63,7 +63,11 @@ class CompletionLog(Repository):
         return latest
 
     async def reopen(self, todos: Iterable[Row]) -> None:
-        """Delete the completions that ended these todos, which are open again."""
-        todo_ids = [todo["id"] for todo in todos if todo["recurrence_rrule"] is not None]
+        """Delete the completions that ended these todos: they open again, or lose their rule."""
+        todo_ids = [
+            todo["id"]
+            for todo in todos
+            if todo["recurrence_rrule"] is not None and todo["completed_at"] is not None
+        ]
         if todo_ids:
             await self._all(statements.REOPEN, todo_ids=todo_ids)

@@ -23,7 +23,9 @@ class LabelledTodos(Repository):
         """See `Labelled.relabel`."""
         found = await self._all(writes.LABELLED, owner_id=owner_id, label_keys=[key])
         for ids in _batches(found):
-            rows = await self._all(writes.LOCK_LABELLED, ids=ids, label_keys=[key])
+            rows = await self._all(
+                writes.LOCK_LABELLED, owner_id=owner_id, ids=ids, label_keys=[key]
+            )
             if not rows:
                 continue
             changes = [RowChange(row["id"], "todo.updated", _new(row, key, label)) for row in rows]

@@ -165,9 +165,8 @@ class TodoRepository(Repository):
         """Lock a todo, and read its project, depth and subtask counts; None if not visible."""
         return await self._one(writes.LOCK_PARENT, **self._seen, id=todo_id)
 
-    async def lock_new_parent(self, todo_id: UUID) -> Row | None:
-        """`lock_parent`, and the lock of its project, so that nobody deletes or moves it."""
-        project_id = await self.lock_project_of(todo_id)
+    async def lock_new_parent(self, todo_id: UUID, project_id: UUID | None) -> Row | None:
+        """`lock_parent`, where `lock_project_of` took the lock of this project before."""
         if project_id is None:
             return None
         parent = await self.lock_parent(todo_id)
@@ -274,7 +273,11 @@ class TodoRepository(Repository):
     ) -> list[Row]:
         """Lock a todo, those below it if asked for, and others, from the leaves to the root."""
         which = {"id": todo_id, "others": others, "with_tree": with_tree}
-        return await self._all(moves.LOCK, **self._seen, **which)
+        rows = await self._all(moves.LOCK, **self._seen, **which)
+        if not {row["id"] for row in rows}.issuperset(others):
+            # Their project is no longer seen.
+            raise LocksContended
+        return rows
 
     async def move(self, changes: Sequence[RowChange], **by: Any) -> JsonRow:
         """Move locked todos, and change others; returns the first of them as it is then."""

@@ -113,9 +113,8 @@ class TodoService:
         repetition = Repetition().with_fields(fields)
         words = await words_of(fields)
         by = self._context.by(self._principal.user_id)
+        found = data.parent_id and await self._repository.lock_project_of(data.parent_id)
         if names:
-            if data.parent_id is not None:
-                await self._repository.lock_project_of(data.parent_id)
             held = await self._repository.hold_labels(
                 names,
                 quota=self._quota_labels,
@@ -140,7 +139,7 @@ class TodoService:
         }
         if data.parent_id is None:
             return await self._repository.insert(values, quota=self._quota, **by)
-        parent = await self._repository.lock_new_parent(data.parent_id)
+        parent = await self._repository.lock_new_parent(data.parent_id, found)
         if parent is None:
             raise ParentNotFound
         if data.project_id not in (None, parent["project_id"]):
@@ -186,8 +185,9 @@ class TodoService:
             values |= repetition.columns()
         if fields.get("completed"):
             return (await self._complete(todo, below, repetition, values, by))[0]
-        if "completed" in fields:
+        if "completed" in fields or repetition.recurrence is None:
             await self._completions.reopen([todo])
+        if "completed" in fields:
             return await self._reopen(todo, values, by)
         return await self._repository.update([RowChange(todo_id, "todo.updated", values)], **by)
 

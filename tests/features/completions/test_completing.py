@@ -49,7 +49,7 @@ async def test_a_completion_is_answered_with_the_todo(ada: Person) -> None:
     assert after == await read(ada, todo)
     assert after["due"] == at("2026-12-07T09:00:00", "Europe/Berlin")
     assert response.headers["etag"] == f'"{after["version"]}"' == '"2"'
-    assert response.headers["location"] == f"/v1/todos/{todo['id']}/completions/{completion['id']}"
+    assert response.headers["location"] == f"/v1/todos/{todo['id']}"
     listed = await ada.get(f"/v1/todos/{todo['id']}/completions")
     assert listed.json()["items"] == [completion]
 

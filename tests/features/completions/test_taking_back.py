@@ -9,6 +9,7 @@ from tests.features.completions.repeating import (
     done,
     make,
     occurrences,
+    patched,
     read,
     send,
     take_back,
@@ -30,6 +31,21 @@ async def test_reopening_what_has_ended_takes_its_last_completion_back(ada: Pers
     again = await tick(ada, todo)
     assert (again["completed"], again["due"]) == (True, day("2026-12-07"))
     assert len(await done(ada, todo)) == 2
+
+
+async def test_what_has_ended_and_loses_its_rule_is_not_listed_twice_with_a_new_one(
+    ada: Person,
+) -> None:
+    todo = await make(ada, day("2026-11-30"), "FREQ=WEEKLY;COUNT=2")
+    await tick(ada, todo)
+    ended = await tick(ada, todo)
+
+    await patched(ada, todo, recurrence=None)
+    await patched(ada, todo, completed=False)
+    await patched(ada, todo, recurrence=ended["recurrence"])
+    await tick(ada, todo)
+
+    assert await done(ada, todo) == [day("2026-12-07"), day("2026-11-30")]
 
 
 async def test_counts_go_on_over_what_is_taken_back(ada: Person) -> None:

@@ -108,6 +108,24 @@ async def test_who_changes_one_waits_for_who_puts_it_on(
     assert read["labels"] == ([] if deletes else ["HOUSE"])
 
 
+@pytest.mark.parametrize("stays", [True, False])
+async def test_one_that_moves_meanwhile_is_changed_only_where_the_label_is_its_owners(
+    ada: Person, bob: Person, database: asyncpg.Connection, settings: Any, stays: bool
+) -> None:
+    label = await ada.make_label("home")
+    todo = await ada.make_todo(labels=["home"])
+    project = await (ada if stays else bob).make_project()
+    sql = "UPDATE todos SET project_id = $2 WHERE id = $1"
+    async with _held(settings.migration_url, sql, todo["id"], project["id"]):
+        change = asyncio.create_task(
+            ada.client.patch(f"/v1/labels/{label['id']}", json={"name": "house"})
+        )
+        await somebody_waits(database)
+    assert (await change).is_success
+    labels = await database.fetchval("SELECT labels FROM todos WHERE id = $1", todo["id"])
+    assert labels == (["house"] if stays else ["home"])
+
+
 async def test_many_who_put_the_same_new_ones_on_make_each_once(
     ada: Person, database: asyncpg.Connection
 ) -> None:

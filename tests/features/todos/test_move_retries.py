@@ -17,7 +17,7 @@ from tests.features.todos.trees import (
     read,
 )
 from tests.locks import somebody_waits
-from tests.people import Person
+from tests.people import Person, share
 
 
 class TestRunAnew:
@@ -76,3 +76,29 @@ class TestRunAnew:
         assert (await completing).json()["completed"] is True
         assert (await read(ada, root))["completed_subtask_count"] == 1
         await database.execute("RESET deadlock_timeout")
+
+    async def test_a_place_that_is_no_longer_seen_is_looked_for_anew(
+        self,
+        ada: Person,
+        bob: Person,
+        database: asyncpg.Connection,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        project = await bob.make_project()
+        await share(database, project, ada)
+        parent = await bob.make_todo(project_id=project["id"])
+        todo = await ada.make_todo()
+        look = TodoRepository.look
+
+        async def looking(self: TodoRepository, side: str, **place: Any) -> Any:
+            found = await look(self, side, **place)
+            await database.execute(
+                "DELETE FROM project_members WHERE user_id = $1 AND role <> 'owner'", ada.id
+            )
+            return found
+
+        monkeypatch.setattr(TodoRepository, "look", looking)
+        url = f"/v1/todos/{todo['id']}/move"
+        answer = await ada.client.post(url, json={"last": True, "parent_id": parent["id"]})
+        assert (answer.status_code, answer.json()["code"]) == (404, "parent_not_found")
+        assert await read(ada, todo) == todo

@@ -54,6 +54,7 @@ TODOS = Resource(
 )
 
 _id: ColumnElement[Any] = bindparam("id", type_=Uuid)
+_owner_id: ColumnElement[Any] = bindparam("owner_id", type_=Uuid)
 _label_keys: ColumnElement[Any] = bindparam("label_keys", type_=ARRAY(Text))
 _project = visible_to_principal().subquery("project")
 # Of a parent, what its subtasks' place and its own counts are made from.
@@ -168,7 +169,7 @@ def _mark_changed_words(columns: Columns) -> Columns:
 
 def _labelled() -> Statement:
     """All todos that have a label, in the trash too, in the order in which todos are locked."""
-    project = owned_by(bindparam("owner_id", type_=Uuid)).subquery("project")
+    project = owned_by(_owner_id).subquery("project")
     here = has_labels(todos, project.c.project_id, _label_keys, all_of=True)
     found = (
         select(todos.c.id, todos.c.depth, func.octet_length(todos.c.description).label("size"))
@@ -221,8 +222,10 @@ LOCK_LABELLED = Statement(
     select(todos.c.id, todos.c.project_id, todos.c.labels, todos.c.label_keys)
     .where(
         todos.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
-        # Once more: it may have lost the label meanwhile.
+        # Once more: it may have lost the label meanwhile, or be in somebody else's project. As an
+        # array, since a join would miss what went to another project of the same owner.
         todos.c.label_keys.bool_op("@>")(_label_keys),
+        todos.c.project_id == any_(func.array(owned_by(_owner_id).scalar_subquery())),
     )
     .order_by(todos.c.depth.desc(), todos.c.id)
     .with_for_update(key_share=True)

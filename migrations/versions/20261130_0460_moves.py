@@ -1,18 +1,14 @@
-"""Todos that go to another owner are counted there; each member orders the top level itself.
+"""Todos that go to another owner are counted there.
 
-Where a member has no position, it is that of the project: code that does not know the column writes
-nothing there, and what it reads is as before.
-
-Revises: c5d8e2a90b74
+Revises: c57d40a9e1b3
 """
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
 from alembic import op
 
 revision: str = "c58e1b0f7a94"
-down_revision: str | None = "c5d8e2a90b74"
+down_revision: str | None = "c57d40a9e1b3"
 branch_labels: Sequence[str] | None = None
 depends_on: Sequence[str] | None = None
 
@@ -53,11 +49,8 @@ FOR EACH STATEMENT EXECUTE FUNCTION count_moved_todos()
 def upgrade() -> None:
     op.execute(_COUNT)
     op.execute(_TRIGGER)
-    column = sa.Column("position", sa.String(collation="C"), nullable=True)
-    op.add_column("project_members", column, if_not_exists=True)
 
 
 def downgrade() -> None:
-    op.drop_column("project_members", "position")
     op.execute("DROP TRIGGER count_moved_todos ON todos")
     op.execute("DROP FUNCTION count_moved_todos")
