@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, IPvAnyNetwork, SecretStr
 from pydantic_settings import NoDecode
 
 from app.core import urls
+from app.core.addresses import address_of
 
 SECRET_KEY_LENGTH = 32
 # As browsers send it (RFC 6454): in lower case, and nothing after the port.
@@ -53,9 +54,14 @@ def _origin(text: str) -> str:
     return text
 
 
+def _unmapped(text: str) -> str:
+    """The address of an IPv4 peer as it is compared: not in IPv6's form (RFC 4291, 2.5.5.2)."""
+    return str(address_of(text) or text)
+
+
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Proxies = Annotated[
-    tuple[Annotated[IPvAnyNetwork, AfterValidator(_not_all)], ...],
+    tuple[Annotated[IPvAnyNetwork, BeforeValidator(_unmapped), AfterValidator(_not_all)], ...],
     NoDecode,
     BeforeValidator(_split),
 ]

@@ -52,7 +52,8 @@ def postgres(url: str) -> PostgresAddress:
         if "port" in given:
             # asyncpg ignores that of the URL if the host is named before the "?".
             arguments["port"] = [int(port) for port in given["port"].split(",")]
-        if parts.netloc.count("@") > 1:  # asyncpg splits at the first
+        ports = re.findall(r":([0-9]+)(?=,|$)", hosts) + given.get("port", "").split(",")
+        if parts.netloc.count("@") > 1 or "0" in ports:  # asyncpg splits at the first
             raise ValueError
     except ValueError:
         raise ValueError("has a wrong host or port; escape what is special in a password") from None

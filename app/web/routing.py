@@ -11,7 +11,10 @@ A request that `RequestMiddleware` has passed on goes through `Route.handle`:
    is cached, and what was written under an `Idempotency-Key` is kept with it.
 """
 
+import asyncio
+import random
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -40,6 +43,8 @@ from app.web.responses import (
 
 # How often a write is run whose locks others want too.
 _TRIES = 4
+# Seconds before the second one, at most; twice as many before each later one.
+_PAUSE = 0.005
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -87,7 +92,7 @@ class Route(APIRoute):
             await super().handle(scope, receive, send)  # raises
             return
         state, scopes = request_state(scope), self.call.scopes
-        state.body.check_length(is_public=scopes is None)
+        state.body.check_length(is_public=False)
         known = None
         if self.is_limited:
             gate = scope["app"].state.request_gate
@@ -98,6 +103,8 @@ class Route(APIRoute):
         else:
             if not self.takes_preconditions:
                 refuse(state.preconditions)
+            if scopes is None:
+                state.body.check_length(is_public=True)
             response = await self.answer(request)
         if self.is_read:
             response = conditional(response, state.preconditions)
@@ -144,18 +151,17 @@ class Route(APIRoute):
         if self.takes_idempotency_key:
             claim = app.idempotency.claim(request, principal(request), content)
         try:
-            for tries_left in reversed(range(_TRIES)):
-                try:
+            for tries in range(1, _TRIES):
+                with suppress(LocksContended):
                     return await self._run(request, arguments, claim)
-                except LocksContended:
-                    if not tries_left:
-                        raise
+                # The others have to be done before it is worth while.
+                await asyncio.sleep(random.uniform(0, _PAUSE * 2**tries))  # noqa: S311
+            return await self._run(request, arguments, claim)
         except (NotFound, Conflict, VersionConflict):
             # This tells of what others did, of which the cache may not be told yet.
             if state.user_id is not None:
                 await app.cache.invalidate([state.user_id])
             raise
-        raise AssertionError
 
     async def _run(self, request: Request, arguments: dict[str, Any], claim: Any) -> Response:
         """The answer to a write, in one unit of work."""

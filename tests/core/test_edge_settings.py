@@ -95,3 +95,8 @@ class TestCertificate:
         monkeypatch.setenv(name, "/etc/tickbox/some.pem")
         with pytest.raises(ValidationError, match="are set together"):
             Settings()
+
+
+def test_a_proxy_is_the_same_in_the_form_of_ipv6() -> None:
+    """Peers are compared as IPv4."""
+    assert Settings(proxies="::ffff:10.0.0.7").proxies == Settings(proxies="10.0.0.7").proxies

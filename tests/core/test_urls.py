@@ -160,6 +160,8 @@ class TestPostgres:
             ("postgresql://u:geheim@h:x/db", "has a wrong host or port"),
             ("postgresql://u:geheim@a,,b/db", "has a wrong host or port"),
             ("postgresql://u:geheim@h:65536/db", "has a wrong host or port"),
+            ("postgresql://u:geheim@h:0/db", "has a wrong host or port"),
+            ("postgresql://u:geheim@h/db?port=0", "has a wrong host or port"),
             ("postgresql://u:geheim@a,b/db?port=1,geheim", "has a wrong host or port"),
             ("postgresql://u:a@geheim@h/db", "escape what is special in a password"),
             ("postgresql://u:ge heim@h/db", "is no URL"),

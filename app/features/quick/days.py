@@ -19,8 +19,8 @@ from app.features.quick.vocabulary import (
 )
 from app.features.quick.words import Cursor, listed
 
-_YEAR_FIRST = re.compile("([0-9]{4})([-/])([0-9]{1,2})[-/]([0-9]{1,2})")
-_YEAR_LAST = re.compile("([0-9]{1,2})([-/.])([0-9]{1,2})[-/.]([0-9]{4})")
+_YEAR_FIRST = re.compile("((?:19|20)[0-9]{2})([-/])([0-9]{1,2})[-/]([0-9]{1,2})")
+_YEAR_LAST = re.compile("([0-9]{1,2})([-/.])([0-9]{1,2})[-/.]((?:19|20)[0-9]{2})")
 _NO_YEAR = re.compile("([0-9]{1,2})/([0-9]{1,2})")
 _YEAR = re.compile("(?:19|20)[0-9]{2}")
 _OFFSET = re.compile("([0-9]{1,3})(d|day|days|w|wk|weeks|h|hr|hrs|min|mins)")

@@ -4,14 +4,15 @@ Where such words are also other words (a friday demo, 5 may, sat), it asks for m
 clause, or have `on` before them, or a time beside them.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from app.features.quick.days import AFTER_NUMBERS, FIRST_OF_DAYS, Day, Days, Needs
 from app.features.quick.due import due_once, due_repeatedly
 from app.features.quick.repeats import FIRST_OF_REPEATS, Repeat, Repeats
-from app.features.quick.times import Form, Time, part_of_day, read_time
-from app.features.quick.vocabulary import WEEKDAYS, is_ordinal
+from app.features.quick.times import ZONES, Form, Time, part_of_day, read_time
+from app.features.quick.vocabulary import MONTHS, WEEKDAYS, is_ordinal
 from app.features.quick.words import Cursor, Word, listed
 
 # After these a day is not when something is due; some are the rest of a day's name.
@@ -26,6 +27,15 @@ _AFTER_NUMBERS = listed("am pm a.m p.m").union(AFTER_NUMBERS)
 _BEGINNINGS = FIRST_OF_DAYS | FIRST_OF_REPEATS | listed("due on by at @ noon midday")
 # Not capitalised it may be tomorrow at 4pm, or with Tom today.
 _TOMORROW_OR_TOM = frozenset({"tom", "tod"})
+# Where one of these is left, a time alone is not of today.
+_OF_DAYS = listed(
+    "day days week weeks weekend weekends fortnight month months year years yesterday ago last "
+    "easter christmas"
+).union(WEEKDAYS, MONTHS)
+_DIGITS_OF_DAYS = re.compile("[0-9]+[-/.][0-9].*")
+# Friday week, friday the 13th: another one.
+_WHICH = listed("week weeks fortnight")
+_OFFSET = re.compile("[+-][0-9]{2}:?[0-9]{2}")
 _RANGES = listed("to until till through thru and or & - \u2013 \u2014")
 
 
@@ -100,7 +110,18 @@ class _Finder:
                     found.words.append(("due", place, cursor.place))
             # What does not count is not looked at again from its second word on.
             place = max(cursor.place, place + 1)
+        if found.times and not found.days and not found.repeats and self._says_a_day(found):
+            return Expressions()
         return found
+
+    def _says_a_day(self, found: Expressions) -> bool:
+        """Whether other words than those that were read speak of days."""
+        read = {n for _, first, end in found.words for n in range(first, end)}
+        return any(
+            word.key in _OF_DAYS or is_ordinal(word.key) or _DIGITS_OF_DAYS.fullmatch(word.key)
+            for n, word in enumerate(self._words)
+            if n not in read and not word.sigil
+        )
 
     def _moment(self, words: Cursor) -> Moment | None:
         is_due = words.take("due")
@@ -156,9 +177,19 @@ class _Finder:
             if before.key in WEEKDAYS:
                 # That date is no such day.
                 return False
-        if self._is_range(words.place):
+        if self._is_range(words.place) or self._is_another(words.place):
             return False
         return is_sure or words.ends_clause(may_go_on=words.start > self._first)
+
+    def _is_another(self, end: int) -> bool:
+        """Whether the next word says which such day it is, or in which time zone the time."""
+        keys = [word.text.lower() for word in self._words[end : end + 2]]
+        if keys[:1] == ["the"]:
+            return is_ordinal(keys[-1])
+        return any(
+            key in _WHICH or key in ZONES or is_ordinal(key) or _OFFSET.fullmatch(key) is not None
+            for key in keys[:1]
+        )
 
     def _is_range(self, end: int) -> bool:
         """Whether there is another end of it: from 9 to 17, monday and thursday."""

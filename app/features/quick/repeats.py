@@ -245,6 +245,8 @@ def _of_the_month(words: Cursor, by: str, *, sure: bool) -> Repeat | None:
         sure = True
     else:
         words.place = place
+        if words.key in ("of", "in"):  # some months alone
+            return None
     return Repeat("MONTHLY", by=(by,), sure=True) if sure else None
 
 

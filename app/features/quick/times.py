@@ -9,7 +9,7 @@ from app.features.quick.vocabulary import PARTS_OF_DAY
 from app.features.quick.words import Cursor, listed
 
 _CLOCK = re.compile(r"([0-9]{1,2})(?::([0-9]{2}))?(am|pm|a\.m|p\.m)?")
-_ZONES = listed(
+ZONES = listed(
     "utc gmt bst cet cest eet eest msk ist jst aest aedt est edt et cst cdt ct mst mdt mt pst pdt "
     "pt akst hst"
 )
@@ -39,7 +39,7 @@ def read_time(words: Cursor, half: str = "") -> Time | None:
     None for one with two readings, such as `at 3`, and for one with a time zone.
     """
     found = _clock(words, half)
-    return None if words.key in _ZONES else found
+    return None if words.key in ZONES else found
 
 
 def part_of_day(words: Cursor) -> Time | None:
