@@ -40,7 +40,7 @@ async def _every_write(person: Person, project: Json, todo: Json) -> AsyncIterat
     occurrence = {"occurrence": {"date": "2026-12-01"}}
     made = await client.post(f"{todos}/completions", json=occurrence)
     yield made
-    yield await client.delete(made.headers["location"])
+    yield await client.delete(f"{todos}/completions/{made.json()['completion']['id']}")
     yield await client.patch(todos, json={"completed": True, "recurrence": None})
     yield await client.post(f"{todos}/move", json={"last": True})
     yield await client.delete(todos)

@@ -295,9 +295,3 @@ def test_what_is_left_is_said_in_whole_calls_and_begun_seconds() -> None:
         with pytest.raises(RateLimited) as refused:
             counts.take(limit, b"ada").enforce()
         assert refused.value.params == {"retry_after": seconds}
-
-
-async def test_what_is_too_large_without_a_token_counts_too(client: AsyncClient) -> None:
-    response = await client.post("/v1/oauth/token", content=b"a" * 20_000)
-    assert response.status_code == 413
-    assert "ratelimit" in response.headers

@@ -166,3 +166,9 @@ _GZIP: Header = (b"Content-Encoding", b"gzip")
 
 def _type(kind: bytes) -> Header:
     return (b"Content-Type", kind)
+
+
+async def test_what_is_too_large_without_a_token_counts_too(client: AsyncClient) -> None:
+    response = await client.post("/v1/oauth/token", content=b"a" * 20_000)
+    assert response.status_code == 413
+    assert "ratelimit" in response.headers

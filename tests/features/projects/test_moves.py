@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -11,47 +10,10 @@ from fastapi import FastAPI
 from httpx import Response
 
 from app.core.clock import new_id
+from tests.features.projects.moving import make_chain, make_row, move, moved_to, names_of, read
 from tests.features.todos.changes import Log
-from tests.locks import everybody_waits, somebody_waits
-from tests.people import Json, Person, share
+from tests.people import Person, share
 from tests.roundtrips import statements
-
-
-def _move(person: Person, project: Json, **place: Any) -> Any:
-    return person.client.post(f"/v1/projects/{project['id']}/move", json=place)
-
-
-async def _moved(person: Person, project: Json, **place: Any) -> Json:
-    response = await _move(person, project, **place)
-    assert response.status_code == 200, response.text
-    moved: Json = response.json()
-    assert response.headers["etag"] == f'"{moved["version"]}"'
-    assert await _read(person, project) == moved
-    return moved
-
-
-async def _read(person: Person, project: Json) -> Json:
-    read: Json = (await person.get(f"/v1/projects/{project['id']}")).json()
-    return read
-
-
-async def _names(person: Person, parent: Json | None = None) -> str:
-    """The siblings in their order, but for the Inbox."""
-    parent_id = "none" if parent is None else parent["id"]
-    projects = await person.walk("/v1/projects", parent_id=parent_id, sort="position", limit=1)
-    return "".join(project["name"] for project in projects if not project["is_inbox"])
-
-
-async def _row(person: Person, names: str, **fields: Any) -> list[Json]:
-    return [await person.make_project(name, **fields) for name in names]
-
-
-async def _chain(person: Person, names: str) -> list[Json]:
-    chain: list[Json] = []
-    for name in names:
-        parent = {"parent_id": chain[-1]["id"]} if chain else {}
-        chain.append(await person.make_project(name, **parent))
-    return chain
 
 
 def _error(response: Response) -> tuple[int, str, list[str]]:
@@ -63,89 +25,89 @@ def _error(response: Response) -> tuple[int, str, list[str]]:
 async def test_siblings_are_in_the_order_that_was_asked_for(ada: Person, level: str) -> None:
     parent = await ada.make_project("parent") if level == "below" else None
     place = {} if parent is None else {"parent_id": parent["id"]}
-    a, b, c = await _row(ada, "abc", **place)
+    a, b, c = await make_row(ada, "abc", **place)
 
-    moved = await _moved(ada, c, before=a["id"])
-    assert (await _names(ada, parent), moved["version"]) == ("cab", 2)
-    await _moved(ada, a, last=True)
-    assert await _names(ada, parent) == "cba"
-    await _moved(ada, a, first=True)
-    await _moved(ada, c, after=b["id"])
-    assert await _names(ada, parent) == "abc"
-    before = await _read(ada, b)
+    moved = await moved_to(ada, c, before=a["id"])
+    assert (await names_of(ada, parent), moved["version"]) == ("cab", 2)
+    await moved_to(ada, a, last=True)
+    assert await names_of(ada, parent) == "cba"
+    await moved_to(ada, a, first=True)
+    await moved_to(ada, c, after=b["id"])
+    assert await names_of(ada, parent) == "abc"
+    before = await read(ada, b)
     for same in ({"before": c["id"]}, {"before": b["id"]}, {"after": b["id"]}):
-        assert await _moved(ada, b, **same) == before
+        assert await moved_to(ada, b, **same) == before
 
 
 async def test_the_top_level_is_each_ones_own(
     ada: Person, bob: Person, database: asyncpg.Connection
 ) -> None:
-    a, b, c = await _row(ada, "abc")
+    a, b, c = await make_row(ada, "abc")
     for project in (a, b, c):
         await share(database, project, bob, "viewer")
-    assert await _names(bob) == "abc"
+    assert await names_of(bob) == "abc"
     log = Log(database, bob, "project")
     await log.new()
 
-    moved = await _moved(bob, c, first=True)
-    assert (await _names(bob), await _names(ada)) == ("cab", "abc")
+    moved = await moved_to(bob, c, first=True)
+    assert (await names_of(bob), await names_of(ada)) == ("cab", "abc")
     # Its version is raised for all.
-    assert (moved["version"], (await _read(ada, c))["version"]) == (2, 2)
-    assert (await _read(ada, c))["position"] == c["position"]
+    assert (moved["version"], (await read(ada, c))["version"]) == (2, 2)
+    assert (await read(ada, c))["position"] == c["position"]
     [change] = await log.new()
     assert (change["event"], change["changed"].keys()) == ("project.moved", {"position"})
-    await _moved(ada, c, after=a["id"])
-    assert (await _names(bob), await _names(ada)) == ("cab", "acb")
+    await moved_to(ada, c, after=a["id"])
+    assert (await names_of(bob), await names_of(ada)) == ("cab", "acb")
     # Another change shows each one's own place.
     patched = await ada.client.patch(f"/v1/projects/{c['id']}", json={"color": "#112233"})
-    assert patched.json() == await _read(ada, c)
-    assert (await _read(bob, c))["position"] == moved["position"]
+    assert patched.json() == await read(ada, c)
+    assert (await read(bob, c))["position"] == moved["position"]
 
 
 async def test_below_and_out_again(ada: Person, database: asyncpg.Connection) -> None:
-    a, b = await _chain(ada, "ab")
-    [c] = await _row(ada, "c")
-    [x] = await _row(ada, "x", parent_id=c["id"])
+    a, b = await make_chain(ada, "ab")
+    [c] = await make_row(ada, "c")
+    [x] = await make_row(ada, "x", parent_id=c["id"])
 
-    moved = await _moved(ada, c, last=True, parent_id=b["id"])
-    assert (moved["parent_id"], await _names(ada), await _names(ada, b)) == (b["id"], "a", "c")
+    moved = await moved_to(ada, c, last=True, parent_id=b["id"])
+    assert (moved["parent_id"], await names_of(ada), await names_of(ada, b)) == (b["id"], "a", "c")
     # It may have other members now, and whoever sees it another role.
-    below = await _read(ada, x)
+    below = await read(ada, x)
     assert below["version"] == 2
     depths = "SELECT name, depth FROM projects WHERE created_by = $1 AND NOT is_inbox ORDER BY name"
     rows = [tuple(row) for row in await database.fetch(depths, ada.id)]
     assert rows == [("a", 1), ("b", 2), ("c", 3), ("x", 4)]
-    moved = await _moved(ada, c, before=a["id"])
-    assert (moved["parent_id"], await _names(ada), await _names(ada, c)) == (None, "ca", "x")
+    moved = await moved_to(ada, c, before=a["id"])
+    assert (moved["parent_id"], await names_of(ada), await names_of(ada, c)) == (None, "ca", "x")
     # Its level is nothing that clients see.
-    assert await _read(ada, x) == below
-    assert (await _moved(ada, b, first=True, parent_id=None))["parent_id"] is None
-    assert await _names(ada) == "bca"
+    assert await read(ada, x) == below
+    assert (await moved_to(ada, b, first=True, parent_id=None))["parent_id"] is None
+    assert await names_of(ada) == "bca"
 
 
 async def test_who_is_below_gets_the_members_of_its_root_and_keeps_them(
     ada: Person, bob: Person, database: asyncpg.Connection
 ) -> None:
-    house, garden = await _row(ada, "hg")
-    [bed] = await _row(ada, "b", parent_id=garden["id"])
+    house, garden = await make_row(ada, "hg")
+    [bed] = await make_row(ada, "b", parent_id=garden["id"])
     todo = await ada.make_todo(project_id=bed["id"])
     await share(database, house, bob)
     url = f"/v1/todos/{todo['id']}"
     assert (await bob.get(url)).status_code == 404
 
-    await _moved(ada, garden, last=True, parent_id=house["id"])
-    assert (await _read(bob, garden))["role"] == "editor"
+    await moved_to(ada, garden, last=True, parent_id=house["id"])
+    assert (await read(bob, garden))["role"] == "editor"
     assert (await bob.get(url)).status_code == 200
     # An editor moves within the tree, and not out of it.
-    await _moved(bob, bed, before=garden["id"])
-    answer = await _move(bob, bed, first=True, parent_id=None)
+    await moved_to(bob, bed, before=garden["id"])
+    answer = await move(bob, bed, first=True, parent_id=None)
     assert _error(answer) == (403, "forbidden", [])
-    await _moved(ada, bed, first=True, parent_id=None)
+    await moved_to(ada, bed, first=True, parent_id=None)
     assert (await bob.get(url)).status_code == 200
-    assert await _names(bob) == "hb"
+    assert await names_of(bob) == "hb"
 
     other = await ada.make_project("o")
-    await _moved(ada, bed, first=True, parent_id=other["id"])
+    await moved_to(ada, bed, first=True, parent_id=other["id"])
     assert (await bob.get(url)).status_code == 404
     assert (await ada.get(url)).status_code == 200
 
@@ -153,98 +115,49 @@ async def test_who_is_below_gets_the_members_of_its_root_and_keeps_them(
 async def test_out_of_a_tree_leaves_the_top_level_of_others_as_it_is(
     ada: Person, bob: Person, database: asyncpg.Connection
 ) -> None:
-    [a] = await _row(ada, "a")
-    [x] = await _row(ada, "x", parent_id=a["id"])
+    [a] = await make_row(ada, "a")
+    [x] = await make_row(ada, "x", parent_id=a["id"])
     for project in (a, x):
         await share(database, project, bob)
-    await _row(bob, "b")
-    [c] = await _row(ada, "c")
+    await make_row(bob, "b")
+    [c] = await make_row(ada, "c")
     await share(database, c, bob)
     # Where two have the same position, one more between them moves a neighbour too.
     same = "UPDATE projects SET position = $1 WHERE id = $2"
     await database.execute(same, a["position"], UUID(c["id"]))
     await bob.invalidate()
     await ada.invalidate()
-    before = await _names(bob)
+    before = await names_of(bob)
 
-    await _moved(ada, x, after=a["id"])
-    assert await _names(bob) == before + "x"
+    await moved_to(ada, x, after=a["id"])
+    assert await names_of(bob) == before + "x"
 
 
 async def test_an_editors_project_goes_to_another_root(
     ada: Person, bob: Person, database: asyncpg.Connection
 ) -> None:
-    a, b = await _row(ada, "ab")
+    a, b = await make_row(ada, "ab")
     await share(database, a, bob)
-    [m] = await _row(ada, "m", parent_id=a["id"])
+    [m] = await make_row(ada, "m", parent_id=a["id"])
     await share(database, m, bob)
-    [x] = await _row(bob, "x", parent_id=m["id"])
+    [x] = await make_row(bob, "x", parent_id=m["id"])
 
-    await _moved(ada, m, last=True, parent_id=b["id"])
-    assert (await _read(ada, x))["role"] == "owner"
+    await moved_to(ada, m, last=True, parent_id=b["id"])
+    assert (await read(ada, x))["role"] == "owner"
     assert (await bob.get(f"/v1/projects/{x['id']}")).status_code == 404
 
     # Whoever owned it stays, in the role that the root gives.
-    [n] = await _row(ada, "n", parent_id=a["id"])
+    [n] = await make_row(ada, "n", parent_id=a["id"])
     await share(database, n, bob)
-    [y] = await _row(bob, "y", parent_id=n["id"])
+    [y] = await make_row(bob, "y", parent_id=n["id"])
     await share(database, b, bob, "viewer")
-    await _moved(ada, n, last=True, parent_id=b["id"])
-    assert ((await _read(ada, y))["role"], (await _read(bob, y))["role"]) == ("owner", "viewer")
-
-
-async def test_two_moves_in_one_tree_both_count(ada: Person, database: asyncpg.Connection) -> None:
-    [r] = await _row(ada, "r")
-    a, b, c = await _row(ada, "abc", parent_id=r["id"])
-    [p] = await _row(ada, "p", parent_id=a["id"])
-    async with database.transaction():
-        await database.execute("SELECT FROM projects WHERE id = $1 FOR UPDATE", UUID(p["id"]))
-        first = asyncio.create_task(_move(ada, a, last=True, parent_id=b["id"]))
-        await somebody_waits(database)
-        second = asyncio.create_task(_move(ada, p, last=True, parent_id=c["id"]))
-        await everybody_waits(database, 2)
-    assert ((await first).status_code, (await second).status_code) == (200, 200)
-    assert (await _names(ada, b), await _names(ada, c)) == ("a", "p")
-
-
-@pytest.mark.parametrize(("method", "status"), [("POST", 201), ("DELETE", 204)])
-async def test_who_waited_for_a_tree_takes_the_lock_of_that_where_it_is_now(
-    app: FastAPI, ada: Person, database: asyncpg.Connection, method: str, status: int
-) -> None:
-    a, b = await _row(ada, "ab")
-    [x] = await _row(ada, "x", parent_id=a["id"])
-    url = f"/v1/projects/{x['id']}" if method == "DELETE" else "/v1/projects"
-    body = None if method == "DELETE" else {"name": "y", "parent_id": x["id"]}
-    async with statements(app) as sql:
-        async with database.transaction():
-            await database.execute("SELECT FROM projects WHERE id = $1 FOR UPDATE", UUID(x["id"]))
-            moving = asyncio.create_task(_move(ada, x, last=True, parent_id=b["id"]))
-            await somebody_waits(database)
-            other = asyncio.create_task(ada.client.request(method, url, json=body))
-            await everybody_waits(database, 2)
-        assert ((await moving).status_code, (await other).status_code) == (200, status)
-    assert len([each for each in sql if "pg_advisory_xact_lock" in each]) == 3
-
-
-@pytest.mark.parametrize("which", ["moved", "parent"])
-@pytest.mark.parametrize(
-    ("change", "status"), [("archived = true", 403), ("deleted_at = now()", 404)]
-)
-async def test_what_changed_while_it_waited_is_judged(
-    ada: Person, database: asyncpg.Connection, which: str, change: str, status: int
-) -> None:
-    a, b = await _row(ada, "ab")
-    changed = a if which == "moved" else b
-    async with database.transaction():
-        await database.execute(f"UPDATE projects SET {change} WHERE id = $1", UUID(changed["id"]))
-        moving = asyncio.create_task(_move(ada, a, last=True, parent_id=b["id"]))
-        await somebody_waits(database)
-    assert (await moving).status_code == status
+    await moved_to(ada, n, last=True, parent_id=b["id"])
+    assert ((await read(ada, y))["role"], (await read(bob, y))["role"]) == ("owner", "viewer")
 
 
 async def test_what_is_refused(ada: Person, bob: Person, database: asyncpg.Connection) -> None:
-    a, b, c, d = await _chain(ada, "abcd")
-    e, f = await _chain(ada, "ef")
+    a, b, c, d = await make_chain(ada, "abcd")
+    e, f = await make_chain(ada, "ef")
     hidden, inbox = await bob.make_project(), await ada.inbox()
     for project, place, problem in (
         (a, {}, (422, "place_ambiguous", [""])),
@@ -259,40 +172,40 @@ async def test_what_is_refused(ada: Person, bob: Person, database: asyncpg.Conne
         (inbox, {"last": True, "parent_id": a["id"]}, (409, "inbox_protected", [])),
         (hidden, {"last": True}, (404, "not_found", [])),
     ):
-        assert _error(await _move(ada, project, **place)) == problem
-    assert (await _moved(ada, inbox, last=True))["version"] == 2
+        assert _error(await move(ada, project, **place)) == problem
+    assert (await moved_to(ada, inbox, last=True))["version"] == 2
     await share(database, hidden, ada, "editor")
     for project, place in ((hidden, {"parent_id": a["id"]}), (a, {"parent_id": hidden["id"]})):
-        assert _error(await _move(ada, project, last=True, **place)) == (403, "forbidden", [])
+        assert _error(await move(ada, project, last=True, **place)) == (403, "forbidden", [])
     answer = await ada.client.post(
         f"/v1/projects/{f['id']}/move", json={"last": True}, headers={"If-Match": '"2"'}
     )
     assert answer.status_code == 412
     await ada.client.patch(f"/v1/projects/{e['id']}", json={"archived": True})
-    answer = await _move(ada, b, last=True, parent_id=e["id"])
+    answer = await move(ada, b, last=True, parent_id=e["id"])
     assert (answer.status_code, answer.json()["code"]) == (403, "project_archived")
     for project in (a, b, c, d, f):
-        assert await _read(ada, project) == project
+        assert await read(ada, project) == project
 
 
 async def test_of_two_that_would_make_a_cycle_one_is_refused(ada: Person) -> None:
-    a, b = await _row(ada, "ab")
+    a, b = await make_row(ada, "ab")
     for _ in range(4):
         answers = await asyncio.gather(
-            _move(ada, a, last=True, parent_id=b["id"]), _move(ada, b, last=True, parent_id=a["id"])
+            move(ada, a, last=True, parent_id=b["id"]), move(ada, b, last=True, parent_id=a["id"])
         )
         assert Counter(each.status_code for each in answers) == {200: 1, 422: 1}
         for project in (a, b):
-            await _moved(ada, project, last=True, parent_id=None)
+            await moved_to(ada, project, last=True, parent_id=None)
 
 
 async def test_many_at_once_are_in_some_order(ada: Person, database: asyncpg.Connection) -> None:
-    projects = await _row(ada, "abcdef")
+    projects = await make_row(ada, "abcdef")
     answers = await asyncio.gather(
-        *(_move(ada, each, after=projects[0]["id"]) for each in projects[1:] * 2)
+        *(move(ada, each, after=projects[0]["id"]) for each in projects[1:] * 2)
     )
     assert {each.status_code for each in answers} == {200}
-    names = await _names(ada)
+    names = await names_of(ada)
     assert (names[0], sorted(names)) == ("a", list("abcdef"))
     own = "SELECT position FROM project_members WHERE user_id = $1 AND position IS NOT NULL"
     positions = [row["position"] for row in await database.fetch(own, ada.id)]
@@ -300,22 +213,22 @@ async def test_many_at_once_are_in_some_order(ada: Person, database: asyncpg.Con
 
 
 async def test_it_takes_four_round_trips_at_most(app: FastAPI, ada: Person) -> None:
-    a, b = await _row(ada, "ab")
+    a, b = await make_row(ada, "ab")
     for place in ({"after": b["id"]}, {"first": True, "parent_id": b["id"]}, {"before": b["id"]}):
         async with statements(app) as sql:
-            await _move(ada, a, **place)
+            await move(ada, a, **place)
         assert len([each for each in sql if "project_members" in each]) == 4
 
 
 async def test_many_moves_to_one_spot_keep_positions_short(
     ada: Person, database: asyncpg.Connection
 ) -> None:
-    projects = await _row(ada, "abcd")
+    projects = await make_row(ada, "abcd")
     order = list(projects)
     for _ in range(320):
         taken = order.pop()
         order.insert(1, taken)
-        assert (await _move(ada, taken, after=order[0]["id"])).status_code == 200
-    assert await _names(ada) == "".join(project["name"] for project in order)
+        assert (await move(ada, taken, after=order[0]["id"])).status_code == 200
+    assert await names_of(ada) == "".join(project["name"] for project in order)
     longest = "SELECT max(length(position)) FROM project_members WHERE user_id = $1"
     assert await database.fetchval(longest, ada.id) < 64
