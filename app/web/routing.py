@@ -45,6 +45,8 @@ from app.web.responses import (
 _TRIES = 4
 # Seconds before the second one, at most; twice as many before each later one.
 _PAUSE = 0.005
+# Characters.
+_LARGE_PAGE = 1 << 19
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -130,6 +132,9 @@ class Route(APIRoute):
         self, request: Request, query: QueryValues, arguments: dict[str, Any]
     ) -> Response:
         result = await self.call(request, arguments)
+        if isinstance(result, JsonPage) and sum(map(len, result.items)) > _LARGE_PAGE:
+            # To have read it has taken some milliseconds, and so does what follows.
+            await asyncio.sleep(0)
         response = self._response(request, result, query)
         if self.is_cached and isinstance(response, RepresentationResponse):
             slot, cache = request_state(request.scope).cache_slot, app_state(request).cache
