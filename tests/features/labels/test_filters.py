@@ -87,7 +87,7 @@ async def test_a_cursor_is_bound_to_the_labels(ada: Person) -> None:
     sets=st.lists(st.sets(st.sampled_from(_LABELS)), min_size=40, max_size=40),
     sort=st.sampled_from(SORTS),
     limit=st.integers(1, 4),
-    read=st.integers(1, 3),
+    read=st.integers(20, 22),
     one=st.booleans(),
     completed=st.none() | st.booleans(),
     any_of=st.sets(st.sampled_from(_LABELS)),
