@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    Integer,
     Select,
     and_,
     any_,
@@ -29,7 +30,7 @@ from app.features.todos.sql.sorting import Order, Place, todos
 Clause = ColumnElement[Any]
 
 # Todos that are read for each that a page may have; the projects share them.
-_READ: Clause = literal_column("20")
+_READ: Clause = literal_column("20", Integer)
 
 
 def found(
@@ -46,7 +47,8 @@ def found(
 
     `indexed` says the latter too, as the index of labels understands it.
     """
-    share = (_READ * limit / func.count() + literal_column("2")).label("read")
+    # Whole numbers: the end of what is read is found by its number.
+    share = (_READ * limit // func.count() + literal_column("2")).label("read")
     size = select(share).select_from(project).cte("size")
     read = select(size.c.read).scalar_subquery()
     rows = order.rows(
