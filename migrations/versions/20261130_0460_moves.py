@@ -21,18 +21,15 @@ DECLARE
     owner uuid;
     added bigint;
 BEGIN
-    IF NOT EXISTS (
-        SELECT FROM old_rows o JOIN new_rows n USING (id) WHERE o.project_id <> n.project_id
-    ) THEN
-        RETURN NULL;
-    END IF;
     FOR owner, added IN
-        SELECT m.user_id, sum(moved.step) FROM (
-            SELECT project_id, 1 AS step FROM new_rows
-            UNION ALL SELECT project_id, -1 FROM old_rows
+        SELECT m.user_id, sum(moved.rows) FROM (
+            SELECT project_id, sum(step) AS rows FROM (
+                SELECT project_id, 1 AS step FROM new_rows
+                UNION ALL SELECT project_id, -1 FROM old_rows
+            ) step GROUP BY project_id HAVING sum(step) <> 0
         ) moved
         JOIN project_members m ON m.project_id = moved.project_id AND m.role = 'owner'
-        GROUP BY m.user_id HAVING sum(moved.step) <> 0
+        GROUP BY m.user_id HAVING sum(moved.rows) <> 0
     LOOP
         PERFORM add_to_todo_count(owner, added);
     END LOOP;
