@@ -69,7 +69,8 @@ test-faults: $(VENV)/.dev  ## load real processes, kill and freeze their stores,
 
 .PHONY: test-laws
 test-laws: $(VENV)/.dev  ## measure what each operation may cost for any input, and try laws on many examples, in 7 minutes (ARGS=--seed=7)
-	@$(EMBEDDED) $(BIN)/pytest -n 0 tests/laws $(ARGS)
+	@$(EMBEDDED) $(BIN)/pytest -n 0 tests/laws --ignore tests/laws/test_memory.py $(ARGS)
+	@$(EMBEDDED) $(BIN)/pytest -n 2 --dist worksteal tests/laws/test_memory.py $(ARGS)
 	@$(EMBEDDED) $(BIN)/pytest -n 2 --dist worksteal -m hypothesis --hypothesis-profile=laws
 
 .PHONY: test-contract
