@@ -9,6 +9,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import count
+from math import ceil, log
 from uuid import UUID
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -22,8 +23,6 @@ MAX_LENGTH = 60
 Siblings = Sequence[tuple[UUID, str]]
 # A digit in the middle of all.
 _MIDDLE = _DIGITS[_BASE // 2]
-# About how often a text can be put beside the same other before it is a digit longer.
-_PUT_A_DIGIT = 5.5
 
 
 def _microseconds() -> Iterator[int]:
@@ -107,24 +106,22 @@ def spread(siblings: Sequence[str], index: int) -> tuple[int, list[str]] | None:
     first and the last of the siblings keep theirs: what is beyond them is not known. It is None if
     these would have to change too.
     """
-    best: tuple[float, int, int, str] | None = None
+    runs = []
     beginnings = {
         near[:length]
         for near in siblings[max(0, index - 1) : index + 1]
         for length in range(_WIDTH, min(len(near), MAX_LENGTH) + 1)
     }
-    for beginning in sorted(beginnings):
+    for beginning in beginnings:
         start = bisect_left(siblings, beginning)
         end = bisect_left(siblings, beginning + "~", start)
-        if start == 0 or end == len(siblings):
-            continue
         changed = end - start + 1
-        room = (MAX_LENGTH - len(beginning) - _width(changed)) * _PUT_A_DIGIT
-        if room > 0 and (best is None or changed / room < best[0]):
-            best = changed / room, start, end, beginning
-    if best is None:
+        room = MAX_LENGTH - len(beginning) - ceil(log(4 * changed, _BASE)) - 1
+        if start > 0 and end < len(siblings) and room > 0:
+            runs.append((changed / room, start, end, beginning))
+    if not runs:
         return None
-    _, start, end, beginning = best
+    _, start, end, beginning = min(runs)
     return start, _spread(beginning, siblings[start:end])
 
 
@@ -134,22 +131,14 @@ def _spread(beginning: str, taken: Sequence[str]) -> list[str]:
     None of them is taken: a unique index takes one row after the other.
     """
     changed = len(taken) + 1
-    avoided = set(taken)
-    for width in count(_width(changed)):
+    for width in count(1):
         step = _BASE**width // (changed + 1)
-        positions = []
-        for number in range(step, step * changed + 1, step):
-            near = (beginning + _in_digits(number + more, width) for more in range(step))
-            free = (each for each in near if each[-1] != _DIGITS[0] and each not in avoided)
-            positions.append(next(free, ""))
-        if all(positions):
+        places = (_in_digits(step * number, width) for number in range(1, changed + 1))
+        positions = [beginning + place + _MIDDLE for place in places]
+        # With others between them.
+        if step > 3 and not {*positions} & {*taken}:
             break
     return positions
-
-
-def _width(changed: int) -> int:
-    """How many digits so many positions need, with others between them."""
-    return next(width for width in count(1) if _BASE**width > 4 * changed)
 
 
 def _above(low: str) -> str:
