@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import JSONB, array
 
 from app.database.base import key_columns
 from app.database.changes import bumped_timestamp, departures, record
-from app.database.json_rows import document, written
+from app.database.json_rows import as_object, written
 from app.database.statement import Statement
 
 _given: sa.ColumnElement[Any] = sa.bindparam("given", type_=JSONB)
@@ -62,8 +62,25 @@ class Resource:
     has_changes: bool = True
 
     def document(self, row: sa.FromClause, name: str, *carried: str) -> sa.CTE:
-        """The rows' JSON: see `json_rows.document`."""
-        return document(self.representation(row), self.project_id(row), row, name, *carried)
+        """Rows' `id`, `version` and `project_id`, their JSON as `body`, and the columns carried."""
+        fields = sa.select(*self.representation(row)).correlate(row).lateral("fields")
+        return (
+            sa.select(
+                fields.c.id,
+                fields.c.version,
+                self.project_id(row).label("project_id"),
+                as_object(fields).label("body"),
+                *(row.c[column] for column in carried),
+            )
+            .select_from(row.join(fields, sa.true()))
+            .cte(name)
+        )
+
+    def read(self, rows: sa.Select[Any]) -> Statement:
+        """Read rows, selected with all of the table's columns, as `JsonRow`s."""
+        read = self.document(rows.cte("seen"), "read").c
+        body = sa.cast(read.body, sa.Text).label("body")
+        return Statement(sa.select(read.id, read.version, body))
 
     def lock(
         self, rows: sa.Select[Any], *carried: str, described: sa.ColumnElement[Any] | None = None
