@@ -39,15 +39,6 @@ class Connection(ABC):
     async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
         """All rows. Raises `DatabaseUnavailable`, `DatabaseBusy`, or what a constraint says."""
 
-    async def fetch_one(self, statement: Statement, **params: Any) -> asyncpg.Record | None:
-        """The first row, if there is one."""
-        return next(iter(await self.fetch_all(statement, **params)), None)
-
-    async def fetch_value(self, statement: Statement, **params: Any) -> Any:
-        """The first column of the first row, or None."""
-        row = await self.fetch_one(statement, **params)
-        return None if row is None else row[0]
-
 
 class ReadConnection(Connection):
     """For reads: each statement holds a pooled connection for as long as it runs.
