@@ -58,10 +58,8 @@ def describe_connection_error(
     if isinstance(cause, asyncpg.ProtocolViolationError):
         # PgBouncer uses one code for everything.
         return "a pooler is between, and refuses: its log says why"
-    for kind, reason in _REFUSALS.items():
-        if isinstance(cause, kind):
-            return reason
-    return type(cause).__name__
+    reasons = (reason for kind, reason in _REFUSALS.items() if isinstance(cause, kind))
+    return next(reasons, type(cause).__name__)
 
 
 def refuses_settings(error: BaseException | None) -> bool:
