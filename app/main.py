@@ -116,7 +116,7 @@ def _state(settings: Settings, now: Now, metrics: Metrics) -> AppState:
     counts = Counts(redis)
     limits = {policy: policy.limit(settings) for feature in FEATURES for policy in feature.limits}
     gate = RequestGate(
-        TokenAuthenticator(access_tokens, ended_sessions),
+        TokenAuthenticator(access_tokens, ended_sessions).authenticate,
         Limit("user", settings.limit_user_burst, settings.limit_user_per_second),
         Limit("address", settings.limit_address_burst, settings.limit_address_per_second),
         limits,

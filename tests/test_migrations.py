@@ -261,7 +261,7 @@ class TestFailure:
 
     def test_says_that_the_database_cannot_be_reached(self) -> None:
         said = sentence("postgresql://ada:geheim-4711@127.0.0.1:1/tickbox")
-        assert said == "the database at 127.0.0.1 cannot be migrated: nothing listens there"
+        assert said == "the database at 127.0.0.1 cannot be migrated: connection refused"
 
     def test_says_that_there_is_no_such_host(self) -> None:
         said = sentence("postgresql://ada:geheim-4711@tickbox.invalid/tickbox")

@@ -55,7 +55,7 @@ async def test_the_service_sweeps(settings: Settings, monkeypatch: pytest.Monkey
     swept = asyncio.Event()
 
     async def sweep(base: Database, given: Settings, _now: Now) -> int:
-        assert await base.primary.fetch_value(Statement(text("SELECT 1"))) == 1
+        assert (await base.primary.fetch_all(Statement(text("SELECT 1"))))[0][0] == 1
         assert given == settings
         swept.set()
         return 0

@@ -1,14 +1,8 @@
 """IP addresses of clients and proxies, and the networks that they belong to."""
 
+import ipaddress
 from functools import lru_cache
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -21,7 +15,7 @@ def address_of(text: str) -> Address | None:
     it, becomes the IPv4 address.
     """
     try:
-        address = ip_address(text.partition("%")[0])
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
@@ -34,5 +28,5 @@ def network_of(text: str) -> str | None:
     """One customer's: an IPv4 address itself, the /64 of an IPv6 address; None for other text."""
     address = address_of(text)
     if isinstance(address, IPv6Address):
-        return str(ip_network((address, 64), strict=False))
+        return str(ipaddress.ip_network((address, 64), strict=False))
     return None if address is None else str(address)

@@ -7,45 +7,32 @@ the shortest text near their middle. See `docs/decisions/positions.md`.
 import secrets
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import count
+from math import ceil, log
 from uuid import UUID
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BASE = len(_DIGITS)
 # Enough for microseconds for 26,000 years; always as wide, so that bytes order as numbers do.
 _WIDTH = 10
-_RANDOM = 4
 # Before all times until the year 8,900.
 _BEFORE_ALL_TIMES = "00"
 MAX_LENGTH = 60
 Siblings = Sequence[tuple[UUID, str]]
 # A digit in the middle of all.
 _MIDDLE = _DIGITS[_BASE // 2]
-# About how often a text can be put beside the same other before it is a digit longer.
-_PUT_A_DIGIT = 5.5
-
-
-def _microseconds() -> Iterator[int]:
-    """Microseconds since 1970, each later than the one before."""
-    last = 0
-    while True:
-        last = max(last + 1, time.time_ns() // 1000)
-        yield last
-
-
-_ticks = _microseconds()
 
 
 def last_position(after: str = "") -> str:
     """A position after all that were made before, by whatever clock, and after this one."""
-    position = _in_digits(next(_ticks), _WIDTH) + _ties()
+    position = _in_digits(_microseconds(), _WIDTH) + _ties()
     return position if position > after else _above(after)
 
 
 def first_position(before: str | None = None) -> str:
     """A position before all that were made before, by whatever clock, and before this one."""
-    position = _BEFORE_ALL_TIMES + _in_digits(_BASE**_WIDTH - next(_ticks), _WIDTH) + _ties()
+    position = _BEFORE_ALL_TIMES + _in_digits(_BASE**_WIDTH - _microseconds(), _WIDTH) + _ties()
     if before is None or position < before:
         return position
     return position_between("", before) or position
@@ -107,24 +94,22 @@ def spread(siblings: Sequence[str], index: int) -> tuple[int, list[str]] | None:
     first and the last of the siblings keep theirs: what is beyond them is not known. It is None if
     these would have to change too.
     """
-    best: tuple[float, int, int, str] | None = None
+    runs = []
     beginnings = {
         near[:length]
         for near in siblings[max(0, index - 1) : index + 1]
         for length in range(_WIDTH, min(len(near), MAX_LENGTH) + 1)
     }
-    for beginning in sorted(beginnings):
+    for beginning in beginnings:
         start = bisect_left(siblings, beginning)
         end = bisect_left(siblings, beginning + "~", start)
-        if start == 0 or end == len(siblings):
-            continue
         changed = end - start + 1
-        room = (MAX_LENGTH - len(beginning) - _width(changed)) * _PUT_A_DIGIT
-        if room > 0 and (best is None or changed / room < best[0]):
-            best = changed / room, start, end, beginning
-    if best is None:
+        room = MAX_LENGTH - len(beginning) - ceil(log(4 * changed, _BASE)) - 1
+        if start > 0 and end < len(siblings) and room > 0:
+            runs.append((changed / room, start, end, beginning))
+    if not runs:
         return None
-    _, start, end, beginning = best
+    _, start, end, beginning = min(runs)
     return start, _spread(beginning, siblings[start:end])
 
 
@@ -134,22 +119,14 @@ def _spread(beginning: str, taken: Sequence[str]) -> list[str]:
     None of them is taken: a unique index takes one row after the other.
     """
     changed = len(taken) + 1
-    avoided = set(taken)
-    for width in count(_width(changed)):
+    for width in count(1):
         step = _BASE**width // (changed + 1)
-        positions = []
-        for number in range(step, step * changed + 1, step):
-            near = (beginning + _in_digits(number + more, width) for more in range(step))
-            free = (each for each in near if each[-1] != _DIGITS[0] and each not in avoided)
-            positions.append(next(free, ""))
-        if all(positions):
+        places = (_in_digits(step * number, width) for number in range(1, changed + 1))
+        positions = [beginning + place + _MIDDLE for place in places]
+        # With others between them.
+        if step > 3 and not {*positions} & {*taken}:
             break
     return positions
-
-
-def _width(changed: int) -> int:
-    """How many digits so many positions need, with others between them."""
-    return next(width for width in count(1) if _BASE**width > 4 * changed)
 
 
 def _above(low: str) -> str:
@@ -161,10 +138,14 @@ def _above(low: str) -> str:
     return low + _MIDDLE
 
 
+def _microseconds() -> int:
+    """Since 1970."""
+    return time.time_ns() // 1000
+
+
 def _ties() -> str:
     """Random digits, against ties; the last one is not the least."""
-    last = _DIGITS[1 + secrets.randbelow(_BASE - 1)]
-    return _in_digits(secrets.randbelow(_BASE ** (_RANDOM - 1)), _RANDOM - 1) + last
+    return _in_digits(secrets.randbelow(_BASE**3), 3) + secrets.choice(_DIGITS[1:])
 
 
 def _in_digits(number: int, width: int) -> str:

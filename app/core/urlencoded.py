@@ -1,10 +1,10 @@
 """`application/x-www-form-urlencoded`: query strings and forms, whose text is UTF-8."""
 
-import re
+from urllib.parse import parse_qsl
 
-# More than any text has that is taken; each costs up to a microsecond.
-_MAX_ESCAPES = 10_000
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+# More than any text has that is taken. Each costs half a microsecond, and 200 bytes while it is
+# parsed.
+_MAX_ESCAPES = 4_000
 
 
 def parse(raw: bytes, *, max_fields: int) -> list[tuple[str, str]]:
@@ -13,19 +13,8 @@ def parse(raw: bytes, *, max_fields: int) -> list[tuple[str, str]]:
     Raises `UnicodeDecodeError` for what is not UTF-8, and another `ValueError` for too many fields
     or escapes.
     """
-    if raw.count(b"&") >= max_fields or raw.count(b"%") > _MAX_ESCAPES:
+    if raw.count(b"%") > _MAX_ESCAPES:
         raise ValueError
-    fields = (field.partition(b"=") for field in raw.split(b"&") if field)
-    return [(_text(name), _text(value)) for name, _, value in fields]
-
-
-def _text(raw: bytes) -> str:
-    """Without the standard library's, which takes a hundred times the memory of what is escaped."""
-    raw = raw.replace(b"+", b" ")
-    text, end = bytearray(), 0
-    for escape in _ESCAPE.finditer(raw):
-        text += raw[end : escape.start()]
-        text.append(int(escape[1], 16))
-        end = escape.end()
-    text += raw[end:]
-    return text.decode()
+    return parse_qsl(
+        raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=max_fields
+    )

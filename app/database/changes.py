@@ -7,59 +7,36 @@ nor sequences are in the order of commits: a relay numbers the rows that it can 
 
 from typing import Any
 
-from sqlalchemy import (
-    CTE,
-    BigInteger,
-    Column,
-    DateTime,
-    Identity,
-    Index,
-    Select,
-    String,
-    Table,
-    Text,
-    Uuid,
-    all_,
-    bindparam,
-    cast,
-    func,
-    insert,
-    literal,
-    literal_column,
-    null,
-    select,
-    text,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.sql import ColumnElement
 
 from app.database.base import Base
 
-changes = Table(
+changes = sa.Table(
     "changes",
     Base.metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("sequence", BigInteger, nullable=True),
-    Column("resource_type", String(32), nullable=False),
-    Column("resource_id", Uuid, nullable=False),
-    Column("project_id", Uuid, nullable=True),
-    Column("actor_id", Uuid, nullable=False),
-    Column("request_id", Text, nullable=False),
-    Column("event", String(64), nullable=False),
-    Column("changed", JSONB, nullable=False),
-    Column("row_after", JSONB, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Index("uq_changes_sequence", "sequence", unique=True),
-    Index("ix_changes_unnumbered", "id", postgresql_where=text("sequence IS NULL")),
-    Index("ix_changes_resource_id", "resource_id", "id"),
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("sequence", sa.BigInteger, nullable=True),
+    sa.Column("resource_type", sa.String(32), nullable=False),
+    sa.Column("resource_id", sa.Uuid, nullable=False),
+    sa.Column("project_id", sa.Uuid, nullable=True),
+    sa.Column("actor_id", sa.Uuid, nullable=False),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("event", sa.String(64), nullable=False),
+    sa.Column("changed", JSONB, nullable=False),
+    sa.Column("row_after", JSONB, nullable=False),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Index("uq_changes_sequence", "sequence", unique=True),
+    sa.Index("ix_changes_unnumbered", "id", postgresql_where=sa.text("sequence IS NULL")),
+    sa.Index("ix_changes_resource_id", "resource_id", "id"),
 )
 
-_now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
+_now: sa.ColumnElement[Any] = sa.bindparam("now", type_=sa.DateTime(timezone=True))
 # Fields that change with every write.
-_noise = literal_column("ARRAY['version', 'updated_at']", ARRAY(String))
+_noise = sa.literal_column("ARRAY['version', 'updated_at']", ARRAY(sa.String))
 
 
-def record(resource: str, rows: Select[tuple[object, ...]], name: str = "change") -> CTE:
+def record(resource: str, rows: sa.Select[tuple[object, ...]]) -> sa.CTE:
     """A CTE that inserts a row into `changes` for each of `rows`.
 
     `rows` has the columns `id`, `project_id`, `event`, `before` and `after`: the last two are the
@@ -68,39 +45,39 @@ def record(resource: str, rows: Select[tuple[object, ...]], name: str = "change"
     """
     given = rows.subquery("changed_rows")
     # Once for each row, and not each time that one of its fields is looked at.
-    parsed = select(
+    parsed = sa.select(
         given.c.id,
         given.c.project_id,
         given.c.event,
-        cast(given.c.before, JSONB).label("before"),
-        cast(given.c.after, JSONB).label("after"),
+        sa.cast(given.c.before, JSONB).label("before"),
+        sa.cast(given.c.after, JSONB).label("after"),
     )
-    source = parsed.cte(f"{name}_parsed").prefix_with("MATERIALIZED").c
+    source = parsed.cte("change_parsed").prefix_with("MATERIALIZED").c
     before, after = source.before, source.after
-    columns: dict[str, ColumnElement[Any]] = {
-        "resource_type": literal(resource),
+    columns: dict[str, sa.ColumnElement[Any]] = {
+        "resource_type": sa.literal(resource),
         "resource_id": source.id,
         "project_id": source.project_id,
-        "actor_id": bindparam("actor_id", type_=Uuid),
-        "request_id": bindparam("request_id", type_=Text),
+        "actor_id": sa.bindparam("actor_id", type_=sa.Uuid),
+        "request_id": sa.bindparam("request_id", type_=sa.Text),
         "event": source.event,
         "changed": _difference(before, after),
         "row_after": after,
         "created_at": _now,
     }
-    return insert(changes).from_select([*columns], select(*columns.values())).cte(name)
+    return sa.insert(changes).from_select([*columns], sa.select(*columns.values())).cte("change")
 
 
-def departures(rows: CTE) -> Select[tuple[object, ...]]:
+def departures(rows: sa.CTE) -> sa.Select[tuple[object, ...]]:
     """Of rows that came from another project, what is recorded there: that they left it.
 
     Who sees only that one learns nothing of where they are and what they are by now.
     """
-    before = func.jsonb_build_object("project_id", rows.c.project_before)
-    after = func.jsonb_build_object(
-        "id", rows.c.id, "version", rows.c.version, "project_id", null()
+    before = sa.func.jsonb_build_object("project_id", rows.c.project_before)
+    after = sa.func.jsonb_build_object(
+        "id", rows.c.id, "version", rows.c.version, "project_id", sa.null()
     )
-    return select(
+    return sa.select(
         rows.c.id,
         rows.c.project_before.label("project_id"),
         rows.c.change_event.label("event"),
@@ -109,22 +86,24 @@ def departures(rows: CTE) -> Select[tuple[object, ...]]:
     ).where(rows.c.project_before != rows.c.project_id)
 
 
-def bumped_timestamp(row: Any) -> ColumnElement[Any]:
+def bumped_timestamp(row: Any) -> sa.ColumnElement[Any]:
     """The instant of a change to a locked row, never before its last one."""
-    return func.greatest(_now, row.c.updated_at)
+    return sa.func.greatest(_now, row.c.updated_at)
 
 
-def _difference(before: ColumnElement[Any], after: ColumnElement[Any]) -> ColumnElement[Any]:
+def _difference(
+    before: sa.ColumnElement[Any], after: sa.ColumnElement[Any]
+) -> sa.ColumnElement[Any]:
     """`{"title": {"from": …, "to": …}}`, and `{}` for a new row."""
-    new = func.jsonb_each(after).table_valued("key", "value").alias("new_field")
+    new = sa.func.jsonb_each(after).table_valued("key", "value").alias("new_field")
     old_value = before.op("->", return_type=JSONB)(new.c.key)
-    return func.coalesce(
-        select(
-            func.jsonb_object_agg(
-                new.c.key, func.jsonb_build_object("from", old_value, "to", new.c.value)
+    return sa.func.coalesce(
+        sa.select(
+            sa.func.jsonb_object_agg(
+                new.c.key, sa.func.jsonb_build_object("from", old_value, "to", new.c.value)
             )
         )
-        .where(new.c.value != old_value, new.c.key != all_(_noise))
+        .where(new.c.value != old_value, new.c.key != sa.all_(_noise))
         .scalar_subquery(),
-        literal_column("'{}'::jsonb"),
+        sa.literal_column("'{}'::jsonb"),
     )

@@ -1,6 +1,5 @@
 """Why PostgreSQL cannot be used, in our own words: the server's may repeat what is secret."""
 
-import errno
 import os
 import re
 import socket
@@ -39,14 +38,6 @@ _REFUSALS: dict[type[Exception], str] = {
     asyncpg.OperatorInterventionError: "it has ended the connection: try again",
     asyncpg.LockNotAvailableError: "somebody else holds a lock on a table; try again",
     asyncpg.ReadOnlySQLTransactionError: "it takes no writes: name the primary",
-    asyncpg.DiskFullError: "its disk is full",
-    asyncpg.TargetServerAttributeNotMatched: "no host of it is what target_session_attrs asks for",
-    asyncpg.ConnectionDoesNotExistError: "it has ended the connection",
-}
-_UNREACHABLE = {
-    errno.ECONNREFUSED: "nothing listens there",
-    errno.ENOENT: "there is no such socket",
-    errno.EACCES: "this process's user may not use its socket",
 }
 
 
@@ -64,15 +55,11 @@ def describe_connection_error(
     is_fatal = getattr(cause, "severity_en", None) == "FATAL"
     if isinstance(cause, asyncpg.InsufficientPrivilegeError):
         return f"the user may not {'connect to it' if is_fatal else forbidden}"
-    if is_fatal and type(cause) is asyncpg.ObjectNotInPrerequisiteStateError:
-        return "it takes no connections to this database"
     if isinstance(cause, asyncpg.ProtocolViolationError):
         # PgBouncer uses one code for everything.
         return "a pooler is between, and refuses: its log says why"
-    for kind, reason in _REFUSALS.items():
-        if isinstance(cause, kind):
-            return reason
-    return type(cause).__name__
+    reasons = (reason for kind, reason in _REFUSALS.items() if isinstance(cause, kind))
+    return next(reasons, type(cause).__name__)
 
 
 def refuses_settings(error: BaseException | None) -> bool:
@@ -106,5 +93,5 @@ def _unreachable(error: OSError, url: str) -> str:
     numbers = {error.errno or 0, *map(int, re.findall(r"Errno (\d+)", str(error)))} - {0}
     if len(numbers) == 1:
         [number] = numbers
-        return _UNREACHABLE.get(number) or os.strerror(number)
+        return os.strerror(number).lower()
     return f"it cannot be reached ({type(error).__name__})"

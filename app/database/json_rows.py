@@ -21,42 +21,9 @@ def as_object(row: sa.Subquery | LateralFromClause) -> sa.ColumnElement[Any]:
     return sa.type_coerce(sa.func.row_to_json(row.table_valued()), sa.JSON)
 
 
-def as_text(json: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
-    """JSON as the driver gives it without parsing."""
-    return sa.cast(json, sa.Text)
-
-
-def document(
-    fields: list[sa.ColumnElement[Any]],
-    project_id: sa.ColumnElement[Any],
-    row: sa.FromClause,
-    name: str,
-    *carried: str,
-) -> sa.CTE:
-    """A row's `id`, `version` and `project_id`, its `fields` as `body`, and the columns carried."""
-    read = sa.select(*fields).correlate(row).lateral("fields")
-    return (
-        sa.select(
-            read.c.id,
-            read.c.version,
-            project_id.label("project_id"),
-            as_object(read).label("body"),
-            *(row.c[column] for column in carried),
-        )
-        .select_from(sa.join(row, read, sa.true()))
-        .cte(name)
-    )
-
-
-def answer_of(document: sa.CTE, described: sa.ColumnElement[Any] | None = None) -> sa.Select[Any]:
-    """What a `JsonRow` is made of: a document's `id` and `version`, and its `body` as text.
-
-    The `body` is null for all but the row with the id `described`, if one is named.
-    """
-    body = as_text(document.c.body)
-    if described is not None:
-        body = sa.case((document.c.id == described, body))
-    return sa.select(document.c.id, document.c.version, body.label("body"))
+def as_text(row: sa.Subquery | LateralFromClause) -> sa.ColumnElement[str]:
+    """The same as the driver gives it without parsing."""
+    return sa.cast(as_object(row), sa.Text)
 
 
 def written(
@@ -64,10 +31,18 @@ def written(
     affected_users: sa.ColumnElement[Any],
     described: sa.ColumnElement[Any] | None = None,
 ) -> sa.Select[Any]:
-    """`answer_of` a write: also its project, and an array of the users who see what it says.
+    """What a write answers: a document, its `body` as text, and the users who see what it says.
 
-    The unit of work goes by these two.
+    The unit of work goes by these and by the project. The `body` is null for all but the row with
+    the id `described`, if one is named.
     """
-    return answer_of(document, described).add_columns(
-        document.c.project_id, affected_users.label(AFFECTED_USERS)
+    body: sa.ColumnElement[Any] = sa.cast(document.c.body, sa.Text)
+    if described is not None:
+        body = sa.case((document.c.id == described, body))
+    return sa.select(
+        document.c.id,
+        document.c.version,
+        body.label("body"),
+        document.c.project_id,
+        affected_users.label(AFFECTED_USERS),
     )

@@ -97,8 +97,7 @@ class PooledConnection:
     @property
     def is_closed(self) -> bool:
         """Whether it was closed, by this side or by the server."""
-        closed: bool = self.driver_connection.is_closed()
-        return closed
+        return bool(self.driver_connection.is_closed())
 
     async def fetch(self, statement: Statement, arguments: list[Any]) -> list[asyncpg.Record]:
         """A statement's rows.
@@ -244,13 +243,6 @@ class Pool:
         await asyncio.gather(*closing, return_exceptions=True)
 
     async def _open(self) -> PooledConnection:
-        options: dict[str, Any] = {"statement_cache_size": 0}
-        if self.keeps_session:
-            # The driver would not cache longer statements by default.
-            options = {
-                "statement_cache_size": STATEMENT_CACHE_SIZE,
-                "max_cacheable_statement_size": 32 * 1024,
-            }
         try:
             driver = await connect(
                 self._url,
@@ -260,7 +252,9 @@ class Pool:
                 timeout=self._settings.statement_timeout,
                 # For a server that does not answer at all: PostgreSQL's own limit comes first.
                 command_timeout=self._settings.statement_timeout + 1,
-                **options,
+                statement_cache_size=STATEMENT_CACHE_SIZE if self.keeps_session else 0,
+                # The driver would not cache longer statements by default.
+                max_cacheable_statement_size=32 * 1024,
             )
         except connection_errors.FAILURES as error:
             is_busy = isinstance(error, asyncpg.TooManyConnectionsError)

@@ -16,7 +16,7 @@ Row = asyncpg.Record
 
 
 def json_row(row: Row) -> JsonRow:
-    """The row of an answer (`json_rows.answer_of`)."""
+    """The row of an answer."""
     return JsonRow(row["id"], row["version"], row["body"])
 
 

@@ -14,40 +14,19 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import (
-    CTE,
-    Column,
-    FromClause,
-    Select,
-    Table,
-    TableValuedAlias,
-    Text,
-    Uuid,
-    bindparam,
-    case,
-    cast,
-    func,
-    insert,
-    literal,
-    literal_column,
-    null,
-    select,
-    true,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, array
-from sqlalchemy.sql import ColumnElement
 
 from app.database.base import key_columns
 from app.database.changes import bumped_timestamp, departures, record
-from app.database.json_rows import document, written
+from app.database.json_rows import as_object, written
 from app.database.statement import Statement
 
-_given: ColumnElement[Any] = bindparam("given", type_=JSONB)
+_given: sa.ColumnElement[Any] = sa.bindparam("given", type_=JSONB)
 # For a read under a lock: it may be newer than what the caller has read before.
-only_principal: ColumnElement[Any] = array([bindparam("principal_id", type_=Uuid)])
+only_principal: sa.ColumnElement[Any] = array([sa.bindparam("principal_id", type_=sa.Uuid)])
 
-Columns = dict[str, ColumnElement[Any]]
+Columns = dict[str, sa.ColumnElement[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +51,39 @@ class Resource:
     """
 
     name: str
-    table: Table
-    representation: Callable[[FromClause], list[ColumnElement[Any]]]
-    project_id: Callable[[FromClause], ColumnElement[Any]]
-    affected_users: Callable[[CTE], ColumnElement[Any]]
+    table: sa.Table
+    representation: Callable[[sa.FromClause], list[sa.ColumnElement[Any]]]
+    project_id: Callable[[sa.FromClause], sa.ColumnElement[Any]]
+    affected_users: Callable[[sa.CTE], sa.ColumnElement[Any]]
     # Fields of the JSON that differ by viewer, each with its parameter: changes leave them out.
-    personal: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
+    personal: Mapping[str, sa.ColumnElement[Any]] = field(default_factory=dict)
     # Columns that no update may set.
     fixed: frozenset[str] = frozenset()
     has_changes: bool = True
 
-    def document(self, row: FromClause, name: str, *carried: str) -> CTE:
-        """The rows' JSON: see `json_rows.document`."""
-        return document(self.representation(row), self.project_id(row), row, name, *carried)
+    def document(self, row: sa.FromClause, name: str, *carried: str) -> sa.CTE:
+        """Rows' `id`, `version` and `project_id`, their JSON as `body`, and the columns carried."""
+        fields = sa.select(*self.representation(row)).correlate(row).lateral("fields")
+        return (
+            sa.select(
+                fields.c.id,
+                fields.c.version,
+                self.project_id(row).label("project_id"),
+                as_object(fields).label("body"),
+                *(row.c[column] for column in carried),
+            )
+            .select_from(row.join(fields, sa.true()))
+            .cte(name)
+        )
+
+    def read(self, rows: sa.Select[Any]) -> Statement:
+        """Read rows, selected with all of the table's columns, as `JsonRow`s."""
+        read = self.document(rows.cte("seen"), "read").c
+        body = sa.cast(read.body, sa.Text).label("body")
+        return Statement(sa.select(read.id, read.version, body))
 
     def lock(
-        self, rows: Select[Any], *carried: str, described: ColumnElement[Any] | None = None
+        self, rows: sa.Select[Any], *carried: str, described: sa.ColumnElement[Any] | None = None
     ) -> Statement:
         """Lock rows, selected with all of the table's columns, and read their JSON and `carried`.
 
@@ -101,12 +97,12 @@ class Resource:
 
     def insert(
         self,
-        place: FromClause | None = None,
-        allowed: ColumnElement[bool] | None = None,
+        place: sa.FromClause | None = None,
+        allowed: sa.ColumnElement[bool] | None = None,
         *told: str,
-        also: Callable[[CTE], CTE] | None = None,
-        affected_users: ColumnElement[Any] | None = None,
-        **from_place: ColumnElement[Any],
+        also: Callable[[sa.CTE], sa.CTE] | None = None,
+        affected_users: sa.ColumnElement[Any] | None = None,
+        **from_place: sa.ColumnElement[Any],
     ) -> Statement:
         """Insert the row of the parameter `given`, if it is `allowed` in its `place`.
 
@@ -115,12 +111,12 @@ class Resource:
         """
         row = self._given_row(_given, self._columns)
         columns = {name: row.c[name] for name in self._columns} | from_place
-        source = row if place is None else place.join(row, true())
-        values = select(*columns.values()).select_from(source)
+        source = row if place is None else place.join(row, sa.true())
+        values = sa.select(*columns.values()).select_from(source)
         if allowed is not None:
             values = values.where(allowed)
         new = (
-            insert(self.table)
+            sa.insert(self.table)
             .from_select([*columns], values, include_defaults=False)
             .returning(*self.table.c)
             .cte("new")
@@ -130,20 +126,20 @@ class Resource:
         answer = written(after, seen_by)
         if place is not None:
             answer = answer.add_columns(*(place.c[name] for name in told)).select_from(
-                place.outerjoin(after, true())
+                place.outerjoin(after, sa.true())
             )
         if also is not None:
             answer = answer.add_cte(also(new))
-        event = literal(f"{self.name}.created")
+        event = sa.literal(f"{self.name}.created")
         if self.has_changes:
-            answer = answer.add_cte(record(self.name, self._change(after, event, null())))
+            answer = answer.add_cte(record(self.name, self._change(after, event, sa.null())))
         return Statement(answer)
 
     def update(
         self,
         adjust: Callable[[Columns], Columns] | None = None,
         *,
-        answered: ColumnElement[Any] | None = None,
+        answered: sa.ColumnElement[Any] | None = None,
         moves: bool = False,
     ) -> Statement:
         """Update the rows of the parameter `given`, which this transaction has locked.
@@ -155,36 +151,40 @@ class Resource:
         """
         settable = self.movable if moves else self.settable
         wanted = (
-            func.jsonb_to_recordset(_given)
-            .table_valued(Column("id", Uuid), Column("event", Text), Column("values", JSONB))
+            sa.func.jsonb_to_recordset(_given)
+            .table_valued(
+                sa.Column("id", sa.Uuid), sa.Column("event", sa.Text), sa.Column("values", JSONB)
+            )
             .render_derived(name="wanted", with_types=True)
         )
-        old = select(
+        old = sa.select(
             self.table, wanted.c.event.label("change_event"), wanted.c["values"].label("given")
         ).join_from(wanted, self.table, self.table.c.id == wanted.c.id)
         # True for all of them. PostgreSQL then expects few rows, and finds each by its key.
-        old = old.where(func.split_part(wanted.c.event, ".", 1, type_=Text) == literal(self.name))
+        old = old.where(
+            sa.func.split_part(wanted.c.event, ".", 1, type_=sa.Text) == sa.literal(self.name)
+        )
         before = self.document(self._as_seen(old.cte("old")), "before", "change_event", "given")
         row = self._given_row(before.c.given, settable)
         new_values = (row.c[name].label(f"new_{name}") for name in settable)
-        target = select(before, *new_values).join_from(before, row, true()).cte("target")
+        target = sa.select(before, *new_values).join_from(before, row, sa.true()).cte("target")
         columns: Columns = {name: target.c[f"new_{name}"] for name in settable}
         if adjust is not None:
             columns = adjust(columns)
-        version: ColumnElement[Any] = self.table.c.version + 1
+        version: sa.ColumnElement[Any] = self.table.c.version + 1
         updated_at = bumped_timestamp(self.table)
         if moves:
-            is_silent = target.c.change_event == literal(self.name)
-            version = case((is_silent, self.table.c.version), else_=version)
-            updated_at = case((is_silent, self.table.c.updated_at), else_=updated_at)
+            is_silent = target.c.change_event == sa.literal(self.name)
+            version = sa.case((is_silent, self.table.c.version), else_=version)
+            updated_at = sa.case((is_silent, self.table.c.updated_at), else_=updated_at)
         new = (
-            update(self.table)
+            sa.update(self.table)
             .where(self.table.c.id == target.c.id)
             .values(
                 {
                     # What is not given stays as it is stored, without being rewritten.
-                    name: case(
-                        (target.c.given.has_key(literal(name, Text)), value),
+                    name: sa.case(
+                        (target.c.given.has_key(sa.literal(name, sa.Text)), value),
                         else_=self.table.c[name],
                     )
                     for name, value in columns.items()
@@ -204,7 +204,7 @@ class Resource:
         )
         affected_users = self.affected_users(after)
         if moves:
-            affected_users = func.array_cat(affected_users, self.affected_users(before))
+            affected_users = sa.func.array_cat(affected_users, self.affected_users(before))
         answer = written(after, affected_users)
         if moves:
             answer = answer.where(before.c.id == after.c.id)
@@ -214,8 +214,8 @@ class Resource:
             return Statement(answer)
         change = self._change(after, after.c.change_event, after.c.body_before)
         if moves:
-            told = change.where(after.c.change_event != literal(self.name))
-            change = select(told.union_all(departures(after)).subquery("told"))
+            told = change.where(after.c.change_event != sa.literal(self.name))
+            change = sa.select(told.union_all(departures(after)).subquery("told"))
         return Statement(answer.add_cte(record(self.name, change)))
 
     def inserted(self, values: Mapping[str, Any], now: datetime) -> str:
@@ -238,18 +238,18 @@ class Resource:
         return _encode(rows, names, self.movable if moves else self.settable)
 
     @cached_property
-    def _columns(self) -> dict[str, Column[Any]]:
+    def _columns(self) -> dict[str, sa.Column[Any]]:
         """All columns but those that PostgreSQL computes."""
         return {column.name: column for column in self.table.c if column.computed is None}
 
     @cached_property
-    def movable(self) -> dict[str, Column[Any]]:
+    def movable(self) -> dict[str, sa.Column[Any]]:
         """The columns that `update(moves=True)` may set."""
         left = self.fixed | {"id", "version", "updated_at"}
         return {name: column for name, column in self._columns.items() if name not in left}
 
     @cached_property
-    def settable(self) -> dict[str, Column[Any]]:
+    def settable(self) -> dict[str, sa.Column[Any]]:
         """The columns that any `update` may set: those of no key.
 
         An UPDATE that names a column of a key takes the strong row lock, which foreign keys wait
@@ -259,24 +259,24 @@ class Resource:
         return {name: column for name, column in self.movable.items() if name not in keys}
 
     def _given_row(
-        self, given: ColumnElement[Any], columns: Mapping[str, Column[Any]]
-    ) -> TableValuedAlias:
+        self, given: sa.ColumnElement[Any], columns: Mapping[str, sa.Column[Any]]
+    ) -> sa.TableValuedAlias:
         """JSON as a row of the table."""
-        empty: ColumnElement[Any] = literal_column(f"NULL::{self.table.name}")
-        return func.jsonb_populate_record(empty, given).table_valued(
-            *(Column(name, column.type) for name, column in columns.items()), name="given_row"
+        empty: sa.ColumnElement[Any] = sa.literal_column(f"NULL::{self.table.name}")
+        return sa.func.jsonb_populate_record(empty, given).table_valued(
+            *(sa.Column(name, column.type) for name, column in columns.items()), name="given_row"
         )
 
-    def _as_seen(self, rows: CTE) -> FromClause:
+    def _as_seen(self, rows: sa.CTE) -> sa.FromClause:
         """Rows with their `personal` columns."""
         personal = (value.label(name) for name, value in self.personal.items())
-        return select(rows, *personal).subquery("seen") if self.personal else rows
+        return sa.select(rows, *personal).subquery("seen") if self.personal else rows
 
     def _change(
-        self, after: CTE, event: ColumnElement[Any], before: ColumnElement[Any]
-    ) -> Select[Any]:
+        self, after: sa.CTE, event: sa.ColumnElement[Any], before: sa.ColumnElement[Any]
+    ) -> sa.Select[Any]:
         """The rows to record."""
-        return select(
+        return sa.select(
             after.c.id,
             after.c.project_id,
             event.label("event"),
@@ -284,10 +284,10 @@ class Resource:
             self._shared(after.c.body).label("after"),
         )
 
-    def _shared(self, body: ColumnElement[Any]) -> ColumnElement[Any]:
+    def _shared(self, body: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """A row's JSON without its `personal` fields."""
-        body = cast(body, JSONB)
-        return body.op("-")(array(list(self.personal), type_=Text)) if self.personal else body
+        body = sa.cast(body, JSONB)
+        return body.op("-")(array(list(self.personal), type_=sa.Text)) if self.personal else body
 
 
 def _encode(rows: Any, names: Iterable[str], columns: Container[str]) -> str:

@@ -6,7 +6,6 @@ read is one round trip, without BEGIN and COMMIT.
 """
 
 import logging
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -28,35 +27,18 @@ Invalidate = Callable[[Iterable[UUID]], Awaitable[None]]
 OnBegin = Callable[["UnitOfWork"], Awaitable[None]]
 
 
-class Connection(ABC):
-    """What a repository runs statements on, for a holder of connections."""
+class ReadConnection:
+    """For a holder's reads: each statement holds a pooled connection for as long as it runs.
+
+    Behind a pooler in transaction mode, each statement is in a transaction of its own.
+    """
 
     def __init__(self, pool: Pool, holder: object = None) -> None:
         self._pool = pool
         self._holder = holder
 
-    @abstractmethod
     async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
         """All rows. Raises `DatabaseUnavailable`, `DatabaseBusy`, or what a constraint says."""
-
-    async def fetch_one(self, statement: Statement, **params: Any) -> asyncpg.Record | None:
-        """The first row, if there is one."""
-        return next(iter(await self.fetch_all(statement, **params)), None)
-
-    async def fetch_value(self, statement: Statement, **params: Any) -> Any:
-        """The first column of the first row, or None."""
-        row = await self.fetch_one(statement, **params)
-        return None if row is None else row[0]
-
-
-class ReadConnection(Connection):
-    """For reads: each statement holds a pooled connection for as long as it runs.
-
-    Behind a pooler in transaction mode, each statement is in a transaction of its own.
-    """
-
-    async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
-        """See `Connection.fetch_all`."""
         if not self._pool.keeps_session:
             async with UnitOfWork(self._pool, holder=self._holder) as unit:
                 return await unit.fetch_all(statement, **params)
@@ -68,7 +50,7 @@ class ReadConnection(Connection):
             self._pool.release(connection)
 
 
-class UnitOfWork(Connection):
+class UnitOfWork:
     """One transaction, begun by its first statement.
 
     Leaving its block commits it, or rolls it back if the block raised, unless that error
@@ -84,7 +66,8 @@ class UnitOfWork(Connection):
         account: UUID | None = None,
         holder: object = None,
     ) -> None:
-        super().__init__(pool, holder)
+        self._pool = pool
+        self._holder = holder
         self._invalidate = invalidate
         self._on_begin = on_begin
         self._account = account
@@ -101,13 +84,12 @@ class UnitOfWork(Connection):
         if error is None or (isinstance(error, AppError) and error.keeps_transaction):
             await self._commit()
             return
-        try:
+        # What raised is told, not that the connection is lost too.
+        with suppress(AppError):
             await self._end("ROLLBACK")
-        except AppError as failure:
-            logger.warning("rollback failed: %s", failure.code)
 
     async def fetch_all(self, statement: Statement, **params: Any) -> list[asyncpg.Record]:
-        """See `Connection.fetch_all`."""
+        """See `ReadConnection.fetch_all`."""
         if self._connection is None:
             self._connection = await self._pool.acquire(self._holder)
             await self._begin(self._connection)
@@ -182,6 +164,10 @@ class UnitOfWork(Connection):
                 raise DatabaseUnavailable
         finally:
             self._pool.release(connection)
+
+
+# What a repository runs its statements on.
+Connection = ReadConnection | UnitOfWork
 
 
 class Database:

@@ -32,7 +32,8 @@ class Redis:
 
     def __init__(self, url: str) -> None:
         self._options, self._tls = urls.redis(url)
-        self._greetings: list[Callable[[], Sequence[Command]]] = []
+        # The commands that each new connection runs, before anybody uses it.
+        self.greeting: Callable[[], Sequence[Command]] = tuple
         self._connection: Connection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -44,10 +45,6 @@ class Redis:
     def is_connected(self) -> bool:
         """Whether there is a connection."""
         return self._connection is not None
-
-    def on_connect(self, greeting: Callable[[], Sequence[Command]]) -> None:
-        """Run these commands on each new connection, before anybody uses it."""
-        self._greetings.append(greeting)
 
     async def start(self) -> None:
         """Connect, and reconnect from now on; it is no error if Redis is away."""
@@ -153,10 +150,7 @@ class Redis:
             commands.append(("AUTH", options.get("username") or "default", options["password"]))
         if options.get("db"):
             commands.append(("SELECT", options["db"]))
-        commands.append(HEARTBEAT)
-        for greeting in self._greetings:
-            commands += greeting()
-        return commands
+        return [*commands, HEARTBEAT, *self.greeting()]
 
     def _lost(self, connection: Connection) -> None:
         if connection is self._connection:

@@ -122,40 +122,14 @@ def _key(limit: Limit, caller: bytes) -> bytes:
     return b"tickbox:limit:%b:%b" % (limit.name, caller)
 
 
-class LocalCounts:
-    """Rate limits that are counted in this process alone."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        # When each caller has its whole quota back; those that called last are at the end.
-        self._full: OrderedDict[bytes, int] = OrderedDict()
-
-    def take(self, limit: Limit, caller: bytes) -> Verdict:
-        """Count a call."""
-        key = _key(limit, caller)
-        now = int(self._clock() * _SECOND)
-        full = max(self._full.get(key, 0), now)
-        if full + limit.emission_interval - now > limit.burst_tolerance:
-            return Verdict(limit, is_allowed=False, full_in=full - now)
-        self._full[key] = full + limit.emission_interval
-        self._full.move_to_end(key)
-        if len(self._full) > _MAX_REMEMBERED:
-            self._full.popitem(last=False)
-        return Verdict(limit, is_allowed=True, full_in=full + limit.emission_interval - now)
-
-    def refund(self, limit: Limit, caller: bytes) -> None:
-        """Give a call back."""
-        key = _key(limit, caller)
-        if key in self._full:
-            self._full[key] -= limit.emission_interval
-
-
 class Counts:
-    """Calls, counted in Redis, or here where a limit holds without it."""
+    """Calls, counted in Redis, or in this process where a limit holds without it."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, clock: Callable[[], float] = time.monotonic) -> None:
         self._redis = redis
-        self._local = LocalCounts()
+        self._clock = clock
+        # When each caller has its whole quota here back; those that called last are at the end.
+        self._full: OrderedDict[bytes, int] = OrderedDict()
 
     def judge(self, limit: Limit, caller: bytes, replies: Iterator[Any]) -> Verdict | None:
         """The verdict in Redis's next reply, or this process's own where there is none."""
@@ -163,7 +137,7 @@ class Counts:
         if reply is not None:
             verdict = Verdict(limit, *reply)
         elif limit.holds_without_redis:
-            verdict = self._local.take(limit, caller)
+            verdict = self._take_here(limit, _key(limit, caller))
         else:
             return None
         if verdict.is_allowed:
@@ -180,7 +154,23 @@ class Counts:
         verdict = self.judge(limit, caller, iter(replies))
         if verdict is not None:
             verdict.enforce()
+        key = _key(limit, caller)
         if not replies:
-            return partial(self._local.refund, limit, caller)
-        command = ("EVAL", _REFUND, 1, _key(limit, caller), limit.emission_interval)
-        return partial(self._redis.tell, command)
+            return partial(self._refund_here, limit, key)
+        return partial(self._redis.tell, ("EVAL", _REFUND, 1, key, limit.emission_interval))
+
+    def _take_here(self, limit: Limit, key: bytes) -> Verdict:
+        now = int(self._clock() * _SECOND)
+        full = max(self._full.get(key, 0), now)
+        is_allowed = full + limit.emission_interval - now <= limit.burst_tolerance
+        if is_allowed:
+            full += limit.emission_interval
+            self._full[key] = full
+            self._full.move_to_end(key)
+            if len(self._full) > _MAX_REMEMBERED:
+                self._full.popitem(last=False)
+        return Verdict(limit, is_allowed, full - now)
+
+    def _refund_here(self, limit: Limit, key: bytes) -> None:
+        if key in self._full:
+            self._full[key] -= limit.emission_interval

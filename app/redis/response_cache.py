@@ -54,7 +54,7 @@ class Cache:
         self._seconds = seconds
         self._release = release.encode()
         self._now = now
-        redis.on_connect(lambda: [("SET", _EPOCH, _token())])
+        redis.greeting = lambda: [("SET", _EPOCH, _token())]
 
     @property
     def is_on(self) -> bool:

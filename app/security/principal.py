@@ -1,7 +1,6 @@
-"""The principal of a request, and what authenticates it."""
+"""The principal of a request."""
 
 from dataclasses import dataclass
-from typing import Protocol
 from uuid import UUID
 
 
@@ -16,10 +15,3 @@ class Principal:
     session_id: UUID
     scopes: frozenset[str]
     project_id: UUID | None = None
-
-
-class Authenticator(Protocol):
-    """Authenticates access tokens; the `auth` feature implements it."""
-
-    async def authenticate(self, token: str) -> Principal:
-        """Whose token this is. Raises `Unauthorized`."""

@@ -92,9 +92,9 @@ async def _revision(primary: ReadConnection) -> str | None:
     """The schema's revision, empty if it was never migrated; None if the database is away."""
     try:
         async with asyncio.timeout(_PATIENCE):
-            revision: str | None = await primary.fetch_value(_REVISION)
+            rows = await primary.fetch_all(_REVISION)
     except asyncpg.UndefinedTableError:
         return ""
     except (AppError, asyncpg.PostgresError, OSError, TimeoutError):
         return None
-    return revision or ""
+    return rows[0][0] if rows else ""

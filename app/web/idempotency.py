@@ -17,7 +17,7 @@ from fastapi import Request, Response
 from app.core.clock import Now
 from app.core.errors import Conflict, MalformedRequest, NotFound, ValidationFailed
 from app.core.signing import Signer
-from app.database.idempotency_keys import CLAIM, KEEP, RETENTION
+from app.database.idempotency_keys import CLAIM, KEEP
 from app.database.statement import Statement
 from app.database.unit_of_work import UnitOfWork
 from app.security.principal import Principal
@@ -98,13 +98,12 @@ class Idempotency:
         Raises `Replay`, `IdempotencyKeyReused`, `IdempotencyInProgress`, or `NotFound` instead of a
         replay of what the caller may no longer change.
         """
-        now = self.now()
-        times = {"created_at": now, "expired_at": now - RETENTION}
-        if await unit.fetch_one(CLAIM, **claim, **times) is not None:
+        if await unit.fetch_all(CLAIM, **claim, created_at=self.now()):
             return
-        first = await unit.fetch_one(self.look, **claim)
-        if first is None or first["status"] is None:
+        kept = await unit.fetch_all(self.look, **claim)
+        if not kept or kept[0]["status"] is None:
             raise IdempotencyInProgress
+        first = kept[0]
         if first["fingerprint"] != claim["fingerprint"]:
             raise IdempotencyKeyReused.at(_NAME, "reused", "is that of another request", "header")
         if not first["may_edit"]:
@@ -115,7 +114,7 @@ class Idempotency:
 async def keep(claim: Claim, unit: UnitOfWork, response: Response) -> None:
     """Store the answer in the transaction that it tells of, if that was a success."""
     if response.status_code < 300:
-        await unit.fetch_one(
+        await unit.fetch_all(
             KEEP,
             **claim,
             status=response.status_code,

@@ -4,7 +4,7 @@ Without Redis nothing comes from the cache, and only limits that count in this p
 anybody. No other module reads `Authorization`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ from app.redis.client import Redis
 from app.redis.connection import RedisAway
 from app.redis.rate_limits import Counts, Limit, LimitPolicy, take_command
 from app.redis.response_cache import Cache, CacheEntryKey
-from app.security.principal import Authenticator, Principal
+from app.security.principal import Principal
 from app.web.body_buffering import Body
 from app.web.response_headers import Header
 
@@ -59,9 +59,12 @@ def request_state(scope: Scope) -> RequestState:
 
 @dataclass
 class RequestGate:
-    """Lets requests in, in one process; `limits` are those of the routes that have one more."""
+    """Lets requests in, in one process; `limits` are those of the routes that have one more.
 
-    authenticator: Authenticator
+    `authenticate` says whose token it is given. Raises `Unauthorized`.
+    """
+
+    authenticate: Callable[[str], Awaitable[Principal]]
     user: Limit
     address: Limit
     limits: Mapping[LimitPolicy, Limit]
@@ -83,7 +86,7 @@ class RequestGate:
         refusal: AppError | None = None
         if scopes is not None:
             try:
-                state.principal = await self.authenticator.authenticate(_bearer_token(scope))
+                state.principal = await self.authenticate(_bearer_token(scope))
             except AppError as error:
                 # Raised once it is counted: a bad token is a call without a user.
                 refusal = error

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from app.database.concurrent_indexes import concurrently, create_index, drop_index
+from migrations.concurrent_indexes import concurrently, create_index, drop_index
 
 revision: str = "4b0d6f2a9c17"
 down_revision: str | None = "3f0c5a7be912"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from app.database.concurrent_indexes import concurrently, create_index
+from migrations.concurrent_indexes import concurrently, create_index
 
 revision: str = "5b0f3d6c8e21"
 down_revision: str | None = "4b0d6f2a9c17"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from app.database.concurrent_indexes import concurrently, create_index, drop_index
+from migrations.concurrent_indexes import concurrently, create_index, drop_index
 
 revision: str = "8c1e4d70b3a6"
 down_revision: str | None = "5b0f3d6c8e21"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from app.database.concurrent_indexes import concurrently, create_index
+from migrations.concurrent_indexes import concurrently, create_index
 
 revision: str = "2d7f91c4e5b8"
 down_revision: str | None = "8c1e4d70b3a6"

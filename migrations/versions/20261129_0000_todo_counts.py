@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from app.database.concurrent_indexes import concurrently
+from migrations.concurrent_indexes import concurrently
 
 revision: str = "7e3a58d1f042"
 down_revision: str | None = "2d7f91c4e5b8"

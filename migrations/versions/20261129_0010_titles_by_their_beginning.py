@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from app.database.concurrent_indexes import concurrently, create_index, drop_index
+from migrations.concurrent_indexes import concurrently, create_index, drop_index
 
 revision: str = "d27a90c5e6f3"
 down_revision: str | None = "7e3a58d1f042"

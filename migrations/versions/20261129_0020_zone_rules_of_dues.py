@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from app.database.concurrent_indexes import concurrently, create_index
+from migrations.concurrent_indexes import concurrently, create_index
 
 revision: str = "a41f7c93d5e8"
 down_revision: str | None = "d27a90c5e6f3"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-from app.database.concurrent_indexes import concurrently, create_index
+from migrations.concurrent_indexes import concurrently, create_index
 
 revision: str = "c95d1e7b4a86"
 down_revision: str | None = "b83e5f0a2c71"

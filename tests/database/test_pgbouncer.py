@@ -70,9 +70,9 @@ class TestTransaction:
         self, app: FastAPI, name: str, value: str
     ) -> None:
         ask = Statement(select(func.current_setting(name)))
-        assert await app.state.database.reading(None).fetch_value(ask) == value
+        assert (await app.state.database.reading(None).fetch_all(ask))[0][0] == value
         async with app.state.database.unit_of_work() as session:
-            assert await session.fetch_value(ask) == value
+            assert (await session.fetch_all(ask))[0][0] == value
 
     async def test_leaves_nothing_behind(self, app: FastAPI, ada: Person) -> None:
         await ada.make_todo()
@@ -90,7 +90,7 @@ class TestTransaction:
 
     async def test_of_a_read_that_fails_is_over(self, app: FastAPI, ada: Person) -> None:
         with pytest.raises(asyncpg.UndefinedFunctionError):
-            await app.state.database.reading(None).fetch_value(
+            await app.state.database.reading(None).fetch_all(
                 Statement(select(func.no_such_function()))
             )
         assert (await ada.get("/v1/todos")).status_code == 200
@@ -119,12 +119,12 @@ class TestPgBouncer:
             read = await asyncio.gather(*map(person.get, todos))
             database: Database = app.state.database
             pids = await asyncio.gather(
-                *(database.reading(None).fetch_value(PID) for _ in range(100))
+                *(database.reading(None).fetch_all(PID) for _ in range(100))
             )
             pool = database.pools["primary"]
             clients = pool.in_use + len(pool._idle)
         assert [answer.json() for answer in read] == made
-        assert len(set(pids)) == 2
+        assert len({pid for [[pid]] in pids}) == 2
         # A quarter is for one user.
         assert clients >= 10
 

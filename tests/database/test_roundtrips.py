@@ -101,13 +101,13 @@ async def test_what_other_tasks_send_meanwhile_is_not_counted(app: FastAPI, ada:
 async def test_a_statement_is_prepared_once_a_connection(steady: tuple[FastAPI, Ada]) -> None:
     app, ada = steady
     prepared = Statement(select(func.count()).select_from(table("pg_prepared_statements")))
-    await app.state.database.primary.fetch_value(prepared)
-    before = await app.state.database.primary.fetch_value(prepared)
+    (await app.state.database.primary.fetch_all(prepared))[0][0]
+    before = (await app.state.database.primary.fetch_all(prepared))[0][0]
     async with statements(app) as sql:
         for method, url, body, _ in REQUESTS:
             await ada.request(method, url, body)
 
-    assert await app.state.database.primary.fetch_value(prepared) == before
+    assert (await app.state.database.primary.fetch_all(prepared))[0][0] == before
     # The driver prepares anew what is longer than twice this each time.
     assert max(map(len, sql)) < 16 * 1024
 

@@ -140,7 +140,7 @@ class TestMove:
         async with unit:
             for change in changes:
                 seen = {"principal_id": person.id, "principal_project_id": None}
-                assert await unit.fetch_one(LOCK, **seen, id=change.id)
+                assert await unit.fetch_all(LOCK, **seen, id=change.id)
             [row] = await unit.fetch_all(
                 MOVE,
                 given=TODOS.changed(changes, moves=True),

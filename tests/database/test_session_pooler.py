@@ -29,6 +29,6 @@ async def test_serves_under_the_same_settings_as_ever(scratch: Settings) -> None
             await database.check()
             for name, value in SETTINGS.items():
                 ask = Statement(select(func.current_setting(name)))
-                assert await database.reading(None).fetch_value(ask) == value
+                assert (await database.reading(None).fetch_all(ask))[0][0] == value
                 async with database.unit_of_work() as session:
-                    assert await session.fetch_value(ask) == value
+                    assert (await session.fetch_all(ask))[0][0] == value

@@ -64,7 +64,7 @@ async def run(data: Database, work: Callable[[UnitOfWork], Awaitable[None]]) -> 
 
 async def is_kept(data: Database, row_id: UUID) -> bool:
     """As everybody else sees it."""
-    count: int = await data.primary.fetch_value(COUNT, id=row_id)
+    count: int = (await data.primary.fetch_all(COUNT, id=row_id))[0][0]
     return count == 1
 
 
@@ -148,12 +148,12 @@ class TestUnitOfWork:
 
         async def work(session: UnitOfWork) -> None:
             rows.append(await add(session, ada.id))
-            pid = await session.fetch_value(PID)
+            pid = (await session.fetch_all(PID))[0][0]
             async with asyncio.timeout(5):
                 while await database.fetchval("SELECT 1 FROM pg_stat_activity WHERE pid = $1", pid):
                     pass
             for _ in range(statements):
-                await session.fetch_value(PID)
+                (await session.fetch_all(PID))[0][0]
 
         with pytest.raises(DatabaseUnavailable):
             await run(data, work)

@@ -185,9 +185,8 @@ async def house(large: Settings) -> AsyncIterator[House]:
         people = {who: await stack.enter_async_context(sign_up(app, who)) for who in names}
         await load(database, *people.values())
         mode = Statement(select(func.current_setting("plan_cache_mode")))
-        await database.execute(
-            f"SET plan_cache_mode = {await app.state.database.reading(None).fetch_value(mode)}"
-        )
+        [[used]] = await app.state.database.reading(None).fetch_all(mode)
+        await database.execute(f"SET plan_cache_mode = {used}")
         projects = {who: await largest_project(database, people[who]) for who in names[:2]}
         yield House(app, database, people, projects)
 

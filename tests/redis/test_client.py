@@ -50,7 +50,7 @@ class TestThere:
 
     async def test_greets_before_anybody_uses_it(self, url: str) -> None:
         redis = Redis(url)
-        redis.on_connect(lambda: [("SET", "greeting", "said")])
+        redis.greeting = lambda: [("SET", "greeting", "said")]
         await redis.start()
         await until_it_answers(redis)
         assert await redis.run(("GETDEL", "greeting")) == [b"said"]

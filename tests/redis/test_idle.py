@@ -89,7 +89,7 @@ async def test_gives_nothing_old_when_it_goes_on_after_a_silence(
         url = valkey.start()
         server = valkey.processes()[0]
         writing = Redis(url)
-        writing.on_connect(lambda: [next(epochs)])
+        writing.greeting = lambda: [next(epochs)]
         async with connected(url) as idle:
             await writing.start()
             await until_it_answers(writing)

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 
 from app.core.errors import RateLimited
 from app.core.settings import Settings
-from app.redis.rate_limits import Limit, LocalCounts, Verdict, take_command
+from app.redis.client import Redis
+from app.redis.rate_limits import Counts, Limit, Verdict, take_command
 from app.security.password_hashing import PasswordHashingBusy
 from tests.apps import client_of, running
 from tests.people import PASSWORD, Person
@@ -219,6 +222,19 @@ class TestAccount:
         assert sorted(answer.status_code for answer in answers) == [400] * 3 + [429] * 9
 
 
+class LocalCounts(Counts):
+    """Without Redis."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(Redis(GONE), clock)
+
+    def count(self, limit: Limit, caller: bytes) -> Verdict:
+        limit.holds_without_redis = True
+        verdict = self.judge(limit, caller, iter(()))
+        assert verdict is not None
+        return verdict
+
+
 class Ticks:
     now = 1_000_000.0
 
@@ -241,7 +257,7 @@ def test_a_limit_lets_through_its_quota_and_then_its_rate(
     for pause in pauses:
         clock.now += pause
         tokens = min(quota, tokens + pause * per_second)
-        verdict = counts.take(limit, b"ada")
+        verdict = counts.count(limit, b"ada")
         # A share is rounded up to a microsecond.
         if abs(tokens - 1) > 1e-4:
             assert verdict.is_allowed == (tokens > 1)
@@ -257,7 +273,7 @@ async def test_redis_and_this_process_count_alike(app: FastAPI, calls: list[byte
     for caller in calls:
         [reply] = await app.state.redis.run(take_command(limit, here + caller))
         there = Verdict(limit, *reply)
-        assert there.is_allowed == local.take(limit, here + caller).is_allowed
+        assert there.is_allowed == local.count(limit, here + caller).is_allowed
 
 
 async def test_what_is_given_back_in_part_does_not_stay_for_ever(app: FastAPI) -> None:
@@ -277,9 +293,9 @@ def test_only_so_many_callers_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("app.redis.rate_limits._MAX_REMEMBERED", 3)
     counts, limit = LocalCounts(), Limit("few", 1, 0.001)
     for caller in (b"a", b"b", b"c", b"d"):
-        assert counts.take(limit, caller).is_allowed
-    assert not counts.take(limit, b"d").is_allowed
-    assert counts.take(limit, b"a").is_allowed
+        assert counts.count(limit, caller).is_allowed
+    assert not counts.count(limit, b"d").is_allowed
+    assert counts.count(limit, b"a").is_allowed
 
 
 def test_what_is_left_is_said_in_whole_calls_and_begun_seconds() -> None:
@@ -288,10 +304,10 @@ def test_what_is_left_is_said_in_whole_calls_and_begun_seconds() -> None:
     said = []
     for _ in range(4):
         clock.now += 0.125
-        said.append(counts.take(limit, b"ada").headers()[1][1])
+        said.append(counts.count(limit, b"ada").headers()[1][1])
     assert said == [b'"said";r=3;t=1', b'"said";r=2;t=1', b'"said";r=1;t=2', b'"said";r=0;t=2']
     for pause, seconds in ((0.0, 1), (0.01, 1)):
         clock.now += pause
         with pytest.raises(RateLimited) as refused:
-            counts.take(limit, b"ada").enforce()
+            counts.count(limit, b"ada").enforce()
         assert refused.value.params == {"retry_after": seconds}

@@ -7,7 +7,6 @@ from typing import Any
 
 import argon2
 import pytest
-import structlog.testing
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -23,19 +22,6 @@ OTHER_COSTS = [
     COST | {"parallelism": 2},
     COST | {"hash_len": 16},
     COST | {"type": argon2.Type.I},
-]
-CORRUPT = [
-    "",
-    "x",
-    "é",
-    "\0",
-    "$argon2id$",
-    "$argon2id$v=19$m=19456,t=2,p=1",
-    "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$",
-    "$argon2id$v=19$m=1,t=0,p=0$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
-    "$argon2id$v=19$m=19456,t=2,p=1,data=eA$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
-    "$2b$12$abcdefghijklmnopqrstuuxUGIoiUzD4x6kZ5Vf3m8kqgW0XJm0uG",
-    "$argon2id$v=19$m=19456,t=2,p=1$!!!!$????",
 ]
 
 
@@ -138,22 +124,8 @@ class TestVerify:
         self, hasher: PasswordHasher, computed: list[str], password: str, known: bool
     ) -> None:
         password_hash = await hasher.hash(PASSWORD) if known else None
-        with structlog.testing.capture_logs() as logs:
-            assert not await hasher.verify(password, password_hash)
+        assert not await hasher.verify(password, password_hash)
         assert computed == ["$argon2id$v=19$m=19456,t=2,p=1"]
-        assert not logs
-
-    @pytest.mark.parametrize("password_hash", CORRUPT)
-    async def test_a_corrupt_hash_is_a_logged_no_at_the_same_cost(
-        self, hasher: PasswordHasher, computed: list[str], password_hash: str
-    ) -> None:
-        with structlog.testing.capture_logs() as logs:
-            assert not await hasher.verify(PASSWORD, password_hash)
-        assert computed[-1] == "$argon2id$v=19$m=19456,t=2,p=1"
-        [entry] = logs
-        assert entry.keys() == {"event", "error", "log_level"}
-        assert (entry["event"], entry["log_level"]) == ("password_hash_corrupt", "error")
-        assert entry["error"].isidentifier()  # what kind, and not the hash
 
     @pytest.mark.parametrize("cost", OTHER_COSTS)
     async def test_takes_hashes_of_other_costs(

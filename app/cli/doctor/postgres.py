@@ -53,8 +53,7 @@ async def check_postgres(
     database = Database(settings.model_copy(update=direct))
     try:
         await database.check()
-        facts = await database.primary.fetch_one(_FACTS)
-        assert facts is not None
+        [facts] = await database.primary.fetch_all(_FACTS)
         where = urls.postgres(url.get_secret_value()).hosts
         fine = Finding("PostgreSQL", "ok", f"version {facts['version']} at {where}")
         for finding in [*_judged(settings, facts)] or [fine]:
@@ -66,9 +65,9 @@ async def check_postgres(
         await database.close()
         database = Database(settings)
         await database.check()
-        await database.primary.fetch_value(_NOW)
+        await database.primary.fetch_all(_NOW)
         name = "database_read_url"
-        await database.reading(None).fetch_value(_NOW)
+        await database.reading(None).fetch_all(_NOW)
     except SettingsError as error:
         report(Finding("PostgreSQL", "failed", str(error)))
     except (AppError, *connection_errors.FAILURES) as error:
@@ -118,7 +117,8 @@ def _migrations(revisions: list[str]) -> Finding:
 
 
 async def _clock(connection: ReadConnection, now: Callable[[], datetime]) -> Finding:
-    ahead = (now() - await connection.fetch_value(_NOW)).total_seconds()
+    [[there]] = await connection.fetch_all(_NOW)
+    ahead = (now() - there).total_seconds()
     if abs(ahead) <= _CLOCK_WARNING:
         return Finding("clock", "ok", f"within {_CLOCK_WARNING} s of PostgreSQL's")
     way = "ahead of" if ahead > 0 else "behind"

@@ -24,7 +24,7 @@ _INACTIVE = Introspection(active=False)
 
 
 class TokenAuthenticator:
-    """Finds the principal of an access token; the platform's `Authenticator`."""
+    """Finds the principal of an access token, for the request gate."""
 
     def __init__(self, tokens: AccessTokens, ended: EndedSessions) -> None:
         self._tokens = tokens

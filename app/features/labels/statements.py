@@ -27,7 +27,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.selectable import Subquery
 
 from app.database.base import table_of
-from app.database.json_rows import answer_of, as_object, as_text, instant
+from app.database.json_rows import as_text, instant
 from app.database.row_changes import Resource, only_principal
 from app.database.statement import Statement
 from app.features.labels.models import Label
@@ -153,7 +153,7 @@ def page(sort: str, *, in_project: bool, is_first: bool, with_total: bool) -> St
     shown = rows.subquery("shown")
     fields = select(*representation(shown)).correlate(shown).lateral("fields")
     columns = (
-        as_text(as_object(fields)).label("body"),
+        as_text(fields).label("body"),
         cast(shown.c.sort_key, Text).label("sort_key"),
         shown.c.id,
     )
@@ -171,7 +171,7 @@ def _ordered(rows: Select[Any], of: FromClause, descending: bool) -> Select[Any]
 
 
 CREATE = _create()
-READ = Statement(answer_of(LABELS.document(_visible.cte("seen"), "read")))
+READ = LABELS.read(_visible)
 LOCK = LABELS.lock(_visible, "owner_id", "name_key")
 # The name's key is one of the table's keys: see `Resource.settable`.
 UPDATE = LABELS.update(moves=True)

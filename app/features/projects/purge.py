@@ -74,7 +74,5 @@ async def memberless_projects(database: Database, now: Now) -> list[UUID]:
 
 async def purge_project(database: Database, project_id: UUID) -> int:
     """Purge a project without todos, and its changes; returns 0 if its row has to stay, else 1."""
-    row = await database.primary.fetch_one(_PURGE, id=project_id)
-    assert row is not None
-    count: int = row[0]
-    return count
+    [[count]] = await database.primary.fetch_all(_PURGE, id=project_id)
+    return int(count)

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.sql import ColumnElement
 
 from app.database.base import table_of
-from app.database.json_rows import answer_of, as_object, as_text
+from app.database.json_rows import as_text
 from app.database.row_changes import Resource, only_principal
 from app.database.statement import Statement
 from app.features.projects.models import Project, ProjectMember
@@ -171,7 +171,7 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool
     order = found.c.sorted_by
     fields = select(*representation(found)).correlate(found).lateral("fields")
     columns = (
-        as_text(as_object(fields)).label("body"),
+        as_text(fields).label("body"),
         cast(order, Text).label("sort_key"),
         found.c.id,
     )
@@ -191,7 +191,7 @@ _root = select(_has_room).cte("place")
 
 CREATE = _create(_root, _root.c.has_room)
 CREATE_BELOW = _create_below()
-READ = Statement(answer_of(PROJECTS.document(_visible_project.cte("seen"), "read")))
+READ = PROJECTS.read(_visible_project)
 LOCK = PROJECTS.lock(_visible_project, "role", "archived")
 LOCK_TREE = _lock_tree()
 LOCK_ROOT = _lock_root()

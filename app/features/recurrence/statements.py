@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql import ColumnElement
 
 from app.database.base import table_of
-from app.database.json_rows import as_object, as_text, instant
+from app.database.json_rows import as_text, instant
 from app.database.statement import Statement
 from app.features.due.representation import due_json
 from app.features.recurrence.models import Completion
@@ -63,7 +63,7 @@ def _insert() -> Statement:
     )
     fields = select(*representation(new)).correlate(new).lateral("fields")
     return Statement(
-        select(new.c.todo_id, new.c.id, as_text(as_object(fields)).label("body")).select_from(
+        select(new.c.todo_id, new.c.id, as_text(fields).label("body")).select_from(
             join(new, fields, true())
         )
     )
@@ -127,7 +127,7 @@ def page(seen: Select[Any], *, is_first: bool, with_total: bool) -> Statement:
     )
     fields = select(*representation(found)).correlate(found).lateral("fields")
     columns = [
-        as_text(as_object(fields)).label("body"),
+        as_text(fields).label("body"),
         cast(found.c.todo_version, Text).label("sort_key"),
         found.c.id,
     ]

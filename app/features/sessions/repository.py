@@ -29,7 +29,7 @@ from sqlalchemy.sql import ColumnElement
 
 from app.core.pagination import Position
 from app.database.base import table_of
-from app.database.json_rows import as_object, as_text, instant
+from app.database.json_rows import as_text, instant
 from app.database.repository import Repository
 from app.database.statement import Statement
 from app.features.sessions.models import RefreshToken, SignInSession
@@ -179,7 +179,7 @@ def _page(*, is_first: bool, with_total: bool) -> Statement:
         .lateral("fields")
     )
     columns = (
-        as_text(as_object(fields)).label("body"),
+        as_text(fields).label("body"),
         cast(found.c.created_at, Text).label("sort_key"),
         found.c.id,
     )

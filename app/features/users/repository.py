@@ -24,7 +24,7 @@ from app.core.schemas import JsonRow
 from app.database import idempotency_keys
 from app.database.base import table_of
 from app.database.changes import bumped_timestamp
-from app.database.json_rows import answer_of, instant
+from app.database.json_rows import instant
 from app.database.repository import Repository, Row, json_row
 from app.database.row_changes import Resource, RowChange
 from app.database.statement import Statement
@@ -68,7 +68,7 @@ USERS = Resource(
 _INSERT = USERS.insert()
 _there = select(users).where(users.c.deleted_at.is_(None))
 _mine = _there.where(users.c.id == _id)
-_READ = Statement(answer_of(USERS.document(_mine.cte("seen"), "read")))
+_READ = USERS.read(_mine)
 _LOCK = USERS.lock(_mine)
 _UPDATE = USERS.update()
 _CREDENTIALS = Statement(

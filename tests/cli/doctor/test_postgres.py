@@ -40,7 +40,7 @@ class TestAway:
     @pytest.mark.parametrize(
         ("host", "said"),
         [
-            ("127.0.0.1:1", "at 127.0.0.1: nothing listens there; mend that"),
+            ("127.0.0.1:1", "at 127.0.0.1: connection refused; mend that"),
             ("nowhere.invalid", "at nowhere.invalid: there is no host of that name"),
         ],
     )
@@ -61,7 +61,7 @@ class TestAway:
 
     async def test_there_is_no_socket(self, settings: Settings) -> None:
         findings = await with_database(settings, "postgresql://postgres@/d?host=/nowhere")
-        assert "at /nowhere: there is no such socket" in only(findings["PostgreSQL"], "failed")
+        assert "at /nowhere: no such file or directory" in only(findings["PostgreSQL"], "failed")
 
     async def test_it_has_no_such_database(self, settings: Settings) -> None:
         findings = await with_database(settings, servers.sibling(url_of(settings), CANARY))
@@ -101,7 +101,7 @@ async def test_a_replica_that_is_away(settings: Settings) -> None:
     [primary, replica] = findings["PostgreSQL"]
     assert primary.state == "ok"
     assert replica.state == "failed"
-    assert replica.text.endswith("nothing listens there; mend that, or TICKBOX_DATABASE_READ_URL")
+    assert replica.text.endswith("connection refused; mend that, or TICKBOX_DATABASE_READ_URL")
 
 
 async def test_a_version_that_is_too_old(
@@ -224,7 +224,7 @@ class TestPooler:
         [direct, pooled] = findings["PostgreSQL"]
         assert direct.state == "ok"
         assert pooled.state == "failed"
-        assert pooled.text.endswith("nothing listens there; mend that, or TICKBOX_DATABASE_URL")
+        assert pooled.text.endswith("connection refused; mend that, or TICKBOX_DATABASE_URL")
 
     @staticmethod
     async def through(settings: Settings, url: str) -> Found:

@@ -84,9 +84,9 @@ class TestDatabaseAway:
         dead = "postgresql://postgres@127.0.0.1:1/tickbox"
         async with running(settings) as app, running(settings, database_url=dead) as blind:
             ended = EndedSessions(SessionRepository(app.state.database.primary), ticks)
-            blind.state.request_gate.authenticator = TokenAuthenticator(
+            blind.state.request_gate.authenticate = TokenAuthenticator(
                 blind.state.access_tokens, ended
-            )
+            ).authenticate
             blind.router.routes.append(Route("/v1/whoami", self.only_authenticates))
             await ended.refresh()
             ended._repository = SessionRepository(blind.state.database.primary)

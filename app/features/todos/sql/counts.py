@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import ColumnElement
 
-from app.database.json_rows import as_object, as_text
+from app.database.json_rows import as_text
 from app.database.statement import Statement
 from app.features.labels.statements import listed
 from app.features.projects.permissions import is_owner, visible_to_principal
@@ -66,7 +66,7 @@ def page(by: str, sort: str, *, in_project: bool, is_first: bool, with_total: bo
         beside.append(total.label("total"))
     all_told = select(*beside).subquery("told")
     columns = (
-        as_text(as_object(fields)).label("body"),
+        as_text(fields).label("body"),
         cast(found.c.created_at, Text).label("sort_key"),
         found.c.id,
     )

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement, FromClause
 
 from app.core.pagination import MAX_BYTES
-from app.database.json_rows import answer_of, as_object, as_text
+from app.database.json_rows import as_text
 from app.database.statement import Statement
 from app.features.projects.permissions import visible_to_principal
 from app.features.todos.sql import labelled
@@ -32,7 +32,7 @@ from app.features.todos.sql.representation import representation
 from app.features.todos.sql.sorting import ORDERS, Order, Place
 from app.features.todos.sql.writes import TODOS, todos, visible_todo
 
-READ = Statement(answer_of(TODOS.document(visible_todo.cte("seen"), "read")))
+READ = TODOS.read(visible_todo)
 
 # For so few projects it is cheaper to read a whole page of each than to read their heads first.
 _FEW = 4
@@ -108,7 +108,7 @@ def answer(found: Select[Any], beside: list[ColumnElement[Any]], *, descending: 
     merged = _fitting(found.subquery("merged"), descending=descending)
     fields = select(*representation(merged)).correlate(merged).lateral("fields")
     columns = [
-        as_text(as_object(fields)).label("body"),
+        as_text(fields).label("body"),
         cast(merged.c.sort_key, Text).label("sort_key"),
         merged.c.id,
     ]
