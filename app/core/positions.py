@@ -7,7 +7,7 @@ the shortest text near their middle. See `docs/decisions/positions.md`.
 import secrets
 import time
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from math import ceil, log
 from uuid import UUID
@@ -16,6 +16,7 @@ _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BASE = len(_DIGITS)
 # Enough for microseconds for 26,000 years; always as wide, so that bytes order as numbers do.
 _WIDTH = 10
+_RANDOM = 4
 # Before all times until the year 8,900.
 _BEFORE_ALL_TIMES = "00"
 MAX_LENGTH = 60
@@ -24,15 +25,26 @@ Siblings = Sequence[tuple[UUID, str]]
 _MIDDLE = _DIGITS[_BASE // 2]
 
 
+def _microseconds() -> Iterator[int]:
+    """Microseconds since 1970, each later than the one before."""
+    last = 0
+    while True:
+        last = max(last + 1, time.time_ns() // 1000)
+        yield last
+
+
+_ticks = _microseconds()
+
+
 def last_position(after: str = "") -> str:
     """A position after all that were made before, by whatever clock, and after this one."""
-    position = _in_digits(_microseconds(), _WIDTH) + _ties()
+    position = _in_digits(next(_ticks), _WIDTH) + _ties()
     return position if position > after else _above(after)
 
 
 def first_position(before: str | None = None) -> str:
     """A position before all that were made before, by whatever clock, and before this one."""
-    position = _BEFORE_ALL_TIMES + _in_digits(_BASE**_WIDTH - _microseconds(), _WIDTH) + _ties()
+    position = _BEFORE_ALL_TIMES + _in_digits(_BASE**_WIDTH - next(_ticks), _WIDTH) + _ties()
     if before is None or position < before:
         return position
     return position_between("", before) or position
@@ -138,14 +150,10 @@ def _above(low: str) -> str:
     return low + _MIDDLE
 
 
-def _microseconds() -> int:
-    """Since 1970."""
-    return time.time_ns() // 1000
-
-
 def _ties() -> str:
     """Random digits, against ties; the last one is not the least."""
-    return _in_digits(secrets.randbelow(_BASE**3), 3) + secrets.choice(_DIGITS[1:])
+    last = _DIGITS[1 + secrets.randbelow(_BASE - 1)]
+    return _in_digits(secrets.randbelow(_BASE ** (_RANDOM - 1)), _RANDOM - 1) + last
 
 
 def _in_digits(number: int, width: int) -> str:
