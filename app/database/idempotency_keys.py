@@ -36,15 +36,25 @@ def _given(*names: str) -> dict[str, sa.ColumnElement[Any]]:
 
 _mine = _given("user_id", "key")
 _is_mine = [keys.c[name] == value for name, value in _mine.items()]
+_expired_at: sa.ColumnElement[Any] = sa.bindparam("expired_at", type_=sa.DateTime(timezone=True))
 _lock = sa.func.pg_try_advisory_xact_lock(
     sa.func.hashtextextended(sa.func.concat(*_mine.values()), sa.literal_column("1"))
 )
 _new = _mine | _given("fingerprint", "created_at")
+_claimed = insert(keys).from_select(
+    [*_new], sa.select(*_new.values()).where(_lock), include_defaults=False
+)
 CLAIM = Statement(
-    insert(keys)
-    .from_select([*_new], sa.select(*_new.values()).where(_lock), include_defaults=False)
-    .on_conflict_do_nothing()
-    .returning(keys.c.user_id)
+    _claimed.on_conflict_do_update(
+        index_elements=[*_mine],
+        # What is not claimed is the answer, which becomes NULL.
+        set_={
+            column.name: _claimed.excluded[column.name]
+            for column in keys.c
+            if not column.primary_key
+        },
+        where=sa.or_(keys.c.created_at < _expired_at, keys.c.status.is_(None)),
+    ).returning(keys.c.user_id)
 )
 KEEP = Statement(
     sa.update(keys)
@@ -81,7 +91,6 @@ FORGET = Statement(
     .where(keys.c.user_id == _mine["user_id"])
     .returning(sa.cast(keys.c.user_id, sa.Text))
 )
-_expired_at: sa.ColumnElement[Any] = sa.bindparam("expired_at", type_=sa.DateTime(timezone=True))
 _oldest = sa.select(keys.c.user_id, keys.c.key).where(keys.c.created_at < _expired_at)
 _SWEEP = Statement(
     sa.delete(keys)

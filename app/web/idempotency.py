@@ -17,7 +17,7 @@ from fastapi import Request, Response
 from app.core.clock import Now
 from app.core.errors import Conflict, MalformedRequest, NotFound, ValidationFailed
 from app.core.signing import Signer
-from app.database.idempotency_keys import CLAIM, KEEP
+from app.database.idempotency_keys import CLAIM, KEEP, RETENTION
 from app.database.statement import Statement
 from app.database.unit_of_work import UnitOfWork
 from app.security.principal import Principal
@@ -98,7 +98,9 @@ class Idempotency:
         Raises `Replay`, `IdempotencyKeyReused`, `IdempotencyInProgress`, or `NotFound` instead of a
         replay of what the caller may no longer change.
         """
-        if await unit.fetch_all(CLAIM, **claim, created_at=self.now()):
+        now = self.now()
+        times = {"created_at": now, "expired_at": now - RETENTION}
+        if await unit.fetch_all(CLAIM, **claim, **times):
             return
         kept = await unit.fetch_all(self.look, **claim)
         if not kept or kept[0]["status"] is None:
