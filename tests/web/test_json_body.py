@@ -173,7 +173,7 @@ async def test_field_that_is_only_read_is_refused(caller: Caller, operation: Ope
     content = answer["content"]["application/json"]
     known = operation.body_schema["properties"]
     for name in resolved(content["schema"])["properties"].keys() - known.keys():
-        body = json.dumps({**caller.value(operation), name: content["example"][name]}).encode()
+        body = json.dumps({**caller.value(operation), name: "x"}).encode()
         response = await caller.send(operation, body=body)
         assert not list(faults(response)), name
         assert response.status_code == 422, name

@@ -12,9 +12,6 @@ from app.web.openapi.headers import request_headers, response_headers
 from app.web.openapi.problems import PROBLEM_JSON, Json, problems
 from app.web.routing import Route
 
-_ID = "01936b7e-8f00-7000-8000-000000000000"
-_BY_TYPE = {"boolean": False, "integer": 1, "string": "text"}
-
 
 def complete_operation(operation: Json, route: Route, schemas: dict[str, Json]) -> None:
     """Add security, headers, problems and examples."""
@@ -36,7 +33,7 @@ def complete_operation(operation: Json, route: Route, schemas: dict[str, Json]) 
     deep_dict_update(responses, problems(*_problems_of(route)))
     operation["responses"] = dict(sorted(responses.items()))
     for status, response in responses.items():
-        _complete_response(response, status, schemas)
+        _complete_response(response, status)
         response["headers"] = response_headers(route, status)
 
 
@@ -65,20 +62,15 @@ def _complete_body(contents: Json, route: Route, schemas: dict[str, Json]) -> No
     if "examples" in extra:
         # As they were written: FastAPI drops each `null` from them.
         schemas[model.__name__]["examples"] = extra["examples"]
-    for content in contents.values():
-        content["example"] = _example_of(content["schema"], schemas)
 
 
-def _complete_response(response: Json, status: str, schemas: dict[str, Json]) -> None:
+def _complete_response(response: Json, status: str) -> None:
     contents = response.get("content", {})
     if contents.keys() == {PROBLEM_JSON}:
         codes = sorted(contents[PROBLEM_JSON]["examples"])
         response["description"] = " ".join(f"`{code}`" for code in codes)
     elif response["description"] == "Successful Response":  # FastAPI's words for any
         response["description"] = HTTPStatus(int(status)).phrase
-    if status < "300":
-        for content in contents.values():
-            content["example"] = _example_of(content["schema"], schemas)
 
 
 def _problems_of(route: Route) -> list[type[errors.AppError]]:
@@ -103,26 +95,3 @@ def _problems_of(route: Route) -> list[type[errors.AppError]]:
     if route.takes_idempotency_key:
         found += [IdempotencyInProgress, IdempotencyKeyReused]
     return found
-
-
-def _example_of(schema: Json, schemas: dict[str, Json]) -> Any:
-    """The example that a JSON Schema has, or one made of those of its parts.
-
-    `schemas` are those that it may refer to by name.
-    """
-    if "$ref" in schema:
-        return _example_of(schemas[schema["$ref"].rpartition("/")[2]], schemas)
-    match schema:
-        case {"examples": [example, *_]} | {"enum": [example, *_]}:
-            pass
-        case {"const": example} | {"default": example}:
-            pass
-        case {"anyOf": kinds} | {"oneOf": kinds}:
-            example = None if {"type": "null"} in kinds else _example_of(kinds[0], schemas)
-        case {"properties": fields}:
-            example = {name: _example_of(field, schemas) for name, field in fields.items()}
-        case {"items": item}:
-            example = [_example_of(item, schemas)]
-        case {"type": kind}:
-            example = _ID if schema.get("format") == "uuid" else _BY_TYPE[kind]
-    return example
