@@ -7,6 +7,7 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from app.core.clock import Now, utc_now
 from app.core.settings import Settings, SettingsError
@@ -35,7 +36,7 @@ from app.web.idempotency import Idempotency
 from app.web.openapi import document, pages
 from app.web.proxies import ProxyMiddleware
 from app.web.request_gate import RequestGate
-from app.web.request_middleware import App, RequestMiddleware
+from app.web.request_middleware import RequestMiddleware
 
 _DESCRIPTION = """
 Todos and projects for HTTP clients, Swagger UI and generated SDKs.
@@ -63,7 +64,7 @@ def create_app(
     settings = settings or Settings()
     if settings.is_embedded:
         raise SettingsError("TICKBOX_DATABASE_URL is missing: only `tickbox serve` brings servers")
-    app = App(
+    app = FastAPI(
         title="Tickbox",
         version=version("tickbox"),
         summary="A TODO service.",
@@ -81,18 +82,24 @@ def create_app(
     state = _state(settings, now, metrics or Metrics())
     app.state = state  # type: ignore[assignment]  # typed, where Starlette's holds anything
 
-    # The last one to be added is the first to see a request.
-    app.add_middleware(RequestMiddleware, buffers=state.buffers, counts=state.metrics.requests)
-    if settings.proxies:
-        app.add_middleware(ProxyMiddleware, trusted=settings.proxies)
-    if settings.cors_origins:
-        # Outermost, so that a page of a listed origin can read errors too.
-        cors.install(app, settings.cors_origins, settings.cors_headers)
     include_features(app)
     pages.install(app, keeps_sign_in=embedded)
     if embedded and settings.metrics_port is None:
         local_metrics.install(app, state.metrics)
     document.install(app, FEATURES)
+    app.middleware_stack = _middleware(app.router, state)
+    return app
+
+
+def _middleware(router: ASGIApp, state: AppState) -> ASGIApp:
+    """What a request goes through before it is routed, in place of FastAPI's layers of errors."""
+    settings = state.settings
+    app: ASGIApp = RequestMiddleware(router, state.buffers, state.metrics.requests)
+    if settings.proxies:
+        app = ProxyMiddleware(app, settings.proxies)
+    if settings.cors_origins:
+        # Outermost, so that a page of a listed origin can read errors too.
+        app = cors.around(app, settings.cors_origins, settings.cors_headers)
     return app
 
 

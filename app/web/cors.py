@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from app.web.openapi import headers
 
@@ -16,10 +16,10 @@ REQUEST_HEADERS = (
 EXPOSED_HEADERS = (*headers.HEADERS, "Allow", "Deprecation", "Sunset")
 
 
-def install(app: FastAPI, origins: Sequence[str], other_headers: Sequence[str]) -> None:
+def around(app: ASGIApp, origins: Sequence[str], other_headers: Sequence[str]) -> ASGIApp:
     """Let pages of these origins use the API, and send these headers too, such as for tracing."""
-    app.add_middleware(
-        CORSMiddleware,
+    return CORSMiddleware(
+        app,
         allow_origins=origins,
         allow_methods=METHODS,
         allow_headers=(*REQUEST_HEADERS, *other_headers),
