@@ -12,8 +12,6 @@ from fastapi import Request
 from app.core import urlencoded
 from app.core.errors import MalformedJson, MalformedRequest, UnsupportedMediaType, ValidationFailed
 
-# The value of a body that is not there.
-ABSENT = object()
 _MAX_FORM_FIELDS = 100
 # Reading it takes milliseconds: others get their turn between its parts.
 _LARGE = 1 << 16
@@ -80,8 +78,8 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
     return fields
 
 
-async def read_body(request: Request, media_types: tuple[str, ...]) -> tuple[bytes, Any]:
-    """The body, and the value of its JSON or the fields of its form; `ABSENT` if it is empty.
+async def read_body(request: Request, media_types: tuple[str, ...]) -> tuple[bytes, dict[str, Any]]:
+    """The body, and as `body` the value of its JSON or the fields of its form, if it is not empty.
 
     Raises `UnsupportedMediaType`, `MalformedRequest`, `MalformedJson`, `ValidationFailed`.
     """
@@ -93,10 +91,10 @@ async def read_body(request: Request, media_types: tuple[str, ...]) -> tuple[byt
         content += part
     body = bytes(content)
     if not body:
-        return body, ABSENT
+        return body, {}
     if not media_type.endswith("json"):
         # A field without a value is as one that was left out (RFC 6749, section 3.2).
-        return body, {name: value for name, value in parse_form(body) if value}
+        return body, {"body": {name: value for name, value in parse_form(body) if value}}
     is_large = len(body) > _LARGE
     _check_tokens(body)
     if is_large:
@@ -104,7 +102,7 @@ async def read_body(request: Request, media_types: tuple[str, ...]) -> tuple[byt
     value = parse_json(body)
     if is_large:
         await asyncio.sleep(0)
-    return body, value
+    return body, {"body": value}
 
 
 def _media_type(request: Request, media_types: tuple[str, ...]) -> str:

@@ -107,7 +107,7 @@ def arguments(annotation: Any, body: Any) -> Any:
     async def endpoint(data: Any) -> None: ...
 
     endpoint.__annotations__["data"] = annotation
-    return Endpoint(endpoint, ()).arguments({}, {}, body)
+    return Endpoint(endpoint, ()).arguments({"body": body})
 
 
 def test_body_is_a_model_of_json_or_of_a_form() -> None:
