@@ -39,7 +39,7 @@ NOT_JSON = {
     "JSON lines": b'{"title": "a"}\n{"title": "b"}',
     "NaN alone": b"NaN",
     "a key twice": f'{{"title": "a", "title": "{CANARY}"}}'.encode(),
-    "nested 6,000 deep": b"[" * 6_000 + b"]" * 6_000,
+    "nested 2,000 deep": b"[" * 2_000 + b"]" * 2_000,
 }
 NOT_AN_OBJECT = {
     "an array": f'["{CANARY}"]',
