@@ -25,7 +25,6 @@ from typing_extensions import TypedDict
 from app.core import urlencoded
 from app.core.errors import FieldError, ValidationFailed, pointer
 
-_MAX_FIELDS = 200
 # The value of each parameter that was sent, or the values of one that may be repeated.
 QueryValues = dict[str, str | list[str]]
 
@@ -130,7 +129,7 @@ def parse_query(raw: bytes, known: Mapping[str, bool]) -> QueryValues:
     repetitions, broken UTF-8.
     """
     try:
-        pairs = urlencoded.parse(raw, max_fields=_MAX_FIELDS)
+        pairs = urlencoded.parse(raw)
     except UnicodeDecodeError:
         raise ValidationFailed.at("", "invalid_text", "is not UTF-8", "query") from None
     except ValueError:
