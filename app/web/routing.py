@@ -55,8 +55,6 @@ class Route(APIRoute):
     """A route of Tickbox; every router is made by `router()`, and so has it."""
 
     media_types: tuple[str, ...] = ("application/json",)
-    # Whether it tells what is wrong with the input by the problems that all routes have for it.
-    has_input_problems = True
     is_cached = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

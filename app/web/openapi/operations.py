@@ -76,11 +76,12 @@ def _complete_response(response: Json, status: str) -> None:
 def _problems_of(route: Route) -> list[type[errors.AppError]]:
     """The problems that follow from what a route takes and needs; it declares its others."""
     found: list[type[errors.AppError]] = []
-    if route.has_input_problems:
+    takes_json = "application/json" in route.media_types
+    if takes_json:  # what takes a form has its own word for wrong input (RFC 6749, section 5.2)
         found.append(errors.ValidationFailed)  # an unknown parameter of the query is one
     if route.call.takes_body:
         found += [errors.ContentTooLarge, ServerBusy]
-        if route.has_input_problems:
+        if takes_json:
             found += [errors.MalformedJson, errors.UnsupportedMediaType]
     if route.call.scopes is not None:
         found += [errors.MalformedRequest, errors.NotAuthenticated, errors.InvalidToken]
