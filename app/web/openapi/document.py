@@ -9,11 +9,10 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from pydantic.json_schema import models_json_schema
 
-from app.core.errors import AppError
 from app.core.settings import Settings
 from app.web.openapi.headers import HEADERS
 from app.web.openapi.operations import complete_operation
-from app.web.openapi.problems import SCHEMA, Json, Problem, example_problem
+from app.web.openapi.problems import SCHEMA, Json, Problem
 from app.web.routing import Feature, Route
 
 
@@ -49,7 +48,6 @@ def _document(app: FastAPI, features: Iterable[Feature]) -> Json:
                 complete_operation(operation, route, schemas)
     [token_url] = [feature.token_url for feature in features if feature.token_url]
     flow = {"tokenUrl": token_url, "refreshUrl": token_url, "scopes": dict(app.state.scopes)}
-    named = orjson.dumps(document["paths"]).decode()
     document["components"] = {
         "schemas": schemas,
         "securitySchemes": {
@@ -59,11 +57,6 @@ def _document(app: FastAPI, features: Iterable[Feature]) -> Json:
                 "selected, the token permits all that you may do.",
                 "flows": {"password": flow},
             }
-        },
-        "examples": {
-            error.code: {"summary": error.title, "value": example_problem(error)}
-            for error in sorted(AppError.registry(), key=lambda error: error.code)
-            if f'"#/components/examples/{error.code}"' in named
         },
         "headers": {
             name: {"description": description, "schema": {"type": "string"}}

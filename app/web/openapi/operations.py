@@ -9,7 +9,7 @@ from app.core import errors
 from app.web.body_buffering import ServerBusy
 from app.web.idempotency import IdempotencyInProgress, IdempotencyKeyReused
 from app.web.openapi.headers import request_headers, response_headers
-from app.web.openapi.problems import PROBLEM_JSON, Json, problems
+from app.web.openapi.problems import PROBLEMS, Json, problems
 from app.web.routing import Route
 
 
@@ -65,10 +65,9 @@ def _complete_body(contents: Json, route: Route, schemas: dict[str, Json]) -> No
 
 
 def _complete_response(response: Json, status: str) -> None:
-    contents = response.get("content", {})
-    if contents.keys() == {PROBLEM_JSON}:
-        codes = sorted(contents[PROBLEM_JSON]["examples"])
-        response["description"] = " ".join(f"`{code}`" for code in codes)
+    if PROBLEMS in response and len(response["content"]) == 1:
+        problems = sorted(response[PROBLEMS].items())
+        response["description"] = " ".join(f"`{code}`: {title}." for code, title in problems)
     elif response["description"] == "Successful Response":  # FastAPI's words for any
         response["description"] = HTTPStatus(int(status)).phrase
 
