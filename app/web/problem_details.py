@@ -96,11 +96,9 @@ def field_errors(found: Sequence[Any]) -> Iterable[FieldError]:
         location, *path = error["loc"]
         context = error.get("ctx", {})
         kind = error["type"]
-        if kind in FIELD_CODES:
-            code, template = FIELD_CODES[kind]
+        if kind in _PYDANTICS_OWN:
+            code, template = FIELD_CODES.get(kind, FIELD_CODES[_OTHER])
             message = template.format_map(context)
-        elif kind in _PYDANTICS_OWN:
-            code, message = FIELD_CODES[_OTHER]
         else:
             # Our own `PydanticCustomError`s: their texts are written here and hold no input.
             code, message = kind, error["msg"]

@@ -74,7 +74,7 @@ def _complete_response(response: Json, status: str) -> None:
 
 def _problems_of(route: Route) -> list[type[errors.AppError]]:
     """The problems that follow from what a route takes and needs; it declares its others."""
-    found: list[type[errors.AppError]] = []
+    found: list[type[errors.AppError]] = [errors.InternalError]
     takes_json = "application/json" in route.media_types
     if takes_json:  # what takes a form has its own word for wrong input (RFC 6749, section 5.2)
         found.append(errors.ValidationFailed)  # an unknown parameter of the query is one
@@ -86,8 +86,6 @@ def _problems_of(route: Route) -> list[type[errors.AppError]]:
         found += [errors.MalformedRequest, errors.NotAuthenticated, errors.InvalidToken]
     if route.call.scopes:
         found.append(errors.InsufficientScope)
-    if "health" not in route.tags:
-        found.append(errors.InternalError)
     if route.takes_preconditions and not route.is_read:
         found.append(errors.VersionConflict)
     if route.is_limited:
