@@ -127,14 +127,13 @@ def _state(settings: Settings, now: Now, metrics: Metrics) -> AppState:
         now=now,
     )
     ended_sessions = EndedSessions(SessionRepository(database.security))
-    counts = Counts(redis)
     limits = {policy: policy.limit(settings) for feature in FEATURES for policy in feature.limits}
     gate = RequestGate(
         TokenAuthenticator(access_tokens, ended_sessions),
         Limit("user", settings.limit_user_burst, settings.limit_user_per_second),
         Limit("address", settings.limit_address_burst, settings.limit_address_per_second),
         limits,
-        counts,
+        Counts(redis),
         redis,
         cache,
     )
@@ -152,8 +151,6 @@ def _state(settings: Settings, now: Now, metrics: Metrics) -> AppState:
         password_hasher=PasswordHasher(settings.password_hash_threads),
         cursor_signer=Signer(secret, "cursor"),
         scopes=SCOPES,
-        limits=limits,
-        counts=counts,
         buffers=Buffers(
             max(settings.max_buffered_bytes, 4 * settings.max_body_bytes),
             settings.max_body_bytes,
