@@ -31,6 +31,7 @@ _BEYOND_SCHEMAS = {
     # What takes two parameters together.
     "sort_needs_project": "that a sort needs one `project_id`",
     "sort_needs_search": "that a sort needs `q`",
+    "place_ambiguous": "that a place is exactly one of four fields",
     "recurrence_needs_due": "that a recurrence needs a `due`",
     "rrule_too_fine": "that what is due all day repeats by days",
     # What RFC 5545 and the calendar say.
