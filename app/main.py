@@ -7,6 +7,8 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from app.core.clock import Now, utc_now
 from app.core.settings import Settings, SettingsError
@@ -28,14 +30,13 @@ from app.redis.response_cache import Cache
 from app.security.access_tokens import AccessTokens
 from app.security.password_hashing import PasswordHasher
 from app.sweeps import sweep_hourly
-from app.web import cors
 from app.web.body_buffering import Buffers
 from app.web.dependencies import AppState, Lifecycle
 from app.web.idempotency import Idempotency
 from app.web.openapi import document, pages
 from app.web.proxies import ProxyMiddleware
 from app.web.request_gate import RequestGate
-from app.web.request_middleware import App, RequestMiddleware
+from app.web.request_middleware import RequestMiddleware
 
 _DESCRIPTION = """
 Todos and projects for HTTP clients, Swagger UI and generated SDKs.
@@ -63,7 +64,7 @@ def create_app(
     settings = settings or Settings()
     if settings.is_embedded:
         raise SettingsError("TICKBOX_DATABASE_URL is missing: only `tickbox serve` brings servers")
-    app = App(
+    app = FastAPI(
         title="Tickbox",
         version=version("tickbox"),
         summary="A TODO service.",
@@ -81,18 +82,31 @@ def create_app(
     state = _state(settings, now, metrics or Metrics())
     app.state = state  # type: ignore[assignment]  # typed, where Starlette's holds anything
 
-    # The last one to be added is the first to see a request.
-    app.add_middleware(RequestMiddleware, buffers=state.buffers, counts=state.metrics.requests)
-    if settings.proxies:
-        app.add_middleware(ProxyMiddleware, trusted=settings.proxies)
-    if settings.cors_origins:
-        # Outermost, so that a page of a listed origin can read errors too.
-        cors.install(app, settings.cors_origins, settings.cors_headers)
     include_features(app)
     pages.install(app, keeps_sign_in=embedded)
     if embedded and settings.metrics_port is None:
         local_metrics.install(app, state.metrics)
     document.install(app, FEATURES)
+    app.middleware_stack = _middleware(app.router, state)
+    return app
+
+
+def _middleware(router: ASGIApp, state: AppState) -> ASGIApp:
+    """What a request goes through before it is routed, in place of FastAPI's layers of errors."""
+    settings = state.settings
+    app: ASGIApp = RequestMiddleware(router, state.buffers, state.metrics.requests)
+    if settings.proxies:
+        app = ProxyMiddleware(app, settings.proxies)
+    if settings.cors_origins:
+        # Outermost, so that a page of a listed origin can read errors too.
+        app = CORSMiddleware(
+            app,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["*"],
+            max_age=7200,  # seconds; no browser remembers a preflight for longer
+        )
     return app
 
 
@@ -113,14 +127,13 @@ def _state(settings: Settings, now: Now, metrics: Metrics) -> AppState:
         now=now,
     )
     ended_sessions = EndedSessions(SessionRepository(database.security))
-    counts = Counts(redis)
     limits = {policy: policy.limit(settings) for feature in FEATURES for policy in feature.limits}
     gate = RequestGate(
         TokenAuthenticator(access_tokens, ended_sessions).authenticate,
         Limit("user", settings.limit_user_burst, settings.limit_user_per_second),
         Limit("address", settings.limit_address_burst, settings.limit_address_per_second),
         limits,
-        counts,
+        Counts(redis),
         redis,
         cache,
     )
@@ -138,8 +151,6 @@ def _state(settings: Settings, now: Now, metrics: Metrics) -> AppState:
         password_hasher=PasswordHasher(settings.password_hash_threads),
         cursor_signer=Signer(secret, "cursor"),
         scopes=SCOPES,
-        limits=limits,
-        counts=counts,
         buffers=Buffers(
             max(settings.max_buffered_bytes, 4 * settings.max_body_bytes),
             settings.max_body_bytes,

@@ -4,9 +4,8 @@ import asyncio
 import os
 
 from fastapi import FastAPI, Request, Response
-from fastapi.routing import APIRoute
 from prometheus_client.exposition import choose_encoder
-from starlette.routing import Match
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from app.core.addresses import address_of
@@ -17,12 +16,15 @@ from app.observability.worker_metrics import of_all_workers
 _FORWARDED = (b"forwarded", b"x-forwarded-", b"x-real-ip", b"via")
 
 
-class _LocalRoute(APIRoute):
+class _LocalRoute(Route):
     """One that is there only for who asks from this machine, and for nobody else."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As for any route, and for others as for none."""
-        return super().matches(scope) if _is_local(scope) else (Match.NONE, {})
+        if not _is_local(scope):
+            return Match.NONE, {}
+        match, child_scope = super().matches(scope)
+        return match, {**child_scope, "route": self}  # by which it is logged
 
 
 def _is_local(scope: Scope) -> bool:
@@ -45,6 +47,4 @@ def install(app: FastAPI, metrics: Metrics) -> None:
         # Files are read, and may be locked for a moment.
         return Response(await asyncio.to_thread(encode, registry), media_type=media_type)
 
-    app.router.routes.append(
-        _LocalRoute("/metrics", answer, include_in_schema=False, response_class=Response)
-    )
+    app.router.routes.append(_LocalRoute("/metrics", answer))

@@ -14,7 +14,6 @@ from app.core.signing import Signer
 from app.database.unit_of_work import Database, ReadConnection, UnitOfWork
 from app.observability.metrics import Metrics
 from app.redis.client import Redis
-from app.redis.rate_limits import Counts, Limit, LimitPolicy
 from app.redis.response_cache import Cache
 from app.security.access_tokens import AccessTokens
 from app.security.password_hashing import PasswordHasher
@@ -41,8 +40,8 @@ class Lifecycle:
 class AppState:
     """What one process holds from its start to its end: `app.state`.
 
-    `scopes` and `limits` are those that the features declare, and `resources` are what features
-    hold themselves, by type.
+    `scopes` are those that the features declare, and `resources` are what features hold themselves,
+    by type.
     """
 
     settings: Settings
@@ -55,8 +54,6 @@ class AppState:
     password_hasher: PasswordHasher
     cursor_signer: Signer
     scopes: Mapping[str, str]
-    limits: Mapping[LimitPolicy, Limit]
-    counts: Counts
     buffers: Buffers
     request_gate: RequestGate
     idempotency: Idempotency

@@ -24,9 +24,7 @@ from typing_extensions import TypedDict
 
 from app.core import urlencoded
 from app.core.errors import FieldError, ValidationFailed, pointer
-from app.web.json_body import ABSENT
 
-_MAX_FIELDS = 200
 # The value of each parameter that was sent, or the values of one that may be repeated.
 QueryValues = dict[str, str | list[str]]
 
@@ -68,14 +66,11 @@ class Endpoint:
         """Whether it is given what this function makes of the request."""
         return service in self._services.values()
 
-    def arguments(self, path: Mapping[str, str], query: QueryValues, body: Any) -> dict[str, Any]:
-        """What it is called with, but for the services.
+    def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What it is called with, but for the services; `given` are `path`, `query` and `body`.
 
         Raises `RequestValidationError`, which tells all that is wrong.
         """
-        given = {"path": path, "query": query, "body": body}
-        if body is ABSENT:
-            del given["body"]
         try:
             arguments: dict[str, Any] = self._validate(given)
         except ValidationError as error:
@@ -134,7 +129,7 @@ def parse_query(raw: bytes, known: Mapping[str, bool]) -> QueryValues:
     repetitions, broken UTF-8.
     """
     try:
-        pairs = urlencoded.parse(raw, max_fields=_MAX_FIELDS)
+        pairs = urlencoded.parse(raw)
     except UnicodeDecodeError:
         raise ValidationFailed.at("", "invalid_text", "is not UTF-8", "query") from None
     except ValueError:

@@ -85,7 +85,7 @@ async def get_readiness(request: Request) -> Response:
         cache="ok" if state.redis.is_connected else "degraded",
         draining=draining,
     )
-    return SchemaResponse(readiness, 200 if is_ready else 503, cache_control="no-store")
+    return SchemaResponse(readiness, 200 if is_ready else 503, {"Cache-Control": "no-store"})
 
 
 async def _revision(primary: ReadConnection) -> str | None:

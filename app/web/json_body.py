@@ -12,23 +12,17 @@ from fastapi import Request
 from app.core import urlencoded
 from app.core.errors import MalformedJson, MalformedRequest, UnsupportedMediaType, ValidationFailed
 
-# The value of a body that is not there.
-ABSENT = object()
-_MAX_FORM_FIELDS = 100
 # Reading it takes milliseconds: others get their turn between its parts.
 _LARGE = 1 << 16
-# What is made of a text can be twenty times its size, and takes a hundred times as long.
-_MAX_TOKENS = 10_000
-# Of one object: each that no schema knows costs an error.
-_MAX_MEMBERS = 1_000
+# What is made of a text can be twenty times its size, and takes a hundred times as long; and each
+# field that no schema knows costs an error.
+_MAX_TOKENS = 2_500
 _MARKS = b'"[{,'
 # A string, one without an end too, or what stands between values.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{,]', re.DOTALL)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > _MAX_MEMBERS:
-        raise _too_many()
     result = dict(pairs)
     if len(result) != len(pairs):
         raise ValueError("a key is repeated")
@@ -42,8 +36,7 @@ def parse_json(body: bytes) -> Any:
     """The value of a JSON text in UTF-8.
 
     Raises `MalformedJson` for duplicate keys, NaN and infinities, lone surrogates, other
-    encodings, and nesting or numbers too large to read; `ValidationFailed` for more members in an
-    object than any has.
+    encodings, and nesting or numbers too large to read.
     """
     try:
         # orjson is the strict judge (UTF-8, surrogates, NaN, depth), but it does not see
@@ -54,23 +47,19 @@ def parse_json(body: bytes) -> Any:
         raise MalformedJson from None
 
 
-def _too_many() -> ValidationFailed:
-    return ValidationFailed.at("", "too_long", "has too many names and values")
-
-
 def _check_tokens(body: bytes) -> None:
     """Raise `ValidationFailed` for more names and values than any schema takes, parsing nothing."""
     # Text may have as many of these marks, which are no tokens.
     if len(body) - len(body.translate(None, _MARKS)) > _MAX_TOKENS:
         tokens = _TOKEN.finditer(body)
         if next(islice(tokens, _MAX_TOKENS, None), None) is not None:
-            raise _too_many()
+            raise ValidationFailed.at("", "too_long", "has too many names and values")
 
 
 def parse_form(body: bytes) -> list[tuple[str, str]]:
     """The fields of a form. Raises `MalformedRequest`: which of two would count?"""
     try:
-        fields = urlencoded.parse(body, max_fields=_MAX_FORM_FIELDS)
+        fields = urlencoded.parse(body)
     except UnicodeDecodeError:
         raise MalformedRequest("The form is not in UTF-8.") from None
     except ValueError:
@@ -80,8 +69,8 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
     return fields
 
 
-async def read_body(request: Request, media_types: tuple[str, ...]) -> tuple[bytes, Any]:
-    """The body, and the value of its JSON or the fields of its form; `ABSENT` if it is empty.
+async def read_body(request: Request, media_types: tuple[str, ...]) -> tuple[bytes, dict[str, Any]]:
+    """The body, and as `body` the value of its JSON or the fields of its form, if it is not empty.
 
     Raises `UnsupportedMediaType`, `MalformedRequest`, `MalformedJson`, `ValidationFailed`.
     """
@@ -93,10 +82,10 @@ async def read_body(request: Request, media_types: tuple[str, ...]) -> tuple[byt
         content += part
     body = bytes(content)
     if not body:
-        return body, ABSENT
+        return body, {}
     if not media_type.endswith("json"):
         # A field without a value is as one that was left out (RFC 6749, section 3.2).
-        return body, {name: value for name, value in parse_form(body) if value}
+        return body, {"body": {name: value for name, value in parse_form(body) if value}}
     is_large = len(body) > _LARGE
     _check_tokens(body)
     if is_large:
@@ -104,7 +93,7 @@ async def read_body(request: Request, media_types: tuple[str, ...]) -> tuple[byt
     value = parse_json(body)
     if is_large:
         await asyncio.sleep(0)
-    return body, value
+    return body, {"body": value}
 
 
 def _media_type(request: Request, media_types: tuple[str, ...]) -> str:

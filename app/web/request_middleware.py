@@ -8,8 +8,6 @@ import logging
 import re
 import time
 
-from fastapi import FastAPI
-from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,17 +26,6 @@ _HOST = re.compile(rb"([A-Za-z0-9._~!$&'()*+,;=%-]+|\[[A-Za-z0-9:.%]+\])(:[0-9]*
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS"})
 # Asked every second by whoever runs the service.
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
-
-
-class App(FastAPI):
-    """FastAPI with the middleware that is added alone: `RequestMiddleware` answers all errors."""
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """In place of FastAPI's, of which the handler of `/docs` and `/metrics` needs this one."""
-        app: ASGIApp = AsyncExitStackMiddleware(self.router)
-        for added in reversed(self.user_middleware):
-            app = added.cls(app, *added.args, **added.kwargs)
-        return app
 
 
 class RequestMiddleware:

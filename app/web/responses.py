@@ -12,12 +12,11 @@ from app.core.context import Expected
 from app.core.errors import VersionConflict
 from app.core.schemas import JsonPage, JsonRow, Representation, Schema
 from app.web.preconditions import refuse
+from app.web.response_headers import Header
 
-RawHeader = tuple[bytes, bytes]
-
-_JSON: RawHeader = (b"content-type", b"application/json")
+_JSON: Header = (b"content-type", b"application/json")
 # A shared cache may keep nothing, a private one asks each time: what is seen depends on who asks.
-_PRIVATE: tuple[RawHeader, ...] = (
+_PRIVATE: tuple[Header, ...] = (
     (b"cache-control", b"private, no-cache"),
     (b"vary", b"Authorization"),
 )
@@ -66,9 +65,9 @@ class SchemaResponse(Response):
 
     media_type = "application/json"
 
-    def __init__(self, value: Schema, status: int = 200, **headers: str) -> None:
-        names = {name.replace("_", "-"): text for name, text in headers.items()}
-        super().__init__(value.model_dump_json(by_alias=True), status, names)
+    def render(self, content: Schema) -> bytes:
+        """Its JSON."""
+        return content.model_dump_json(by_alias=True).encode()
 
 
 def conditional(response: Response, preconditions: Expected) -> Response:

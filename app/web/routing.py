@@ -30,7 +30,7 @@ from app.redis.rate_limits import LimitPolicy
 from app.web.dependencies import app_state, expected_version, holder, principal
 from app.web.endpoint import Endpoint, QueryValues, UnsupportedRoute, parse_query
 from app.web.idempotency import Replay, keep
-from app.web.json_body import ABSENT, read_body
+from app.web.json_body import read_body
 from app.web.preconditions import refuse
 from app.web.request_gate import request_state
 from app.web.responses import (
@@ -55,8 +55,6 @@ class Route(APIRoute):
     """A route of Tickbox; every router is made by `router()`, and so has it."""
 
     media_types: tuple[str, ...] = ("application/json",)
-    # Whether it tells what is wrong with the input by the problems that all routes have for it.
-    has_input_problems = True
     is_cached = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -116,10 +114,12 @@ class Route(APIRoute):
         """The answer to a request that was let in."""
         raw = request.scope["query_string"]
         query = parse_query(raw, self.call.query_parameters) if raw else {}
-        content, value = b"", ABSENT
+        given: dict[str, Any] = {"path": request.scope["path_params"], "query": query}
+        content = b""
         if self.call.takes_body:
-            content, value = await read_body(request, self.media_types)
-        arguments = self.call.arguments(request.scope["path_params"], query, value)
+            content, body = await read_body(request, self.media_types)
+            given |= body
+        arguments = self.call.arguments(given)
         if self.is_read:
             return await self._read(request, query, arguments)
         return await self._write(request, content, arguments)

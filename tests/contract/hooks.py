@@ -12,6 +12,7 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import TestPhase
 from schemathesis.openapi.checks import RejectedPositiveData
 
+from tests.contract.links import link_creates
 from tests.contract.people import EMAIL, People, new_email, session_of
 
 Json = dict[str, Any]
@@ -30,6 +31,7 @@ _BEYOND_SCHEMAS = {
     # What takes two parameters together.
     "sort_needs_project": "that a sort needs one `project_id`",
     "sort_needs_search": "that a sort needs `q`",
+    "place_ambiguous": "that a place is exactly one of four fields",
     "recurrence_needs_due": "that a recurrence needs a `due`",
     "rrule_too_fine": "that what is due all day repeats by days",
     # What RFC 5545 and the calendar say.
@@ -67,6 +69,7 @@ def install(people: People) -> Answers:
         """The check of ignored authentication knows API keys, Basic and Bearer, but no OAuth.
 
         Access tokens are bearer tokens. `OAuth2` stays, so that its token URL is known as one.
+        Walks need links.
         """
         raw_schema["components"]["securitySchemes"]["Bearer"] = {
             "type": "http",
@@ -76,6 +79,7 @@ def install(people: People) -> Answers:
             for operation in operations.values():
                 if operation["security"]:
                     operation["security"] = [{"Bearer": []}]
+        link_creates(raw_schema["paths"])
 
     @schemathesis.hook
     def before_call(context: HookContext, case: Case[Any], kwargs: Json) -> None:

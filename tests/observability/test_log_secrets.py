@@ -8,6 +8,7 @@ import pytest
 import structlog
 import uvicorn
 from fastapi import FastAPI, Request
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from httpx import AsyncClient
 from uvicorn.lifespan.on import LifespanOn
 
@@ -17,7 +18,7 @@ from app.main import create_app
 from app.observability.metrics import RequestCounts
 from app.redis.client import Redis
 from app.web.body_buffering import Buffers
-from app.web.request_middleware import App, RequestMiddleware
+from app.web.request_middleware import RequestMiddleware
 from tests.apps import client_of, running
 from tests.observability.logged import Logged, logged
 from tests.people import Person
@@ -124,10 +125,12 @@ class TestDatabase:
             finally:
                 pool.release(connection)
 
-        other = App(openapi_url=None)
+        other = FastAPI(openapi_url=None)
         other.state.database = app.state.database
         other.add_api_route("/ask", ask)
-        other.add_middleware(RequestMiddleware, buffers=Buffers(), counts=RequestCounts())
+        other.middleware_stack = RequestMiddleware(
+            AsyncExitStackMiddleware(other.router), Buffers(), RequestCounts()
+        )
         with logged() as log:
             async with client_of(other) as asking:
                 assert (await asking.get("/ask")).status_code == 500

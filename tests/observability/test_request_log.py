@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.responses import StreamingResponse
 from httpx import AsyncClient
 
@@ -16,7 +17,7 @@ from app.observability.metrics import RequestCounts
 from app.security.access_tokens import new_opaque_token
 from app.web.body_buffering import Buffers
 from app.web.dependencies import Lifecycle
-from app.web.request_middleware import App, RequestMiddleware
+from app.web.request_middleware import RequestMiddleware
 from tests.apps import client_of, running
 from tests.observability.logged import Json, Stuck, Terminal, logged
 from tests.people import Person, sign_up
@@ -125,8 +126,10 @@ async def test_has_a_new_id_for_one_that_looks_like_a_token(client: AsyncClient)
 @pytest.fixture
 def small() -> FastAPI:
     """An app whose requests end in other ways."""
-    app = App(openapi_url=None)
-    app.add_middleware(RequestMiddleware, buffers=Buffers(timeout=0.2), counts=RequestCounts())
+    app = FastAPI(openapi_url=None)
+    app.middleware_stack = RequestMiddleware(
+        AsyncExitStackMiddleware(app.router), Buffers(timeout=0.2), RequestCounts()
+    )
     app.state.lifecycle = Lifecycle()
     app.state.reached = asyncio.Event()
 

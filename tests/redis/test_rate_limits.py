@@ -278,7 +278,7 @@ async def test_redis_and_this_process_count_alike(app: FastAPI, calls: list[byte
 
 async def test_what_is_given_back_in_part_does_not_stay_for_ever(app: FastAPI) -> None:
     limit, caller = Limit(f"part-{uuid4().hex}", 7, 1.0), b"ada"
-    first, _ = [await app.state.counts.take(limit, caller) for _ in range(2)]
+    first, _ = [await app.state.request_gate.counts.take(limit, caller) for _ in range(2)]
     first()
     [reply] = await app.state.redis.run(take_command(limit, caller))
     there = Verdict(limit, *reply)

@@ -110,10 +110,10 @@ class Caller:
         }
         if operation.id == "create_label":
             unique["name"] = f"Label {uuid4().hex}"
-        return {**operation.body["example"], **unique}
+        return {**operation.example, **unique}
 
     def form(self, operation: Operation) -> dict[str, str]:
-        example: dict[str, str] = operation.form_example
+        example: dict[str, str] = operation.example
         real = {"username": self.person.user["email"], "password": PASSWORD}
         return example | {name: text for name, text in real.items() if name in example}
 

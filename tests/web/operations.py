@@ -75,7 +75,7 @@ class Operation:
 
     @property
     def body(self) -> Json | None:
-        """What it takes as JSON: `schema` and `example`."""
+        """What it takes as JSON."""
         return self.contents.get(MERGE_PATCH, self.contents.get("application/json"))
 
     @property
@@ -89,8 +89,10 @@ class Operation:
         return list(resolved(self.contents[FORM]["schema"])["properties"]) if self.is_form else []
 
     @property
-    def form_example(self) -> dict[str, str]:
-        return dict(self.contents[FORM]["example"])
+    def example(self) -> Json:
+        """The first example of what it takes."""
+        [content] = self.contents.values()
+        return dict(resolved(content["schema"])["examples"][0])
 
     @property
     def is_form(self) -> bool:

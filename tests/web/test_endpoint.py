@@ -25,7 +25,7 @@ from app.observability.metrics import RequestCounts
 from app.web.body_buffering import Buffers
 from app.web.dependencies import principal
 from app.web.endpoint import Endpoint, UnsupportedRoute
-from app.web.request_middleware import App, RequestMiddleware
+from app.web.request_middleware import RequestMiddleware
 from app.web.routing import Route, router
 from tests.web.operations import APP, OPERATIONS
 
@@ -67,8 +67,8 @@ Agent = Annotated[str | None, Depends(agent)]
 
 
 def client_of(*routes: Route) -> AsyncClient:
-    app = App(openapi_url=None)
-    app.add_middleware(RequestMiddleware, buffers=Buffers(), counts=RequestCounts())
+    app = FastAPI(openapi_url=None)
+    app.middleware_stack = RequestMiddleware(app.router, Buffers(), RequestCounts())
     app.router.routes.extend(routes)
     return AsyncClient(transport=ASGITransport(app), base_url="http://tickbox")
 
@@ -107,7 +107,7 @@ def arguments(annotation: Any, body: Any) -> Any:
     async def endpoint(data: Any) -> None: ...
 
     endpoint.__annotations__["data"] = annotation
-    return Endpoint(endpoint, ()).arguments({}, {}, body)
+    return Endpoint(endpoint, ()).arguments({"body": body})
 
 
 def test_body_is_a_model_of_json_or_of_a_form() -> None:

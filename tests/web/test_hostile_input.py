@@ -28,6 +28,8 @@ async def _answers(
                 continue  # it is not read at all
             response = await caller.send(operation, body=body)
             found = [*faults(response), *document_faults(response, operation)]
+            if '"code":"invalid"' in response.text:
+                found.append("does not tell what is wrong")
             if status is not None and response.status_code != status:
                 found.append(f"is {response.status_code}")
             if code and not found and response.json()["code"] != code:

@@ -39,7 +39,7 @@ NOT_JSON = {
     "JSON lines": b'{"title": "a"}\n{"title": "b"}',
     "NaN alone": b"NaN",
     "a key twice": f'{{"title": "a", "title": "{CANARY}"}}'.encode(),
-    "nested 6,000 deep": b"[" * 6_000 + b"]" * 6_000,
+    "nested 2,000 deep": b"[" * 2_000 + b"]" * 2_000,
 }
 NOT_AN_OBJECT = {
     "an array": f'["{CANARY}"]',
@@ -173,7 +173,7 @@ async def test_field_that_is_only_read_is_refused(caller: Caller, operation: Ope
     content = answer["content"]["application/json"]
     known = operation.body_schema["properties"]
     for name in resolved(content["schema"])["properties"].keys() - known.keys():
-        body = json.dumps({**caller.value(operation), name: content["example"][name]}).encode()
+        body = json.dumps({**caller.value(operation), name: "x"}).encode()
         response = await caller.send(operation, body=body)
         assert not list(faults(response)), name
         assert response.status_code == 422, name

@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from app.web.json_body import parse_json
 from tests.web.answers import document_faults, faults
 from tests.web.callers import Caller
 from tests.web.operations import FORM_OPERATIONS, JSON_OPERATIONS, Operation
@@ -105,11 +104,11 @@ async def test_more_names_and_values_than_anything_has_are_refused_unparsed(
 ) -> None:
     [operation] = [operation for operation in JSON_OPERATIONS if operation.id == "create_todo"]
     for body in (
-        b"[" + b"1," * 10_000 + b"1]",
-        b"[" + b"[],[],{}," * 3_400 + b"1]",
-        b"{" + b'"a":1,' * 5_000 + b'"b":1}',
-        b"[" * 10_001,
-        b'"" ' * 10_001,
+        b"[" + b"1," * 2_500 + b"1]",
+        b"[" + b"[],[],{}," * 850 + b"1]",
+        b"{" + b'"a":1,' * 1_250 + b'"b":1}',
+        b"[" * 2_501,
+        b'"" ' * 2_501,
     ):
         response = await caller.send(operation, body=body)
         assert response.status_code == 422, body[:20]
@@ -130,14 +129,3 @@ async def test_text_may_have_any_number_of_what_parts_names_and_values(caller: C
         response = await caller.send(operation, body=body)
         assert response.status_code == 201, text[:4]
         assert response.json()["description"] == text
-
-
-def test_members_of_one_object_are_counted_too() -> None:
-    assert len(parse_json(b"{%b}" % _members(1_000))) == 1_000
-    with pytest.raises(Exception, match="not valid") as raised:
-        parse_json(b"[{%b}]" % _members(1_001))
-    assert raised.type.__name__ == "ValidationFailed"
-
-
-def _members(count: int) -> bytes:
-    return b",".join(b'"%d":1' % number for number in range(count))

@@ -32,6 +32,7 @@ from app.web.routing import Feature, Route, limited
 from app.web.routing import router as new_router
 
 _AS_THEY_ARE = OAuthError | RateLimited | RequestTimeout | ContentTooLarge
+_PUBLIC = {"Cache-Control": "public, max-age=300"}
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -39,7 +40,6 @@ class OAuthRoute(Route):
     """A route that takes a form and answers with the errors of RFC 6749."""
 
     media_types = ("application/x-www-form-urlencoded",)
-    has_input_problems = False
     # A kept answer would hold secrets, or tell what a token was good for earlier.
     takes_idempotency_key = False
 
@@ -167,7 +167,7 @@ async def get_server_metadata(request: Request) -> Response:
         introspection_endpoint_auth_methods_supported=["Bearer"],
     )
     # Without an issuer the addresses come from the Host header, which a client may forge.
-    return SchemaResponse(metadata, cache_control="public, max-age=300" if is_url else "no-store")
+    return SchemaResponse(metadata, headers=_PUBLIC if is_url else {"Cache-Control": "no-store"})
 
 
 @well_known.get("/jwks.json", operation_id="get_jwks", response_model=JsonWebKeySet)
@@ -177,4 +177,4 @@ async def get_jwks(request: Request) -> Response:
     They verify access tokens (RFC 7517). The `kid` of a token names its key.
     """
     keys = JsonWebKeySet.model_validate(app_state(request).access_tokens.jwks())
-    return SchemaResponse(keys, cache_control="public, max-age=300")
+    return SchemaResponse(keys, headers=_PUBLIC)

@@ -47,10 +47,11 @@ def user_service(connection: Connection, request: Request) -> UserService:
 def password_proof(request: Request) -> PasswordProof:
     """Make what checks passwords, outside the transaction: hashing then holds no connection."""
     state, primary = app_state(request), primary_connection(request)
+    gate = state.request_gate
     attempts = Attempts(
-        state.counts,
-        state.limits[SIGN_IN_FAILURES],
-        state.limits[ACCOUNT_FAILURES],
+        gate.counts,
+        gate.limits[SIGN_IN_FAILURES],
+        gate.limits[ACCOUNT_FAILURES],
         session_reader(primary, request),
         network_of_client(request),
     )

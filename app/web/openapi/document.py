@@ -3,20 +3,17 @@
 import functools
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from pydantic.json_schema import models_json_schema
 
-from app.core.errors import AppError
 from app.core.settings import Settings
 from app.web.openapi.headers import HEADERS
 from app.web.openapi.operations import complete_operation
-from app.web.openapi.problems import SCHEMA, Json, Problem, example_problem
+from app.web.openapi.problems import SCHEMA, Json, Problem
 from app.web.routing import Feature, Route
-
-_ITEM = re.compile(r"(.+)/\{(\w+)\}")
 
 
 def install(app: FastAPI, features: Iterable[Feature]) -> None:
@@ -49,10 +46,8 @@ def _document(app: FastAPI, features: Iterable[Feature]) -> Json:
             for method in route.methods or ():
                 operation = document["paths"][route.path][method.lower()]
                 complete_operation(operation, route, schemas)
-    link_creates(document["paths"])
     [token_url] = [feature.token_url for feature in features if feature.token_url]
     flow = {"tokenUrl": token_url, "refreshUrl": token_url, "scopes": dict(app.state.scopes)}
-    named = orjson.dumps(document["paths"]).decode()
     document["components"] = {
         "schemas": schemas,
         "securitySchemes": {
@@ -62,11 +57,6 @@ def _document(app: FastAPI, features: Iterable[Feature]) -> Json:
                 "selected, the token permits all that you may do.",
                 "flows": {"password": flow},
             }
-        },
-        "examples": {
-            error.code: {"summary": error.title, "value": example_problem(error)}
-            for error in sorted(AppError.registry(), key=lambda error: error.code)
-            if f'"#/components/examples/{error.code}"' in named
         },
         "headers": {
             name: {"description": description, "schema": {"type": "string"}}
@@ -95,29 +85,3 @@ def _constant(enumeration: str, value: str) -> str:
     """`TODO_SORT_DUE_DESC`: in Go all constants share one namespace, and a `-` is lost."""
     name = re.sub("(?<=[a-z])(?=[A-Z])", "_", enumeration) + "_" + value.lstrip("-")
     return (name + "_desc" * value.startswith("-")).upper()
-
-
-def link_creates(paths: Mapping[str, Json]) -> None:
-    """Link each POST that answers 201 to the operations of the path one parameter further.
-
-    Not what is made below something else, whose id no answer has.
-    """
-    for path, operations in paths.items():
-        item = _ITEM.fullmatch(path)
-        create = item and paths.get(item[1], {}).get("post")
-        if item and "{" not in item[1] and create and "201" in create["responses"]:
-            create["responses"]["201"]["links"] = {
-                operation["operationId"]: _link(operation, item[2])
-                for operation in operations.values()
-            }
-
-
-def _link(operation: Json, id_parameter: str) -> Json:
-    values = {id_parameter: "$response.body#/id"}
-    if any(parameter["name"] == "If-Match" for parameter in operation["parameters"]):
-        values["If-Match"] = "$response.header.ETag"
-    return {
-        "operationId": operation["operationId"],
-        "parameters": values,
-        "description": f"{operation['summary']}: the one that was made.",
-    }

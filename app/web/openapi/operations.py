@@ -9,11 +9,8 @@ from app.core import errors
 from app.web.body_buffering import ServerBusy
 from app.web.idempotency import IdempotencyInProgress, IdempotencyKeyReused
 from app.web.openapi.headers import request_headers, response_headers
-from app.web.openapi.problems import PROBLEM_JSON, Json, problems
+from app.web.openapi.problems import PROBLEMS, Json, problems
 from app.web.routing import Route
-
-_ID = "01936b7e-8f00-7000-8000-000000000000"
-_BY_TYPE = {"boolean": False, "integer": 1, "string": "text"}
 
 
 def complete_operation(operation: Json, route: Route, schemas: dict[str, Json]) -> None:
@@ -36,7 +33,7 @@ def complete_operation(operation: Json, route: Route, schemas: dict[str, Json]) 
     deep_dict_update(responses, problems(*_problems_of(route)))
     operation["responses"] = dict(sorted(responses.items()))
     for status, response in responses.items():
-        _complete_response(response, status, schemas)
+        _complete_response(response, status)
         response["headers"] = response_headers(route, status)
 
 
@@ -65,37 +62,30 @@ def _complete_body(contents: Json, route: Route, schemas: dict[str, Json]) -> No
     if "examples" in extra:
         # As they were written: FastAPI drops each `null` from them.
         schemas[model.__name__]["examples"] = extra["examples"]
-    for content in contents.values():
-        content["example"] = _example_of(content["schema"], schemas)
 
 
-def _complete_response(response: Json, status: str, schemas: dict[str, Json]) -> None:
-    contents = response.get("content", {})
-    if contents.keys() == {PROBLEM_JSON}:
-        codes = sorted(contents[PROBLEM_JSON]["examples"])
-        response["description"] = " ".join(f"`{code}`" for code in codes)
+def _complete_response(response: Json, status: str) -> None:
+    if PROBLEMS in response and len(response["content"]) == 1:
+        problems = sorted(response[PROBLEMS].items())
+        response["description"] = " ".join(f"`{code}`: {title}." for code, title in problems)
     elif response["description"] == "Successful Response":  # FastAPI's words for any
         response["description"] = HTTPStatus(int(status)).phrase
-    if status < "300":
-        for content in contents.values():
-            content["example"] = _example_of(content["schema"], schemas)
 
 
 def _problems_of(route: Route) -> list[type[errors.AppError]]:
     """The problems that follow from what a route takes and needs; it declares its others."""
-    found: list[type[errors.AppError]] = []
-    if route.has_input_problems:
+    found: list[type[errors.AppError]] = [errors.InternalError]
+    takes_json = "application/json" in route.media_types
+    if takes_json:  # what takes a form has its own word for wrong input (RFC 6749, section 5.2)
         found.append(errors.ValidationFailed)  # an unknown parameter of the query is one
     if route.call.takes_body:
         found += [errors.ContentTooLarge, ServerBusy]
-        if route.has_input_problems:
+        if takes_json:
             found += [errors.MalformedJson, errors.UnsupportedMediaType]
     if route.call.scopes is not None:
         found += [errors.MalformedRequest, errors.NotAuthenticated, errors.InvalidToken]
     if route.call.scopes:
         found.append(errors.InsufficientScope)
-    if "health" not in route.tags:
-        found.append(errors.InternalError)
     if route.takes_preconditions and not route.is_read:
         found.append(errors.VersionConflict)
     if route.is_limited:
@@ -103,26 +93,3 @@ def _problems_of(route: Route) -> list[type[errors.AppError]]:
     if route.takes_idempotency_key:
         found += [IdempotencyInProgress, IdempotencyKeyReused]
     return found
-
-
-def _example_of(schema: Json, schemas: dict[str, Json]) -> Any:
-    """The example that a JSON Schema has, or one made of those of its parts.
-
-    `schemas` are those that it may refer to by name.
-    """
-    if "$ref" in schema:
-        return _example_of(schemas[schema["$ref"].rpartition("/")[2]], schemas)
-    match schema:
-        case {"examples": [example, *_]} | {"enum": [example, *_]}:
-            pass
-        case {"const": example} | {"default": example}:
-            pass
-        case {"anyOf": kinds} | {"oneOf": kinds}:
-            example = None if {"type": "null"} in kinds else _example_of(kinds[0], schemas)
-        case {"properties": fields}:
-            example = {name: _example_of(field, schemas) for name, field in fields.items()}
-        case {"items": item}:
-            example = [_example_of(item, schemas)]
-        case {"type": kind}:
-            example = _ID if schema.get("format") == "uuid" else _BY_TYPE[kind]
-    return example

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import Route
 
 from app.web import response_headers
 from app.web.request_gate import request_state
@@ -59,11 +60,8 @@ def install(app: FastAPI, *, keeps_sign_in: bool) -> None:
     _add_page(app, "/docs", bytes(swagger_ui.body).replace(b"</head>", _STYLE))
     _add_page(app, "/redoc", bytes(redoc.body))
     app.mount(_ASSETS, StaticFiles(packages=[("fastapi_offline", "static")]), name="assets")
-
-    async def redirect_to_docs(_request: Request) -> RedirectResponse:
-        return RedirectResponse("/docs", headers={"Cache-Control": "public, max-age=300"})
-
-    app.add_route("/", redirect_to_docs, include_in_schema=False)
+    redirect = RedirectResponse("/docs", headers={"Cache-Control": "public, max-age=300"})
+    app.router.routes.append(Route("/", redirect, methods=["GET"]))
 
 
 def _add_page(app: FastAPI, path: str, html: bytes) -> None:

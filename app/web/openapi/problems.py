@@ -1,4 +1,4 @@
-"""Problems in the OpenAPI document: their schema, examples, and which a route may answer with."""
+"""Problems in the OpenAPI document: their schema, and which a route may answer with."""
 
 from typing import Any, Literal
 
@@ -6,23 +6,15 @@ from fastapi.utils import deep_dict_update
 from pydantic import ConfigDict, Field
 from typing_extensions import TypeAliasType
 
-from app.core import errors
 from app.core.errors import AppError
 from app.core.schemas import Schema
 
 PROBLEM_JSON = AppError.media_type
+# An extension of OpenAPI.
+PROBLEMS = "x-problems"
 SCHEMA = "#/components/schemas/{model}"
 
 Json = dict[str, Any]
-_ID = "01936b7e-8f00-7000-8000-000000000000"
-# Of those that are made without arguments the example is what that gives.
-_EXAMPLES = {
-    errors.InsufficientScope: errors.InsufficientScope(["resource:write"]),
-    errors.QuotaExceeded: errors.QuotaExceeded("resources"),
-    errors.RateLimited: errors.RateLimited(3),
-    errors.ValidationFailed: errors.ValidationFailed.at("/title", "required", "is required"),
-    errors.VersionConflict: errors.VersionConflict(4),
-}
 InputPart = TypeAliasType("InputPart", Literal["body", "query", "path", "header"])
 
 
@@ -53,17 +45,10 @@ class Problem(Schema):
 
 
 def problems(*kinds: type[AppError]) -> dict[int | str, Json]:
-    """The `responses` of a route that may answer with these errors."""
+    """The `responses` of a route that may answer with these errors, with what each code means."""
     responses: dict[int | str, Json] = {}
     for error in kinds:
-        content = {
-            "schema": {"$ref": SCHEMA.format(model=Problem.__name__)},
-            "examples": {error.code: {"$ref": f"#/components/examples/{error.code}"}},
-        }
-        deep_dict_update(responses, {str(error.status): {"content": {PROBLEM_JSON: content}}})
+        content = {"schema": {"$ref": SCHEMA.format(model=Problem.__name__)}}
+        response = {"content": {PROBLEM_JSON: content}, PROBLEMS: {error.code: error.title}}
+        deep_dict_update(responses, {str(error.status): response})
     return responses
-
-
-def example_problem(error: type[AppError]) -> Json:
-    """A problem of this kind."""
-    return (_EXAMPLES.get(error) or error()).as_json(_ID)

@@ -33,7 +33,7 @@ async def delete(person: Person) -> Response:
 async def write(person: Person, operation: Operation) -> Response:
     """A valid request, of which the database would have to say what becomes of it."""
     path = operation.path.format_map(dict.fromkeys(operation.parameters("path"), str(uuid4())))
-    body = None if operation.body is None else operation.body["example"]
+    body = None if operation.body is None else operation.example
     if operation.path == ME and operation.method == "DELETE":
         body = {"password": PASSWORD}
     if operation.id == "change_password":

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from fastapi import Response
+from fastapi import FastAPI, Response
 from fastapi.responses import StreamingResponse
 from httpx import ASGITransport, AsyncClient
 
@@ -13,7 +13,7 @@ from app.core import errors
 from app.core.errors import AppError, DatabaseBusy, IdTaken, ValidationFailed
 from app.observability.metrics import RequestCounts
 from app.web.body_buffering import Buffers
-from app.web.request_middleware import App, RequestMiddleware
+from app.web.request_middleware import RequestMiddleware
 from app.web.routing import router as new_router
 from tests import problems_page
 from tests.problems_page import field_codes, oauth_errors, problems
@@ -108,8 +108,8 @@ async def failing() -> AsyncIterator[AsyncClient]:
 
         return StreamingResponse(body())
 
-    app = App(openapi_url=None)
-    app.add_middleware(RequestMiddleware, buffers=Buffers(), counts=RequestCounts())
+    app = FastAPI(openapi_url=None)
+    app.middleware_stack = RequestMiddleware(app.router, Buffers(), RequestCounts())
     app.router.routes.extend(router.routes)
     transport = ASGITransport(app)
     async with AsyncClient(transport=transport, base_url="http://tickbox") as client:
