@@ -7,7 +7,6 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from app.core.clock import Now, utc_now
@@ -30,6 +29,7 @@ from app.redis.response_cache import Cache
 from app.security.access_tokens import AccessTokens
 from app.security.password_hashing import PasswordHasher
 from app.sweeps import sweep_hourly
+from app.web import cors
 from app.web.body_buffering import Buffers
 from app.web.dependencies import AppState, Lifecycle
 from app.web.idempotency import Idempotency
@@ -99,14 +99,7 @@ def _middleware(router: ASGIApp, state: AppState) -> ASGIApp:
         app = ProxyMiddleware(app, settings.proxies)
     if settings.cors_origins:
         # Outermost, so that a page of a listed origin can read errors too.
-        app = CORSMiddleware(
-            app,
-            allow_origins=settings.cors_origins,
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=["*"],
-            max_age=7200,  # seconds; no browser remembers a preflight for longer
-        )
+        app = cors.around(app, settings.cors_origins, settings.cors_headers)
     return app
 
 

@@ -59,6 +59,7 @@ def _unmapped(text: str) -> str:
     return str(address_of(text) or text)
 
 
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Proxies = Annotated[
     tuple[Annotated[IPvAnyNetwork, BeforeValidator(_unmapped), AfterValidator(_not_all)], ...],
     NoDecode,

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.setting_types import (
+    Listed,
     LogLevel,
     Origins,
     PostgresUrl,
@@ -62,6 +63,9 @@ class Settings(BaseSettings):
     cors_origins: Origins = ()
     """Origins, with commas between them, whose pages may call the API from a browser, such as
     `https://app.example`."""
+    cors_headers: Listed = ("traceparent", "tracestate", "baggage")
+    """Headers, with commas between them, that these pages may send besides those of the API; they
+    are for whoever traces requests, and nothing here goes by them."""
     data_dir: Path = Path(".tickbox")
     """Folder of the embedded servers' data and keys."""
     database_url: PostgresUrl | None = None

@@ -26,6 +26,7 @@ VALUES: dict[str, Any] = {
     "tls_key": Path("/etc/tickbox/privkey.pem"),
     "proxies": (IPv4Network("10.0.0.7/32"), IPv6Network("fd00::/8")),
     "cors_origins": ("https://app.example", "http://localhost:3000"),
+    "cors_headers": ("sentry-trace", "X-Trace"),
     "data_dir": Path("/var/lib/tickbox"),
     "database_url": SERVERS["TICKBOX_DATABASE_URL"],
     "database_read_url": "postgresql://replica.example/tickbox",

@@ -9,10 +9,11 @@ from httpx import AsyncClient, Response
 
 from app.core.errors import DatabaseUnavailable
 from app.core.settings import Settings
+from app.web import cors
 from tests.apps import client_of, running
 from tests.people import PASSWORD, Person
 from tests.web.answers import security_faults
-from tests.web.operations import OPERATIONS
+from tests.web.operations import DOCUMENT, OPERATIONS
 
 LISTED = "https://app.example"
 OTHER = "http://localhost:3000"
@@ -30,7 +31,13 @@ NOT_LISTED = [
     "",
     "é",
 ]
+TRACING = ("traceparent", "tracestate", "baggage")
 ALLOW = "access-control-allow-origin"
+SAFE_REQUEST_HEADERS = {"accept", "accept-language", "content-language"}
+SAFE_RESPONSE_HEADERS = {
+    "cache-control", "content-language", "content-length", "content-type", "expires",
+    "last-modified", "pragma",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +103,7 @@ class TestListed:
         assert response.status_code == status
         assert cors_headers(response) == {
             ALLOW: origin,
-            "access-control-expose-headers": "*",
+            "access-control-expose-headers": ", ".join(cors.EXPOSED_HEADERS),
         }
         assert "Origin" in varies(response)
         assert path == "/docs" or not list(security_faults(response))
@@ -124,7 +131,9 @@ class TestListed:
             answers.append(await client.get("/v1/todos", headers=origin))
         assert {answer.status_code for answer in answers} >= {401, 429, 500, 503}
         assert {answer.headers[ALLOW] for answer in answers} == {LISTED}
-        assert {answer.headers["access-control-expose-headers"] for answer in answers} == {"*"}
+        limited = next(answer for answer in answers if answer.status_code == 429)
+        exposed = limited.headers["access-control-expose-headers"]
+        assert "Retry-After" in exposed.split(", ")
 
     async def test_signs_in_and_patches_as_a_browser_does(
         self, browser: AsyncClient, ada: Person
@@ -155,9 +164,13 @@ class TestPreflight:
             response = await client.options(path, headers=preflight(LISTED))
         assert response.status_code == 200
         headers = cors_headers(response)
-        methods = headers.pop("access-control-allow-methods").split(", ")
-        assert {"GET", "HEAD", "POST", "PATCH", "DELETE"} <= set(methods)
-        assert headers == {ALLOW: LISTED, "access-control-max-age": "7200"}
+        allowed = headers.pop("access-control-allow-headers").split(", ")
+        assert {*cors.REQUEST_HEADERS, *TRACING} <= set(allowed)
+        assert headers == {
+            ALLOW: LISTED,
+            "access-control-allow-methods": ", ".join(cors.METHODS),
+            "access-control-max-age": "7200",
+        }
         assert "Origin" in varies(response)
 
     async def test_allows_each_operation_with_all_that_it_takes(self, listing: FastAPI) -> None:
@@ -171,19 +184,42 @@ class TestPreflight:
                 )
                 assert (response.status_code, response.headers[ALLOW]) == (200, LISTED)
 
-    async def test_allows_headers_of_others(self, listing: FastAPI) -> None:
-        """A browser drops a request of which a tracing header is not allowed."""
-        asked = {"Access-Control-Request-Headers": "sentry-trace,traceparent,x-datadog-trace-id"}
-        async with client_of(listing) as client:
-            response = await client.options("/v1/todos", headers=preflight(LISTED, **asked))
-        allowed = response.headers["access-control-allow-headers"]
-        assert allowed == asked["Access-Control-Request-Headers"]
+    async def test_lists_headers_of_others_as_they_are_set(self, settings: Settings) -> None:
+        """A browser drops a request whose tracing headers are not listed."""
+        others = "sentry-trace, X-Datadog-Trace-Id"
+        async with (
+            running(settings, cors_origins=LISTED, cors_headers=others) as app,
+            client_of(app) as client,
+        ):
+            response = await client.options("/v1/todos", headers=preflight(LISTED))
+        allowed = set(response.headers["access-control-allow-headers"].split(", "))
+        assert {*cors.REQUEST_HEADERS, "sentry-trace", "X-Datadog-Trace-Id"} <= allowed
+        assert not allowed & set(TRACING)
+
+    async def test_refuses_what_the_api_does_not_have(self, browser: AsyncClient) -> None:
+        asked = {"Access-Control-Request-Headers": "x-evil"}
+        for headers in (preflight(LISTED, "PUT"), preflight(LISTED, "GET", **asked)):
+            assert (await browser.options("/v1/todos", headers=headers)).status_code == 400
 
     async def test_that_is_one_needs_a_method_and_an_origin(self, browser: AsyncClient) -> None:
         for headers in ({"Origin": LISTED}, {"Access-Control-Request-Method": "GET"}):
             response = await browser.options("/v1/todos", headers=headers)
             assert response.status_code == 405
             assert "access-control-allow-methods" not in response.headers
+
+
+class TestExposed:
+    def test_is_every_header_that_the_document_has(self) -> None:
+        named = {
+            name.lower()
+            for path in DOCUMENT["paths"].values()
+            for operation in path.values()
+            for response in operation["responses"].values()
+            for name in response.get("headers", {})
+        }
+        exposed = {name.lower() for name in cors.EXPOSED_HEADERS}
+        assert len(named) > 5
+        assert named - SAFE_RESPONSE_HEADERS <= exposed
 
 
 class TestOthers:
