@@ -14,7 +14,6 @@ from app.database.repository import Row, json_row
 from app.database.row_changes import RowChange
 from app.features.projects.errors import MovedIntoItself, PlaceContradicts, ProjectNotFound
 from app.features.projects.permissions import require_editable
-from app.features.recurrence.completion_log import CompletionLog
 from app.features.todos.errors import ParentNotFound, SiblingNotFound, TooDeep
 from app.features.todos.models import MAX_DEPTH
 from app.features.todos.repository import TodoRepository
@@ -38,12 +37,10 @@ class TodoMover:
     def __init__(
         self,
         repository: TodoRepository,
-        completions: CompletionLog,
         quota: int,
         by: Mapping[str, Any],
     ) -> None:
         self._repository = repository
-        self._completions = completions
         self._quota = quota
         self._by = by
 
@@ -81,8 +78,6 @@ class TodoMover:
         if new != old:
             parent = locked.get(old.parent_id)
             changes += changes_of_parents(todo, parent, [locked[each] for each in chain])
-        opened = {one.id for one in changes if one.event == "todo.reopened"}
-        await self._completions.reopen([locked[each] for each in opened])
         changes += (_beside(locked[each], text) for each, text in neighbours.items())
         return await self._repository.move(merged(changes), **self._by)
 

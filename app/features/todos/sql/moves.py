@@ -36,7 +36,7 @@ from app.core.positions import MAX_LENGTH
 from app.database.statement import Statement
 from app.features.projects.permissions import owner_of, visible_to_principal
 from app.features.todos.sql.quota import has_room
-from app.features.todos.sql.writes import TODOS, project_lock, todos
+from app.features.todos.sql.writes import TODOS, project_lock, todos, without_end
 
 # So many siblings on each side of a place are thought of when positions have to be spread anew.
 NEIGHBOURS = 1_000
@@ -131,7 +131,6 @@ def _lock() -> Statement:
         "deleted_at",
         "subtask_count",
         "completed_subtask_count",
-        "recurrence_rrule",
         described=_id,
     )
 
@@ -235,4 +234,4 @@ def _as_json(siblings: Select[Any]) -> ColumnElement[str]:
 
 LOCK_PROJECTS = _lock_projects()
 LOCK = _lock()
-MOVE = TODOS.update(moves=True, answered=bindparam("answered", type_=Uuid))
+MOVE = TODOS.update(moves=True, answered=bindparam("answered", type_=Uuid), also=without_end)
