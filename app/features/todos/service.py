@@ -224,7 +224,8 @@ class TodoService:
     async def move(self, todo_id: UUID, data: TodoMove, expected: Expected) -> JsonRow:
         """Move a todo and all below it. Raises what `TodoMover.move` does."""
         by = self._context.by(self._principal.user_id)
-        return await TodoMover(self._repository, self._quota, by).move(todo_id, data, expected)
+        mover = TodoMover(self._repository, self._quota, self._quota_labels, by)
+        return await mover.move(todo_id, data, expected)
 
     async def delete(self, todo_id: UUID, expected: Expected) -> None:
         """Delete a todo and its subtasks. Raises as `update` does."""

@@ -87,7 +87,8 @@ def _lock_projects() -> Statement:
 def look(side: str, *, is_top_level: bool) -> Statement:
     """What there is to know of a place in a project, below `parent_id` or at the top level.
 
-    `side` is `first`, `last`, or `before` or `after` the todo `named`. The answer is one row.
+    `side` is `first`, `last`, or `before` or `after` the todo `named`. The answer is one row; its
+    `foreign_labels` are those of the tree, if the project's owner is another one.
     """
     tree, chain = _tree(), _chain()
     size = select(func.count()).select_from(tree).scalar_subquery()
@@ -104,6 +105,11 @@ def look(side: str, *, is_top_level: bool) -> Statement:
             select(todos.c.depth).where(todos.c.id == _id).scalar_subquery().label("depth"),
             select(func.max(tree.c.depth)).scalar_subquery().label("deepest"),
             or_(has_same_owner, has_room(_project_id, size)).label("has_room"),
+            case(
+                (_project_id == _old_project_id, null()),
+                (has_same_owner, null()),
+                else_=_labels_of(tree),
+            ).label("foreign_labels"),
             *_siblings(side, is_top_level),
         ).select_from(one.outerjoin(target, true()))
     )
@@ -129,6 +135,8 @@ def _lock() -> Statement:
         "depth",
         "completed_at",
         "deleted_at",
+        "labels",
+        "label_keys",
         "subtask_count",
         "completed_subtask_count",
         described=_id,
@@ -141,6 +149,20 @@ def _tree() -> CTE:
     tree = select(*columns).where(todos.c.id == _id).cte("tree", recursive=True)
     below = (todos.c.project_id == tree.c.project_id) & (todos.c.parent_id == tree.c.id)
     return tree.union_all(select(*columns).join(tree, below).where(_with_tree))
+
+
+def _labels_of(tree: CTE) -> ColumnElement[Any]:
+    """The names of all labels in a tree by their keys, as JSON."""
+    has = (
+        func.unnest(todos.c.label_keys, todos.c.labels)
+        .table_valued("key", "name", name="has")
+        .render_derived()
+    )
+    names = func.coalesce(
+        func.jsonb_object_agg(has.c.key, has.c.name), literal_column("'{}'::jsonb")
+    )
+    rows = select(cast(names, Text)).select_from(tree).join(todos, todos.c.id == tree.c.id)
+    return rows.join(has, true()).scalar_subquery()
 
 
 def _chain() -> CTE:
