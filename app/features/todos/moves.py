@@ -63,6 +63,7 @@ class TodoMover:
         parents = {*chain} if new == old else {*chain, old.parent_id} - {None}
         rows = await self._repository.lock_moved(
             todo_id,
+            new.project_id,
             others=[*parents, *neighbours],
             with_tree=levels != 0 or new.project_id != old.project_id,
         )
@@ -71,6 +72,9 @@ class TodoMover:
         if todo is None:
             raise NotFound
         require_editable(todo)
+        if any(todo[f"target_{name}"] != place[name] for name in ("role", "archived")):
+            # What was looked at with its project has changed since.
+            raise LocksContended
         expected.check(todo["version"])
         if stays:
             return json_row(todo)
