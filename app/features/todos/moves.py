@@ -225,8 +225,8 @@ def _relabelled(change: RowChange, row: Row, labels: Mapping[str, str]) -> RowCh
 
 
 def _beside(row: Row, position: str) -> RowChange:
-    """The change of a sibling whose position is a new one."""
-    event = _MOVED if row["deleted_at"] is None else None
+    """The change of a sibling whose position is a new one: nobody moved it, and its place stays."""
+    event = "todo.updated" if row["deleted_at"] is None else None
     return RowChange(row["id"], event, {"position": position})
 
 

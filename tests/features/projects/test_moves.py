@@ -133,6 +133,26 @@ async def test_out_of_a_tree_leaves_the_top_level_of_others_as_it_is(
     assert await names_of(bob) == before + "x"
 
 
+@pytest.mark.parametrize(
+    ("level", "beside"), [("top", "project.moved"), ("below", "project.updated")]
+)
+async def test_who_gets_another_position_beside_it_is_told_so(
+    ada: Person, database: asyncpg.Connection, level: str, beside: str
+) -> None:
+    parent = await ada.make_project("parent") if level == "below" else None
+    a, b, c = await make_row(ada, "abc", **({} if parent is None else {"parent_id": parent["id"]}))
+    same = "UPDATE projects SET position = $1 WHERE id = $2"
+    await database.execute(same, a["position"], UUID(b["id"]))
+    await ada.invalidate()
+    log = Log(database, ada, "project")
+    await log.new()
+
+    await moved_to(ada, c, after=a["id"])
+    told = {str(change["resource_id"]): change["event"] for change in await log.new()}
+    assert told.pop(c["id"]) == "project.moved"
+    assert set(told.values()) == {beside}
+
+
 async def test_an_editors_project_goes_to_another_root(
     ada: Person, bob: Person, database: asyncpg.Connection
 ) -> None:
