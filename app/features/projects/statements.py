@@ -19,17 +19,16 @@ from sqlalchemy import (
     cast,
     func,
     insert,
-    join,
     or_,
-    outerjoin,
     select,
     true,
     tuple_,
 )
 from sqlalchemy.sql import ColumnElement
 
+from app.database import json_rows
 from app.database.base import table_of
-from app.database.json_rows import answer_of, as_object, as_text
+from app.database.json_rows import answer_of
 from app.database.row_changes import Resource, only_principal
 from app.database.statement import Statement
 from app.features.projects.models import Project, ProjectMember
@@ -176,7 +175,7 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool
         "top_level": projects.c.parent_id.is_(None),
     }
     matching = (
-        select(projects, _visible.c.role, key.label("sorted_by"))
+        select(projects, _visible.c.role, key.label("sort_key"))
         .join(_visible, _visible.c.id == projects.c.id)
         .where(projects.c.archived == bindparam("archived", type_=projects.c.archived.type))
         .where(*(conditions[name] for name in sorted(filters)))
@@ -187,23 +186,9 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool
     if not is_first:
         rows = rows.where(place < last if descending else place > last)
     found = rows.subquery("found")
-    order = found.c.sorted_by
-    fields = select(*representation(found)).correlate(found).lateral("fields")
-    columns = (
-        as_text(as_object(fields)).label("body"),
-        cast(order, Text).label("sort_key"),
-        found.c.id,
-    )
-    rows_of_page = join(found, fields, true())
-    in_order = (order.desc(), found.c.id.desc()) if descending else (order, found.c.id)
-    if not with_total:
-        return Statement(select(*columns).select_from(rows_of_page).order_by(*in_order))
-    total = matching.with_only_columns(func.count().label("total")).subquery("counted")
-    return Statement(
-        select(total.c.total, *columns)
-        .select_from(outerjoin(total, rows_of_page, true()))
-        .order_by(*in_order)
-    )
+    total = matching.with_only_columns(func.count()).scalar_subquery().label("total")
+    fields, beside = representation(found), [total] if with_total else []
+    return Statement(json_rows.page(found, fields, descending=descending, beside=beside))
 
 
 CREATE = _create()
