@@ -127,6 +127,8 @@ def test_where_it_is_asked_from_does_not_matter(rule: str, start: datetime) -> N
         "FREQ=HOURLY;INTERVAL=7;BYMONTH=2;BYMONTHDAY=30",
         "FREQ=HOURLY;BYSETPOS=5;BYMINUTE=0,1",
         "FREQ=WEEKLY;BYSETPOS=300;BYDAY=MO,TU,WE,TH,FR,SA,SU",
+        "FREQ=DAILY;BYSETPOS=2;BYDAY=MO,TU,WE,TH,FR,SA,SU",
+        f"FREQ=DAILY;BYDAY=TH,SA,TU;BYSETPOS={','.join(map(str, range(100, 210)))}",
         "FREQ=YEARLY;BYWEEKNO=53;BYMONTH=6",
         "FREQ=MONTHLY;BYDAY=6MO",
         "FREQ=YEARLY;INTERVAL=1000",

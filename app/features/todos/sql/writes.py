@@ -164,9 +164,8 @@ def _mark_changed_words(columns: Columns) -> Columns:
 
 
 def without_end(new: CTE) -> CTE:
-    """Take the last completion back of what has not ended: it is open again, or lost its rule."""
-    has_ended = new.c.completed_at.is_not(None) & new.c.recurrence_rrule.is_not(None)
-    return taken_back(select(new.c.id).where(~has_ended))
+    """Take the last completion back of what is open: it has not ended, or does no longer."""
+    return taken_back(select(new.c.id).where(new.c.completed_at.is_(None)))
 
 
 def _labelled() -> Statement:
