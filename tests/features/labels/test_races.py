@@ -9,6 +9,8 @@ from typing import Any
 import asyncpg
 import pytest
 from httpx import Response
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from tests import servers
 from tests.features.labels.spelling import wrongly_labelled
@@ -135,7 +137,8 @@ async def _at_once(requests: Iterable[Coroutine[Any, Any, Response]]) -> list[Re
     return list(answers)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@settings(max_examples=max(2, settings().max_examples // 5), phases=[Phase.generate])
+@given(seed=st.integers(0, 1 << 32))
 async def test_in_a_storm_each_label_on_a_todo_is_there_and_spelt_so(
     ada: Person, database: asyncpg.Connection, seed: int
 ) -> None:
