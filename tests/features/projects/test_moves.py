@@ -186,6 +186,7 @@ async def test_an_editors_project_goes_to_another_root(
 async def test_what_is_refused(ada: Person, bob: Person, database: asyncpg.Connection) -> None:
     a, b, c, d = await make_chain(ada, "abcd")
     e, f = await make_chain(ada, "ef")
+    [x] = await make_row(ada, "x", parent_id=d["id"])
     hidden, inbox = await bob.make_project(), await ada.inbox()
     for project, place, problem in (
         (a, {}, (422, "place_ambiguous", [""])),
@@ -195,6 +196,7 @@ async def test_what_is_refused(ada: Person, bob: Person, database: asyncpg.Conne
         (a, {"last": True, "parent_id": a["id"]}, (422, "moved_into_itself", ["/parent_id"])),
         (a, {"after": b["id"]}, (422, "moved_into_itself", ["/after"])),
         (e, {"last": True, "parent_id": d["id"]}, (422, "project_too_deep", ["/parent_id"])),
+        (e, {"before": x["id"]}, (422, "project_too_deep", ["/before"])),
         (a, {"before": hidden["id"]}, (404, "project_not_found", ["/before"])),
         (a, {"last": True, "parent_id": str(new_id())}, (404, "project_not_found", ["/parent_id"])),
         (inbox, {"last": True, "parent_id": a["id"]}, (409, "inbox_protected", [])),

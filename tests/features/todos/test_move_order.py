@@ -42,6 +42,18 @@ class TestOrder:
         assert moved["version"] == 2
         assert await read(ada, todos[todo]) == moved
 
+    async def test_passes_what_another_clock_put_first_or_last(
+        self, ada: Person, garden: Json, database: asyncpg.Connection
+    ) -> None:
+        todos = await make_row(ada, garden, "abcd")
+        for todo, position in zip(todos, ("0001", "y0001"), strict=False):
+            await database.execute(
+                "UPDATE todos SET position = $1 WHERE id = $2", position, todo["id"]
+            )
+        await moved_to(ada, todos[2], first=True)
+        await moved_to(ada, todos[3], last=True)
+        assert await titles(ada, garden) == list("cabd")
+
     @pytest.mark.parametrize("level", ["top", "subtasks"])
     @pytest.mark.parametrize(
         ("todo", "place"),

@@ -149,6 +149,20 @@ async def test_who_may_not_write_where_it_is_by_then_does_not(
     assert await read(ada, todo) == moved
 
 
+async def test_a_version_that_goes_while_a_move_waits_is_not_moved(
+    ada: Person, database: asyncpg.Connection
+) -> None:
+    todo, _ = await ada.make_todo(), await ada.make_todo()
+    moving = ada.client.post(
+        f"/v1/todos/{todo['id']}/move", json={"last": True}, headers={"If-Match": '"1"'}
+    )
+    patching, moving = await _held(database, todo, patch(ada, todo, title="New"), moving)
+    assert (await patching).status_code == 200
+    answer = await moving
+    assert (answer.status_code, answer.headers["ETag"]) == (412, '"2"')
+    assert (await read(ada, todo))["position"] == todo["position"]
+
+
 @asynccontextmanager
 async def _three_clients(app: FastAPI) -> AsyncIterator[list[Person]]:
     """Of one person."""
