@@ -12,6 +12,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from app.database.base import Base
 
+# As `departures` writes them.
+_IS_DEPARTURE = "row_after -> 'project_id' = 'null'"
+
 changes = sa.Table(
     "changes",
     Base.metadata,
@@ -29,6 +32,8 @@ changes = sa.Table(
     sa.Index("uq_changes_sequence", "sequence", unique=True),
     sa.Index("ix_changes_unnumbered", "id", postgresql_where=sa.text("sequence IS NULL")),
     sa.Index("ix_changes_resource_id", "resource_id", "id"),
+    # To purge a project: what was said there of rows that it no longer has.
+    sa.Index("ix_changes_departures", "project_id", postgresql_where=sa.text(_IS_DEPARTURE)),
 )
 
 _now: sa.ColumnElement[Any] = sa.bindparam("now", type_=sa.DateTime(timezone=True))
@@ -84,6 +89,11 @@ def departures(rows: sa.CTE) -> sa.Select[tuple[object, ...]]:
         before.label("before"),
         after.label("after"),
     ).where(rows.c.project_before != rows.c.project_id)
+
+
+def is_departure() -> sa.ColumnElement[bool]:
+    """Whether a change says no more than that a row left the project."""
+    return sa.literal_column(_IS_DEPARTURE, sa.Boolean)
 
 
 def bumped_timestamp(row: Any) -> sa.ColumnElement[Any]:

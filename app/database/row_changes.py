@@ -107,7 +107,7 @@ class Resource:
         """Insert the row of the parameter `given`, if it is `allowed` in its `place`.
 
         A place is one row or none. If there is one, the answer has its columns `told`, even where
-        nothing is inserted. Some columns are taken `from_place`; `also` inserts something else.
+        nothing is inserted. Some columns are taken `from_place`; `also` writes something else.
         """
         row = self._given_row(_given, self._columns)
         columns = {name: row.c[name] for name in self._columns} | from_place
@@ -141,13 +141,14 @@ class Resource:
         *,
         answered: sa.ColumnElement[Any] | None = None,
         moves: bool = False,
+        also: Callable[[sa.CTE], sa.CTE] | None = None,
     ) -> Statement:
         """Update the rows of the parameter `given`, which this transaction has locked.
 
-        `adjust` may derive a column's new value from what is stored. Where the same users see all
-        rows, only the one with the id `answered` is returned. A statement that `moves` rows sets
-        `movable` columns too, takes rows without an event, and also tells the users and the project
-        that had a row before.
+        `adjust` may derive a column's new value from what is stored; `also` writes something else.
+        Where the same users see all rows, only the one with the id `answered` is returned. One that
+        `moves` rows sets `movable` columns too, takes rows without an event, and also tells the
+        users and the project that had a row before.
         """
         settable = self.movable if moves else self.settable
         wanted = (
@@ -157,9 +158,8 @@ class Resource:
             )
             .render_derived(name="wanted", with_types=True)
         )
-        old = sa.select(
-            self.table, wanted.c.event.label("change_event"), wanted.c["values"].label("given")
-        ).join_from(wanted, self.table, self.table.c.id == wanted.c.id)
+        said = (wanted.c.event.label("change_event"), wanted.c["values"].label("given"))
+        old = sa.select(self.table, *said).join(wanted, self.table.c.id == wanted.c.id)
         # True for all of them. PostgreSQL then expects few rows, and finds each by its key.
         old = old.where(
             sa.func.split_part(wanted.c.event, ".", 1, type_=sa.Text) == sa.literal(self.name)
@@ -167,7 +167,7 @@ class Resource:
         before = self.document(self._as_seen(old.cte("old")), "before", "change_event", "given")
         row = self._given_row(before.c.given, settable)
         new_values = (row.c[name].label(f"new_{name}") for name in settable)
-        target = sa.select(before, *new_values).join_from(before, row, sa.true()).cte("target")
+        target = sa.select(before, *new_values).join(row, sa.true()).cte("target")
         columns: Columns = {name: target.c[f"new_{name}"] for name in settable}
         if adjust is not None:
             columns = adjust(columns)
@@ -210,6 +210,8 @@ class Resource:
             answer = answer.where(before.c.id == after.c.id)
         if answered is not None:
             answer = answer.where(after.c.id == answered)
+        if also is not None:
+            answer = answer.add_cte(also(new))
         if not self.has_changes:
             return Statement(answer)
         change = self._change(after, after.c.change_event, after.c.body_before)

@@ -18,6 +18,13 @@ from app.features.recurrence.rule import Frequency, Rule
 MAX_PERIODS = 10_000
 MAX_YEARS = 100
 
+_MOST_DAYS = {
+    Frequency.YEARLY: 366,
+    Frequency.MONTHLY: 31,
+    Frequency.WEEKLY: 7,
+    Frequency.DAILY: 1,
+    Frequency.HOURLY: 1,
+}
 # There are no more shapes of months (12 by 7 by at most 2 lengths) and of years.
 _MOST_SHAPES = 400
 _DAYS_BEFORE = [
@@ -116,10 +123,10 @@ class _Expansion:
         self._minutes = [time(0, minute, start.second) for minute in minutes]
         self._times = [one.replace(hour=hour) for hour in hours for one in self._minutes]
         self._tests = tuple(self._day_tests())
-        # No hour has that many minutes.
-        self._is_empty = frequency is Frequency.HOURLY and all(
-            abs(position) > len(minutes) for position in rule.set_positions or (0,)
-        )
+        times = minutes if frequency is Frequency.HOURLY else self._times
+        most = _MOST_DAYS[frequency] * len(times)
+        # No period has that many.
+        self._is_empty = all(abs(position) > most for position in rule.set_positions or (0,))
         # There may be long stretches without a chosen day.
         self.skips = self._is_empty or (frequency <= Frequency.DAILY and bool(self._tests))
         # The chosen days of a period, counted from its first; by the period's shape, since the same
@@ -156,7 +163,7 @@ class _Expansion:
                 return number // 24
 
     def empty_from(self, number: int) -> int:
-        """How many periods from this one on are easily seen to be empty, of hours and days."""
+        """How many periods from this one on are easily seen to be empty."""
         if self._is_empty:
             return MAX_PERIODS
         step, hours = self.rule.interval, 24 if self.rule.frequency is Frequency.HOURLY else 1

@@ -33,7 +33,7 @@ async def test_reopening_what_has_ended_takes_its_last_completion_back(ada: Pers
     assert len(await done(ada, todo)) == 2
 
 
-async def test_what_has_ended_and_loses_its_rule_is_not_listed_twice_with_a_new_one(
+async def test_what_has_ended_and_loses_its_rule_keeps_its_completions_until_it_opens(
     ada: Person,
 ) -> None:
     todo = await make(ada, day("2026-11-30"), "FREQ=WEEKLY;COUNT=2")
@@ -41,6 +41,7 @@ async def test_what_has_ended_and_loses_its_rule_is_not_listed_twice_with_a_new_
     ended = await tick(ada, todo)
 
     await patched(ada, todo, recurrence=None)
+    assert await done(ada, todo) == [day("2026-12-07"), day("2026-11-30")]
     await patched(ada, todo, completed=False)
     await patched(ada, todo, recurrence=ended["recurrence"])
     await tick(ada, todo)

@@ -46,6 +46,21 @@ async def test_who_waited_for_a_tree_takes_the_lock_of_that_where_it_is_now(
     assert len([each for each in sql if "pg_advisory_xact_lock" in each]) == 3
 
 
+async def test_a_version_that_goes_while_a_move_waits_is_not_moved(
+    ada: Person, database: asyncpg.Connection
+) -> None:
+    a, _ = await make_row(ada, "ab")
+    url, precondition = f"/v1/projects/{a['id']}", {"If-Match": '"1"'}
+    async with database.transaction():
+        await database.execute("UPDATE projects SET version = 2 WHERE id = $1", UUID(a["id"]))
+        moving = asyncio.create_task(
+            ada.client.post(f"{url}/move", json={"last": True}, headers=precondition)
+        )
+        await somebody_waits(database)
+    answer = await moving
+    assert (answer.status_code, answer.headers["ETag"]) == (412, '"2"')
+
+
 @pytest.mark.parametrize("which", ["moved", "parent"])
 @pytest.mark.parametrize(
     ("change", "status"), [("archived = true", 403), ("deleted_at = now()", 404)]

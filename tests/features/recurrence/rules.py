@@ -1,8 +1,15 @@
-"""Rules that RFC 5545 allows, made by Hypothesis."""
+"""Rules that RFC 5545 allows and their starts, made by Hypothesis."""
+
+from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
 
 from tests.features.recurrence.day_by_day import DAYS
+
+# Over a leap year, and a year that has none where one would be.
+STARTS = st.integers(0, 3_000_000_000).map(
+    lambda seconds: datetime.fromisoformat("1999-01-01T00:00") + timedelta(seconds=seconds)
+)
 
 
 def some(values: st.SearchStrategy[str], most: int = 3) -> st.SearchStrategy[str]:

@@ -1,12 +1,14 @@
 """`PATCH` is a merge patch (RFC 7396): what is left out stays, `null` clears."""
 
+from datetime import date, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.features.todos.models import PRIORITIES
 from tests.people import Json, Person
 
-_FIELDS = ("title", "description", "completed", "priority", "due")
+_FIELDS = ("title", "description", "completed", "priority", "due", "recurrence", "labels")
 
 _texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=30)
 _titles = (
@@ -14,21 +16,28 @@ _titles = (
     .map("x{}".format)
     .filter(lambda text: text == text.strip())
 )
+# What repeats is due in the year 2 at the earliest, and has a next occurrence.
+_days = st.dates(date(2, 1, 1), date(9990, 1, 1))
 _dues = st.one_of(
-    st.dates().map(lambda day: {"date": day.isoformat()}),
+    _days.map(lambda day: {"date": day.isoformat()}),
     st.builds(
         lambda local, timezone: {
             "datetime": local.replace(microsecond=0).isoformat(),
             "timezone": timezone,
         },
-        st.datetimes(),
+        st.builds(datetime.combine, _days, st.times()),
         st.none(),
     ),
     st.builds(
         lambda day, timezone: {"datetime": f"{day}T09:00:00", "timezone": timezone},
-        st.dates().filter(lambda day: 1 < day.year < 9999),
+        _days,
         st.sampled_from(["Europe/Berlin", "UTC", "Pacific/Apia"]),
     ),
+)
+_recurrences = st.builds(
+    lambda interval, begin: {"rrule": f"FREQ=DAILY;INTERVAL={interval}", "repeat_from": begin},
+    st.integers(1, 9),
+    st.sampled_from(["due", "completion"]),
 )
 _PATCHES = st.fixed_dictionaries(
     {},
@@ -38,6 +47,8 @@ _PATCHES = st.fixed_dictionaries(
         "completed": st.booleans(),
         "priority": st.sampled_from(PRIORITIES),
         "due": st.none() | _dues,
+        "recurrence": st.none() | _recurrences,
+        "labels": st.lists(st.sampled_from(["a", "b b", "\u00e7"]), unique=True),
     },
 )
 
@@ -45,21 +56,30 @@ _PATCHES = st.fixed_dictionaries(
 def merge(target: Json, patch: Json) -> Json:
     """RFC 7396, section 2, for a flat document whose members cannot be absent, but null.
 
-    A `due` is one value, of one form or another: it is replaced, not merged into.
+    A `due` is one value, of one form or another: it is replaced, not merged into, and so are the
+    others. Labels are in order.
     """
-    return {name: patch.get(name, value) for name, value in target.items()}
+    merged: Json = {name: patch.get(name, value) for name, value in target.items()}
+    return {**merged, "labels": sorted(merged["labels"])}
 
 
 @given(first=_PATCHES, second=_PATCHES)
 async def test_a_patch_is_a_merge_patch(ada: Person, first: Json, second: Json) -> None:
-    todo = await ada.make_todo(**{"title": "T", **first})
+    todo = await ada.make_todo()
 
-    for patch in (second, first, second, {}):
-        response = await ada.client.patch(f"/v1/todos/{todo['id']}", json=patch)
+    for patch in (first, second, first, second, {}):
+        expected = merge({name: todo[name] for name in _FIELDS}, patch)
+        sent = dict(patch)
+        if expected["recurrence"] is not None and expected["completed"]:
+            # That moves the due.
+            expected["completed"] = sent["completed"] = False
+        response = await ada.client.patch(f"/v1/todos/{todo['id']}", json=sent)
         patched = response.json()
 
+        if expected["recurrence"] is not None and expected["due"] is None:
+            assert (response.status_code, patched["code"]) == (422, "recurrence_needs_due")
+            continue
         assert response.status_code == 200, response.text
-        expected = merge({name: todo[name] for name in _FIELDS}, patch)
         assert {name: patched[name] for name in _FIELDS} == expected
         changed = any(todo[name] != expected[name] for name in _FIELDS)
         assert patched["version"] == todo["version"] + changed

@@ -1,5 +1,6 @@
 """The order of siblings after moves."""
 
+from collections import Counter
 from typing import Any
 
 import asyncpg
@@ -40,6 +41,18 @@ class TestOrder:
         assert {name for name in moved if moved[name] != todos[todo][name]} == changed
         assert moved["version"] == 2
         assert await read(ada, todos[todo]) == moved
+
+    async def test_passes_what_another_clock_put_first_or_last(
+        self, ada: Person, garden: Json, database: asyncpg.Connection
+    ) -> None:
+        todos = await make_row(ada, garden, "abcd")
+        for todo, position in zip(todos, ("0001", "y0001"), strict=False):
+            await database.execute(
+                "UPDATE todos SET position = $1 WHERE id = $2", position, todo["id"]
+            )
+        await moved_to(ada, todos[2], first=True)
+        await moved_to(ada, todos[3], last=True)
+        assert await titles(ada, garden) == list("cabd")
 
     @pytest.mark.parametrize("level", ["top", "subtasks"])
     @pytest.mark.parametrize(
@@ -109,7 +122,9 @@ class TestOrder:
         assert await titles(ada, garden) == [todo["title"] for todo in order]
         changes = await log.new()
         assert 400 < len(changes) <= 1_600
-        assert {change["event"] for change in changes} == {"todo.moved"}
+        # Who was moved is told as moved, and those beside it as changed.
+        told = Counter(change["event"] for change in changes)
+        assert told == {"todo.moved": 400, "todo.updated": len(changes) - 400}
         assert {frozenset(change["changed"]) for change in changes} == {frozenset(["position"])}
         longest = await database.fetchval(
             "SELECT max(length(position)) FROM todos WHERE created_by = $1", ada.id

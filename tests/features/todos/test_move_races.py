@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from random import Random
 from uuid import UUID
 
@@ -10,6 +11,8 @@ import asyncpg
 import pytest
 from fastapi import FastAPI
 from httpx import Response
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from tests.apps import client_of
 from tests.features.todos.moving import make_chain
@@ -23,7 +26,7 @@ from tests.features.todos.trees import (
     read,
 )
 from tests.locks import everybody_waits, somebody_waits
-from tests.people import Json, Person, share
+from tests.people import Json, Person, share, sign_up
 
 
 async def _held(
@@ -146,14 +149,36 @@ async def test_who_may_not_write_where_it_is_by_then_does_not(
     assert await read(ada, todo) == moved
 
 
-@pytest.fixture
-async def crowd(app: FastAPI, ada: Person) -> AsyncIterator[list[Person]]:
-    """Three clients of one person."""
+async def test_a_version_that_goes_while_a_move_waits_is_not_moved(
+    ada: Person, database: asyncpg.Connection
+) -> None:
+    todo, _ = await ada.make_todo(), await ada.make_todo()
+    moving = ada.client.post(
+        f"/v1/todos/{todo['id']}/move", json={"last": True}, headers={"If-Match": '"1"'}
+    )
+    patched, answered = await _held(database, todo, patch(ada, todo, title="New"), moving)
+    assert (await patched).status_code == 200
+    answer = await answered
+    assert (answer.status_code, answer.headers["ETag"]) == (412, '"2"')
+    assert (await read(ada, todo))["position"] == todo["position"]
+
+
+@asynccontextmanager
+async def _three_clients(app: FastAPI) -> AsyncIterator[list[Person]]:
+    """Of one person."""
     async with (
-        client_of(app, ada.tokens["access_token"]) as second,
-        client_of(app, ada.tokens["access_token"]) as third,
+        sign_up(app) as person,
+        client_of(app, person.tokens["access_token"]) as second,
+        client_of(app, person.tokens["access_token"]) as third,
     ):
-        yield [ada, *(Person(app, each, ada.user, ada.tokens) for each in (second, third))]
+        others = (Person(app, each, person.user, person.tokens) for each in (second, third))
+        yield [person, *others]
+
+
+_REPEATING: Json = {
+    "due": {"date": "2026-11-30"},
+    "recurrence": {"rrule": "FREQ=DAILY;COUNT=3", "repeat_from": "due"},
+}
 
 
 def _place(random: Random, todos: list[Json], projects: list[Json]) -> Json:
@@ -169,11 +194,17 @@ def _place(random: Random, todos: list[Json], projects: list[Json]) -> Json:
     return random.choice(places)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@settings(max_examples=max(2, settings().max_examples // 5), phases=[Phase.generate])
+@given(seed=st.integers(0, 1 << 32))
 async def test_a_storm_of_three_clients_leaves_trees_in_order(
-    ada: Person, crowd: list[Person], database: asyncpg.Connection, seed: int
+    app: FastAPI, database: asyncpg.Connection, seed: int
 ) -> None:
-    random = Random(seed)
+    async with _three_clients(app) as crowd:
+        await _storm(crowd, database, Random(seed))
+
+
+async def _storm(crowd: list[Person], database: asyncpg.Connection, random: Random) -> None:
+    ada = crowd[0]
     projects = [await ada.make_project(name) for name in ("Garden", "House")]
     todos = [await ada.make_todo(f"{n}", project_id=projects[n % 2]["id"]) for n in range(4)]
     todos += [await ada.make_todo(parent_id=todo["id"]) for todo in todos]
@@ -187,7 +218,8 @@ async def test_a_storm_of_three_clients_leaves_trees_in_order(
                     answer = await delete(person, todo)
                     gone.add(todo["id"])
                 case 1 | 2:
-                    answer = await create(person, todo, completed=random.random() < 0.3)
+                    fields: Json = random.choice([{}, {}, {"completed": True}, _REPEATING])
+                    answer = await create(person, todo, **fields)
                     todos.extend([answer.json()] if answer.is_success else [])
                 case 3 | 4:
                     answer = await patch(person, todo, completed=random.random() < 0.5)

@@ -8,6 +8,7 @@ its project's lock (`LOCK_PROJECT`), so that no subtask is added below a todo th
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     Boolean,
     Select,
     Text,
@@ -28,6 +29,7 @@ from sqlalchemy.sql import ColumnElement
 from app.database.base import table_of
 from app.database.row_changes import Columns, Resource
 from app.database.statement import Statement
+from app.features.due.callers_zone import callers_zone
 from app.features.labels.holding import holding
 from app.features.labels.terms import has_labels
 from app.features.projects.permissions import (
@@ -38,8 +40,9 @@ from app.features.projects.permissions import (
     visible_to_principal,
 )
 from app.features.recurrence.repetition import COLUMNS as REPETITION
+from app.features.recurrence.statements import taken_back
 from app.features.todos.models import Todo
-from app.features.todos.sql.filters import callers_zone
+from app.features.todos.sql.permissions import project_of_todo, visible_todo
 from app.features.todos.sql.quota import has_room
 from app.features.todos.sql.representation import representation
 
@@ -56,7 +59,6 @@ TODOS = Resource(
 _id: ColumnElement[Any] = bindparam("id", type_=Uuid)
 _owner_id: ColumnElement[Any] = bindparam("owner_id", type_=Uuid)
 _label_keys: ColumnElement[Any] = bindparam("label_keys", type_=ARRAY(Text))
-_project = visible_to_principal().subquery("project")
 # Of a parent, what its subtasks' place and its own counts are made from.
 _COUNTED = (
     todos.c.id,
@@ -65,12 +67,6 @@ _COUNTED = (
     todos.c.completed_at,
     todos.c.subtask_count,
     todos.c.completed_subtask_count,
-    todos.c.recurrence_rrule,
-)
-visible_todo = (
-    select(todos, _project.c.role, _project.c.archived)
-    .join(_project, _project.c.id == todos.c.project_id)
-    .where(todos.c.id == _id, todos.c.deleted_at.is_(None))
 )
 
 
@@ -103,8 +99,8 @@ def _tree(*columns: Any, only_open: bool = False) -> Select[Any]:
     tree = visible_todo.with_only_columns(
         todos.c.id,
         todos.c.project_id,
-        _project.c.role,
-        _project.c.archived,
+        project_of_todo.c.role,
+        project_of_todo.c.archived,
         is_whole.label("is_whole"),
     ).cte("tree", recursive=True)
     below = (
@@ -167,6 +163,11 @@ def _mark_changed_words(columns: Columns) -> Columns:
     return columns | {name: marked(name) for name in ("title_words", "description_words")}
 
 
+def without_end(new: CTE) -> CTE:
+    """Take the last completion back of what is open: it has not ended, or does no longer."""
+    return taken_back(select(new.c.id).where(new.c.completed_at.is_(None)))
+
+
 def _labelled() -> Statement:
     """All todos that have a label, in the trash too, in the order in which todos are locked."""
     project = owned_by(_owner_id).subquery("project")
@@ -189,7 +190,9 @@ CREATE_IN_PROJECT = _create(visible_to_principal(only=bindparam("project_id", ty
 HOLD_IN_INBOX = holding(inbox_of_principal())
 HOLD_IN_PROJECT = holding(visible_to_principal(only=bindparam("project_id", type_=Uuid)))
 HOLD_OF_TODO = holding(
-    visible_todo.with_only_columns(_project.c.id, _project.c.role, _project.c.archived)
+    visible_todo.with_only_columns(
+        project_of_todo.c.id, project_of_todo.c.role, project_of_todo.c.archived
+    )
 )
 LOCK = TODOS.lock(visible_todo, "role", "archived", "parent_id", "completed_at", *REPETITION)
 # With all open ones below it, or simply all.
@@ -216,7 +219,9 @@ LOCK_TREE = Statement(
     _tree(todos.c.id, todos.c.project_id, todos.c.version, todos.c.parent_id, todos.c.completed_at)
 )
 # All rows are of one project, so that the same users see them.
-UPDATE = TODOS.update(_mark_changed_words, answered=bindparam("answered", type_=Uuid))
+UPDATE = TODOS.update(
+    _mark_changed_words, answered=bindparam("answered", type_=Uuid), also=without_end
+)
 LABELLED = _labelled()
 LOCK_LABELLED = Statement(
     select(todos.c.id, todos.c.project_id, todos.c.labels, todos.c.label_keys)
