@@ -7,8 +7,6 @@ _LINGER_SECONDS = 2
 # Seconds that a TLS client has to confirm the end. Those that keep idle connections in a pool do
 # not, and asyncio's half a minute would hold up a shutdown.
 _CONFIRM_SECONDS = 5
-# Bytes of a body that are cheaper to copy behind their head than to write by themselves.
-_COPIED_BYTES = 1 << 16
 
 
 class ClosingTransport:
@@ -31,15 +29,12 @@ class ClosingTransport:
 
         uvicorn writes a head and its body apart, which would be two system calls and two packets.
         """
-        if not self._held:
-            self._held = data
-            get_running_loop().call_soon(self._flush)
-        elif len(data) > _COPIED_BYTES:
-            self._flush()
-            self._transport.write(data)
-        else:
+        if self._held:
             self._held += data
             self._flush()
+        else:
+            self._held = data
+            get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
         held, self._held = self._held, b""

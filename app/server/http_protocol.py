@@ -140,10 +140,6 @@ class HttpProtocol(HttpToolsProtocol):
         if self.config.is_ending and self.cycle.response_complete and not self._is_arriving:
             self._close_soon()
 
-    def timeout_keep_alive_handler(self) -> None:
-        if not self._is_arriving:  # which has a time limit of its own
-            self._closing.close()
-
     def shutdown(self) -> None:
         """Close after the answer to what came, or is on its way; uvicorn closes idle ones.
 
