@@ -278,7 +278,7 @@ class TestPort:
                 response = await client.get(f"http://127.0.0.1:{port}/metrics")
                 samples = read(response.text)
             with (
-                pytest.raises(SettingsError, match=r"in use: .* TICKBOX_METRICS_PORT"),
+                pytest.raises(SettingsError, match=r"in use.: .* TICKBOX_METRICS_PORT"),
                 serve_metrics(settings, metrics.registry),
             ):
                 pass
