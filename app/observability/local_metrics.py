@@ -4,12 +4,10 @@ import asyncio
 import os
 
 from fastapi import FastAPI, Request, Response
-from fastapi.routing import APIRoute
 from prometheus_client.exposition import choose_encoder
-from starlette.routing import Match
-from starlette.types import Scope
 
 from app.core.addresses import address_of
+from app.core.errors import RouteNotFound
 from app.observability.metrics import FOLDER, Metrics
 from app.observability.worker_metrics import of_all_workers
 
@@ -17,34 +15,18 @@ from app.observability.worker_metrics import of_all_workers
 _FORWARDED = (b"forwarded", b"x-forwarded-", b"x-real-ip", b"via")
 
 
-class _LocalRoute(APIRoute):
-    """One that is there only for who asks from this machine, and for nobody else."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """As for any route, and for others as for none."""
-        return super().matches(scope) if _is_local(scope) else (Match.NONE, {})
-
-
-def _is_local(scope: Scope) -> bool:
-    address = address_of(scope["client"][0]) if scope.get("client") else None
-    return (
-        address is not None
-        and address.is_loopback
-        and not any(name.startswith(_FORWARDED) for name, _ in scope["headers"])
-    )
-
-
 def install(app: FastAPI, metrics: Metrics) -> None:
     """Tell of this process; of all where they share their values."""
     folder = os.environ.get(FOLDER)
     registry = metrics.registry if folder is None else of_all_workers(folder)
 
+    @app.get("/metrics", include_in_schema=False)
     async def answer(request: Request) -> Response:
+        address = address_of(request.client.host) if request.client else None
+        is_forwarded = any(name.startswith(_FORWARDED) for name, _ in request.headers.raw)
+        if address is None or not address.is_loopback or is_forwarded:
+            raise RouteNotFound
         metrics.sample()
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
         # Files are read, and may be locked for a moment.
         return Response(await asyncio.to_thread(encode, registry), media_type=media_type)
-
-    app.router.routes.append(
-        _LocalRoute("/metrics", answer, include_in_schema=False, response_class=Response)
-    )
