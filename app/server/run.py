@@ -18,17 +18,16 @@ def run(
     listener: socket.socket,
     *,
     reload: bool = False,
-    configure_logs: Callable[[], object] | None = None,
 ) -> None:
     """Serve on a listening socket until a signal; returns when all is finished.
 
-    With several workers, and to `reload`, `create_app` and `configure_logs` are called in processes
-    of their own, and have to be picklable.
+    With several workers, and to `reload`, `create_app` is called in processes of their own, and has
+    to be picklable.
 
     Raises `StartError` when the app's lifespan failed, which is logged, and what `create_app`
     raises.
     """
-    config = Config(create_app, settings, configure_logs)
+    config = Config(create_app, settings)
     if settings.workers == 1 and not reload:
         _serve(Server(config), listener)
         return
