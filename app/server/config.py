@@ -21,7 +21,7 @@ class Config(uvicorn.Config):
     `create_app` makes the app in each process that serves; for several it has to be picklable.
     """
 
-    # Whether connections have been told to end, which one may miss whose handshake is under way.
+    # Whether each answer is the last one of its connection.
     is_ending = False
 
     def __init__(self, create_app: Callable[[], Any], settings: Settings) -> None:

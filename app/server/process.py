@@ -20,6 +20,8 @@ from app.server.config import Config
 # New objects after which the collector looks for cycles among them; Python's own 700 are fewer
 # than what 32 requests hold at once, so that it would mostly look at what is still in use.
 YOUNG_OBJECTS = 10_000
+# At a shutdown, for requests that are on their way: their answers say `Connection: close`.
+_LAST_REQUEST_SECONDS = 0.5
 # Asks a worker to end because another one has taken its place: at once, the service goes on.
 REPLACED = signal.SIGUSR1
 
@@ -41,8 +43,15 @@ class Server(uvicorn.Server):
             say_ready(self.config, (sockets or [])[0])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish what is open, and end the app's lifespan."""
+        """Finish what is open, and end the app's lifespan.
+
+        uvicorn closes idle connections at once, under a request that is on its way.
+        """
         self.config.is_ending = True
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        if self.server_state.connections:
+            await asyncio.sleep(_LAST_REQUEST_SECONDS)
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
