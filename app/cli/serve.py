@@ -29,7 +29,7 @@ def run(settings: Settings, *, reload: bool = False) -> None:
         listener = stack.enter_context(bind(settings))
         metrics = Metrics() if settings.workers == 1 and not reload else None
         registry = metrics.registry if metrics else of_all_workers(shared_metrics(stack))
-        stack.enter_context(serve_metrics(settings, registry))
+        serve_metrics(settings, registry)
         complete = stack.enter_context(stores(settings, alone=True))
         upgrade(complete)
         create = partial(_create_app, complete, metrics, embedded=settings.is_embedded)

@@ -1,8 +1,6 @@
 """Where Tickbox listens, for requests and for Prometheus."""
 
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, start_http_server
 
@@ -27,27 +25,19 @@ def bind(settings: Settings) -> socket.socket:
     return listener
 
 
-@contextmanager
-def serve_metrics(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
-    """Serve `/metrics` on its port, if it has one, for the length of the block.
+def serve_metrics(settings: Settings, registry: CollectorRegistry) -> None:
+    """Serve `/metrics` on its port, if it has one, until the process ends.
 
     It is a thread of its own, which answers also while the service is stuck. Raises
     `SettingsError`.
     """
-    port = settings.metrics_port
+    host, port = settings.metrics_host, settings.metrics_port
     if port is None:
-        yield
         return
     try:
-        server, thread = start_http_server(port, settings.metrics_host, registry)
+        start_http_server(port, host, registry)
     except OSError as error:
-        raise _refused(error, settings.metrics_host, port, "TICKBOX_METRICS") from None
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        raise _refused(error, host, port, "TICKBOX_METRICS") from None
 
 
 def _refused(error: Exception, host: str, port: int, prefix: str) -> SettingsError:
