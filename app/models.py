@@ -1,22 +1,13 @@
 """Every feature's tables, so that Alembic sees one metadata."""
 
-from app.database import changes, idempotency_keys
+import app.database.changes
+import app.database.idempotency_keys
+import app.features.labels.models
+import app.features.projects.models
+import app.features.recurrence.models
+import app.features.sessions.models
+import app.features.todos.models
+import app.features.users.models
 from app.database.base import Base
-from app.features.labels import models as labels
-from app.features.projects import models as projects
-from app.features.recurrence import models as recurrence
-from app.features.sessions import models as sessions
-from app.features.todos import models as todos
-from app.features.users import models as users
 
-__all__ = [
-    "Base",
-    "changes",
-    "idempotency_keys",
-    "labels",
-    "projects",
-    "recurrence",
-    "sessions",
-    "todos",
-    "users",
-]
+metadata = Base.metadata

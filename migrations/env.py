@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from app.database.connection_errors import SettingsDropped
 from app.database.pool import connect
-from app.models import Base
+from app.models import metadata
 
 # Any number that nothing else locks in this database.
 _LOCK = 7_426_331_957
@@ -27,7 +27,7 @@ _SETTINGS = {"lock_timeout": "2s"}
 def _migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=metadata,
         compare_type=True,
         compare_server_default=True,
         transaction_per_migration=True,

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from app.core.settings import Settings
 from app.database import migrations
 from app.database.migrations import MigrationError
-from app.models import Base
+from app.models import metadata
 from tests import servers
 from tests.alembic_check import difference
 from tests.commands import environment as environment_of
@@ -165,7 +165,7 @@ class TestSchema:
             async with engine.begin() as connection:
                 # An index has it, and models have no functions.
                 await connection.exec_driver_sql(function)
-                await connection.run_sync(Base.metadata.create_all)
+                await connection.run_sync(metadata.create_all)
             await engine.dispose()
 
         asyncio.run(create())

@@ -46,11 +46,9 @@ def run_with_database(
     except AppError as error:
         fields = [named(f"the {field.pointer[1:]}", field.message) for field in error.errors]
         raise CommandError(*(fields or [error.detail])) from error
-    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
-        raise CommandError("the schema is behind: run `tickbox migrate` first") from error
-    except asyncpg.InsufficientPrivilegeError as error:
+    except asyncpg.SyntaxOrAccessError as error:
         raise CommandError(
-            "the database's user may not use the tables: `tickbox doctor` says more"
+            "the schema is behind, or not this user's: run `tickbox migrate`, or `tickbox doctor`"
         ) from error
 
 

@@ -127,9 +127,7 @@ def health(
 
 
 @cli.command()
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
-) -> None:
+def doctor() -> None:
     """Look whether Tickbox can run here, and say what is wrong and what to do.
 
     A line a check: ok, warning, failed, or skipped since something else failed. Exit code 1 if one
@@ -140,11 +138,8 @@ def doctor(
 
     logs.configure("error")
     findings = examine(os.environ)
-    if as_json:
-        typer.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
-    else:
-        for check, state, text in findings:
-            typer.echo(f"{state:<8} {check}: {text}")
+    for check, state, text in findings:
+        typer.echo(f"{state:<8} {check}: {text}")
     raise typer.Exit(any(finding.state == "failed" for finding in findings))
 
 
@@ -175,11 +170,6 @@ def settings() -> None:
         default = ",".join(value) if isinstance(value, tuple) else "" if value is None else value
         shown = "" if default == "" else f"`{default}`"
         typer.echo(f"| `{variable(name)}` | {shown} | {field.description} |")
-
-
-@user.callback()
-def _user() -> None:
-    """`create` stays a command of its own although there is no other one yet."""
 
 
 @user.command()

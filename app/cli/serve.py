@@ -6,6 +6,8 @@ import tempfile
 from contextlib import ExitStack
 from functools import partial
 
+from fastapi import FastAPI
+
 from app.cli.database import stores, upgrade
 from app.core.settings import Settings, SettingsError
 from app.main import create_app
@@ -27,12 +29,18 @@ def run(settings: Settings, *, reload: bool = False) -> None:
         listener = stack.enter_context(bind(settings))
         metrics = Metrics() if settings.workers == 1 and not reload else None
         registry = metrics.registry if metrics else of_all_workers(shared_metrics(stack))
-        stack.enter_context(serve_metrics(settings, registry))
+        serve_metrics(settings, registry)
         complete = stack.enter_context(stores(settings, alone=True))
         upgrade(complete)
-        create = partial(create_app, complete, metrics=metrics, embedded=settings.is_embedded)
-        configure_logs = None if metrics else partial(logs.configure, settings.log_level)
-        serve(create, complete, listener, reload=reload, configure_logs=configure_logs)
+        create = partial(_create_app, complete, metrics, embedded=settings.is_embedded)
+        serve(create, complete, listener, reload=reload)
+
+
+def _create_app(settings: Settings, metrics: Metrics | None, *, embedded: bool) -> FastAPI:
+    """The app; a process of its own, which is handed no metrics, configures its log first."""
+    if metrics is None:
+        logs.configure(settings.log_level)
+    return create_app(settings, metrics=metrics, embedded=embedded)
 
 
 def shared_metrics(stack: ExitStack) -> str:

@@ -10,9 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-
-from app.core.setting_types import SECRET_KEY_LENGTH
-from app.core.settings import StartError
+from pydantic import SecretStr
 
 
 def new_secret_key() -> str:
@@ -30,19 +28,12 @@ def new_signing_key() -> str:
     return pem.decode()
 
 
-def load_or_create(path: Path, create: Callable[[], str]) -> str:
-    """The key in this file, which is created if it is missing. Raises `StartError`, `OSError`."""
+def load_or_create(path: Path, create: Callable[[], str]) -> SecretStr:
+    """The key in this file, which is created if it is missing. Raises `OSError`."""
     if not path.exists():
         new = path.with_suffix(".new")
         new.touch(mode=0o600)
-        with new.open("w") as file:
-            file.write(create())
-            file.flush()
-            os.fsync(file.fileno())
+        new.write_text(create())
+        os.sync()  # after a power cut there is a whole key or none
         new.rename(path)
-    text = path.read_text(encoding="ascii", errors="replace")
-    if len(text) < SECRET_KEY_LENGTH:
-        raise StartError(
-            f"The key in {path} is damaged: restore it, or remove it to have a new one."
-        )
-    return text
+    return SecretStr(path.read_text())

@@ -32,10 +32,10 @@ RUN_POSTGRES = """
 set -e
 if [ ! -d data ]; then
     rm -rf data.new
-    initdb $NO_SYNC -D data.new --auth=trust --username=postgres --no-instructions \
+    initdb -D data.new --auth=trust --username=postgres --no-instructions \
         --encoding=UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8
     echo 'CREATE DATABASE tickbox' |
-        postgres --single ${NO_SYNC:+-F} -c exit_on_error=on -D data.new postgres
+        postgres --single -c exit_on_error=on -D data.new postgres
     mv data.new data
     sync .
 fi
@@ -69,50 +69,37 @@ def embedded(
 
     Where another Tickbox uses the folder, its servers will do if they may be `shared`. Keys that
     are set win over those that are kept. `durable=False` is for tests: it is faster, and a power
-    cut may destroy the data. Raises `StartError`.
+    cut may destroy the data. Raises `StartError`, `OSError`.
     """
     folder = settings.data_dir.resolve()
-    with ExitStack() as stack:
-        try:
-            values = _prepare(settings, folder, stack, durable=durable, shared=shared)
-        except OSError as error:
-            raise StartError(
-                f"{error.filename or folder} cannot be used ({error.strerror}): mend that, or set "
-                "TICKBOX_DATA_DIR to another folder."
-            ) from error
-        yield settings.model_copy(update={name: SecretStr(text) for name, text in values.items()})
-
-
-def _prepare(
-    settings: Settings, folder: Path, stack: ExitStack, *, durable: bool, shared: bool
-) -> dict[str, str]:
-    """Have the keys and the servers; gives the URLs, and the keys that are not set, by name."""
-    for path in (folder, *(folder / name for name in ("keys", "postgres", "valkey"))):
+    keys, link = folder / "keys", folder / "sockets"
+    for path in (folder, keys, folder / "postgres", folder / "valkey"):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    link = folder / "sockets"
-    lock = processes.lock(folder / "lock", stack)
-    if lock is None and not (shared and link.exists()):
-        process = (folder / "lock").read_text().strip()
-        raise StartError(
-            f"Another Tickbox (process {process}) uses the data folder {folder}: stop it, or set "
-            "TICKBOX_DATA_DIR to another folder; if it is just starting or ending, try again."
-        )
-    values = {}
-    if settings.secret_key is None:
-        values["secret_key"] = load_or_create(folder / "keys/secret_key", new_secret_key)
-    if settings.signing_keys is None:
-        values["signing_keys"] = load_or_create(folder / "keys/signing_key.pem", new_signing_key)
-    if lock is not None:
-        print(os.getpid(), file=lock, flush=True)
-        link.unlink(missing_ok=True)
-        sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tickbox-")))
-        start_postgres(folder / "postgres", sockets, stack, durable=durable)
-        start_valkey(folder / "valkey", sockets, stack)
-        link.symlink_to(sockets)
-        stack.callback(link.unlink, missing_ok=True)
-    values["database_url"] = POSTGRES_URL.format(link.resolve())
-    values["redis_url"] = VALKEY_URL.format(link.resolve())
-    return values
+    with ExitStack() as stack:
+        lock = processes.lock(folder / "lock", stack)
+        if lock is not None:
+            print(os.getpid(), file=lock, flush=True)
+            link.unlink(missing_ok=True)
+            sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tickbox-")))
+            start_postgres(folder / "postgres", sockets, stack, durable=durable)
+            start_valkey(folder / "valkey", sockets, stack)
+            link.symlink_to(sockets)
+            stack.callback(link.unlink, missing_ok=True)
+        elif not (shared and link.exists()):
+            process = (folder / "lock").read_text().strip()
+            raise StartError(
+                f"Another Tickbox (process {process}) uses the data folder {folder}: stop it, or "
+                "set TICKBOX_DATA_DIR to another; if it is just starting or ending, try again."
+            )
+        values = {
+            "database_url": SecretStr(POSTGRES_URL.format(link.resolve())),
+            "redis_url": SecretStr(VALKEY_URL.format(link.resolve())),
+            "secret_key": settings.secret_key
+            or load_or_create(keys / "secret_key", new_secret_key),
+            "signing_keys": settings.signing_keys
+            or load_or_create(keys / "signing_key.pem", new_signing_key),
+        }
+        yield settings.model_copy(update=values)
 
 
 def start_postgres(home: Path, sockets: Path, stack: ExitStack, *, durable: bool = True) -> None:
@@ -131,11 +118,7 @@ def start_postgres(home: Path, sockets: Path, stack: ExitStack, *, durable: bool
         stack,
         ready="database system is ready to accept",
         # Neither the language nor the PG* variables of who starts Tickbox.
-        env={
-            "LC_ALL": "C",
-            "PATH": f"{programs}:{os.defpath}",
-            "NO_SYNC": "" if durable else "--no-sync",
-        },
+        env={"LC_ALL": "C", "PATH": f"{programs}:{os.defpath}"},
         **account,
     )
 

@@ -5,12 +5,11 @@ to its labels once. What others know or count themselves is copied by `Metrics.s
 second, and before the process itself is asked. No label is anything that clients can make up:
 routes are templates, all unknown paths are one, and there are no users or ids.
 
-Where the environment variable `FOLDER` names a folder when this is imported, all values are kept in
-files there (`worker_metrics.py`).
+Where the environment variable `FOLDER` names a folder when prometheus_client is imported, it keeps
+all values in files there (`worker_metrics.py`).
 """
 
 import asyncio
-import os
 import platform
 from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,7 +30,6 @@ from prometheus_client import (
 
 from app.core.errors import AppError
 from app.observability import logs
-from app.observability.worker_metrics import share_values
 
 if TYPE_CHECKING:
     from app.database.pool import Pool
@@ -45,8 +43,6 @@ _Key = tuple[str | None, str, int | None]  # route, method and status
 BUILD = {"version": version("tickbox"), "python": platform.python_version()}
 
 prometheus_client.disable_created_metrics()
-if FOLDER in os.environ:
-    share_values(os.environ[FOLDER])
 
 
 class RequestCounts:

@@ -1,14 +1,13 @@
 """How an answer is written, and how a connection is closed while its client is still sending."""
 
 from asyncio import TimerHandle, Transport, get_running_loop
+from collections.abc import Callable
 
 # Seconds that a client which is still sending has to read why it was refused.
 _LINGER_SECONDS = 2
 # Seconds that a TLS client has to confirm the end. Those that keep idle connections in a pool do
 # not, and asyncio's half a minute would hold up a shutdown.
 _CONFIRM_SECONDS = 5
-# Bytes of a body that are cheaper to copy behind their head than to write by themselves.
-_COPIED_BYTES = 1 << 16
 
 
 class ClosingTransport:
@@ -31,15 +30,12 @@ class ClosingTransport:
 
         uvicorn writes a head and its body apart, which would be two system calls and two packets.
         """
-        if not self._held:
-            self._held = data
-            get_running_loop().call_soon(self._flush)
-        elif len(data) > _COPIED_BYTES:
-            self._flush()
-            self._transport.write(data)
-        else:
+        if self._held:
             self._held += data
             self._flush()
+        else:
+            self._held = data
+            get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
         held, self._held = self._held, b""
@@ -63,7 +59,7 @@ class ClosingTransport:
             return
         self._flush()
         self.is_lingering = True
-        get_running_loop().call_later(_LINGER_SECONDS, self._close)
+        self._later(_LINGER_SECONDS, self._close)
         if self._transport.can_write_eof():  # TLS has no connections that are half closed
             self._transport.write_eof()
 
@@ -71,7 +67,11 @@ class ClosingTransport:
         self._flush()
         self._transport.close()
         if not self._transport.can_write_eof():
-            self._timer = get_running_loop().call_later(_CONFIRM_SECONDS, self._abort)
+            self._later(_CONFIRM_SECONDS, self._abort)
+
+    def _later(self, seconds: float, then: Callable[[], None]) -> None:
+        self.cancel()
+        self._timer = get_running_loop().call_later(seconds, then)
 
     def cancel(self) -> None:
         """Forget the connection, which has ended."""
@@ -81,6 +81,6 @@ class ClosingTransport:
     def _abort(self) -> None:
         # How long a client may take nothing of what is left is limited elsewhere.
         if self._transport.get_write_buffer_size():
-            self._timer = get_running_loop().call_later(_CONFIRM_SECONDS, self._abort)
+            self._later(_CONFIRM_SECONDS, self._abort)
         else:
             self._transport.abort()

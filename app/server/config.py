@@ -18,20 +18,13 @@ _SOURCES = Path(__file__).parents[1]
 class Config(uvicorn.Config):
     """uvicorn's configuration.
 
-    `create_app` makes the app in each process that serves, and `configure_logs` is called there
-    first; for several processes both have to be picklable.
+    `create_app` makes the app in each process that serves; for several it has to be picklable.
     """
 
-    # Whether connections have been told to end, which one may miss whose handshake is under way.
+    # Whether each answer is the last one of its connection.
     is_ending = False
-    _configure_logs: Callable[[], object] | None = None
 
-    def __init__(
-        self,
-        create_app: Callable[[], Any],
-        settings: Settings,
-        configure_logs: Callable[[], object] | None = None,
-    ) -> None:
+    def __init__(self, create_app: Callable[[], Any], settings: Settings) -> None:
         super().__init__(
             create_app,
             factory=True,
@@ -53,9 +46,3 @@ class Config(uvicorn.Config):
         )
         self.settings = settings
         self.reload_dirs = [_SOURCES]
-        self._configure_logs = configure_logs
-
-    def configure_logging(self) -> None:
-        """Configure the logs of a process that uvicorn has started."""
-        if self._configure_logs is not None:
-            self._configure_logs()

@@ -4,7 +4,6 @@ What is no request never reaches the app: it gets a bare status, and the connect
 """
 
 from asyncio import TimerHandle, Transport
-from collections.abc import Callable
 from typing import Any
 
 import httptools
@@ -17,8 +16,6 @@ from app.server.config import Config
 HEAD_BYTES = 1 << 16
 # Parsed headers take a hundred times the memory of what was sent, so they are parsed in parts.
 _PART_BYTES = 1 << 14
-# At a shutdown a request may be on its way to an idle connection for as long as a round trip.
-_LAST_REQUEST_SECONDS = 0.5
 
 
 class _HeadTooLarge(Exception):
@@ -41,25 +38,23 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._closing = ClosingTransport(transport)
+        self.transport = self._closing  # type: ignore[assignment]
         self._refused_counts = self.app.state.lifecycle.refused
-        if self.config.is_ending:  # it began before, by a handshake
-            self._close_soon()
-        else:
-            self._wait(self._give_up, self.config.settings.request_timeout)
+        self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
-        self._closing.cancel()
         self._unset_keepalive_if_required()
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             # uvicorn drops what the app sends from now on, and does not tell it.
             cycle.scope["state"]["disconnected"] = True
         super().connection_lost(exc)
+        self._closing.cancel()
 
     def data_received(self, data: bytes) -> None:
         for begin in range(0, len(data), _PART_BYTES):
-            if self._is_refused or self._closing.is_lingering or self.transport.is_closing():
+            if self._is_refused or self._closing.is_lingering or self._closing.is_closing():
                 return
             self._parse(data[begin : begin + _PART_BYTES])
 
@@ -76,7 +71,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(*((431, "head_too_large") if is_large else (400, "malformed")))
         else:
             if self._is_arriving and self._timer is None:
-                self._wait(self._give_up, self.config.settings.request_timeout)
+                self._wait_for_head()
 
     def _feed(self, data: bytes) -> None:
         while data:
@@ -118,7 +113,6 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_arriving = False
         # Trailers, which come later, are no headers (RFC 9110, section 6.5.1).
         self.headers = []
-        self.cycle.transport = self._closing
         self._closing.has_unread = True
         if self.config.is_ending:
             self.cycle.keep_alive = False
@@ -137,31 +131,9 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
             return
         super().on_response_complete()
-        if self.config.is_ending and self.cycle.response_complete and not self._is_arriving:
-            self._close_soon()
 
-    def timeout_keep_alive_handler(self) -> None:
-        if not self._is_arriving:  # which has a time limit of its own
-            self._closing.close()
-
-    def shutdown(self) -> None:
-        """Close after the answer to what came, or is on its way; uvicorn closes idle ones.
-
-        The last answer says `Connection: close`, so that the client sends nothing after it.
-        """
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            # An answer that has begun to leave has said already that the connection is kept.
-            cycle.keep_alive = cycle.keep_alive and cycle.response_started
-        elif not self._is_arriving:
-            self._close_soon()
-
-    def _close_soon(self) -> None:
-        self._wait(self._closing.close, _LAST_REQUEST_SECONDS)
-
-    def _wait(self, then: Callable[[], None], seconds: float) -> None:
-        self._stop_waiting()
-        self._timer = self.loop.call_later(seconds, then)
+    def _wait_for_head(self) -> None:
+        self._timer = self.loop.call_later(self.config.settings.request_timeout, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:

@@ -1,9 +1,6 @@
 """Where Tickbox listens, for requests and for Prometheus."""
 
-import errno
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, start_http_server
 
@@ -12,23 +9,13 @@ from app.core.settings import Settings, SettingsError
 
 def bind(settings: Settings) -> socket.socket:
     """Listen, before anything slow starts: who connects meanwhile waits. Raises `SettingsError`."""
+    is_ipv6 = ":" in settings.host
+    family = socket.AF_INET6 if is_ipv6 else socket.AF_INET
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host,
-            settings.port,
-            type=socket.SOCK_STREAM,
-            flags=socket.AI_PASSIVE,
-        )[0]
-    except (socket.gaierror, UnicodeError):
-        raise SettingsError(f"TICKBOX_HOST is no address: {settings.host!r}.") from None
-    listener = socket.socket(family, kind, protocol)
-    try:
-        # Without it the port stays taken for a minute after each end.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen()
-    except OSError as error:
-        listener.close()
+        listener = socket.create_server(
+            (settings.host, settings.port), family=family, dualstack_ipv6=is_ipv6
+        )
+    except (OSError, ValueError) as error:  # such as for a name that can be none
         raise _refused(error, settings.host, settings.port, "TICKBOX") from None
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         # Linux ends a connection whose client takes nothing, for so long, of what waits for it.
@@ -38,38 +25,25 @@ def bind(settings: Settings) -> socket.socket:
     return listener
 
 
-@contextmanager
-def serve_metrics(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
-    """Serve `/metrics` on its port, if it has one, for the length of the block.
+def serve_metrics(settings: Settings, registry: CollectorRegistry) -> None:
+    """Serve `/metrics` on its port, if it has one, until the process ends.
 
     It is a thread of its own, which answers also while the service is stuck. Raises
     `SettingsError`.
     """
-    port = settings.metrics_port
+    host, port = settings.metrics_host, settings.metrics_port
     if port is None:
-        yield
         return
     try:
-        server, thread = start_http_server(port, settings.metrics_host, registry)
+        start_http_server(port, host, registry)
     except OSError as error:
-        raise _refused(error, settings.metrics_host, port, "TICKBOX_METRICS") from None
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        raise _refused(error, host, port, "TICKBOX_METRICS") from None
 
 
-def _refused(error: OSError, host: str, port: int, prefix: str) -> SettingsError:
+def _refused(error: Exception, host: str, port: int, prefix: str) -> SettingsError:
     """Why a port cannot be listened on, and what to do."""
-    match error.errno:
-        case errno.EADDRINUSE:
-            problem = f"is in use: stop what listens there, or set {prefix}_PORT to another port."
-        case errno.EACCES | errno.EPERM:
-            problem = f"needs rights that this user lacks: set {prefix}_PORT to 1024 or higher."
-        case errno.EADDRNOTAVAIL:
-            problem = f"is on another machine: set {prefix}_HOST to an address of this one."
-        case _:
-            problem = f"cannot be listened on ({error.strerror}): check {prefix}_HOST."
-    return SettingsError(f"Port {port} on {host} {problem}")
+    reason = str(getattr(error, "strerror", error)).partition(" (while")[0]
+    return SettingsError(
+        f"Port {port} on {host} cannot be listened on ({reason}): stop what listens there, or set "
+        f"{prefix}_HOST and {prefix}_PORT to what this machine and this user may use."
+    )

@@ -2,15 +2,14 @@
 
 On SIGTERM or SIGINT readiness fails at once, requests are served for `shutdown_delay` seconds
 more (load balancers need that long to notice), then open ones get `shutdown_timeout` seconds to
-finish. A second signal ends that at once. SIGHUP does the same; with workers it is for their
-parent, who replaces them (`workers.py`).
+finish. A second signal ends that at once, of one process alone. SIGHUP does the same; with workers
+it is for their parent, who replaces them (`workers.py`).
 """
 
 import asyncio
 import gc
 import signal
 import socket
-from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -21,8 +20,8 @@ from app.server.config import Config
 # New objects after which the collector looks for cycles among them; Python's own 700 are fewer
 # than what 32 requests hold at once, so that it would mostly look at what is still in use.
 YOUNG_OBJECTS = 10_000
-# For the app to give back what it holds, where a second signal ends it.
-_LAST_SECONDS = 2
+# At a shutdown, for requests that are on their way: their answers say `Connection: close`.
+_LAST_REQUEST_SECONDS = 0.5
 # Asks a worker to end because another one has taken its place: at once, the service goes on.
 REPLACED = signal.SIGUSR1
 
@@ -31,11 +30,6 @@ class Server(uvicorn.Server):
     """uvicorn's server, which says when it is ready, and is not ready before it ends."""
 
     config: Config
-    _loop: asyncio.AbstractEventLoop | None = None
-
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
-        self._wakes = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin the app's lifespan, listen, and say so."""
@@ -49,48 +43,31 @@ class Server(uvicorn.Server):
             say_ready(self.config, (sockets or [])[0])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish what is open, and end the app's lifespan."""
-        self.config.is_ending = True
-        await super().shutdown(sockets)
-        if self.force_exit:  # uvicorn leaves the app as it is then
-            for task in self.server_state.tasks:
-                task.cancel()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_SECONDS):
-                    await self.lifespan.shutdown()
+        """Finish what is open, and end the app's lifespan.
 
-    async def main_loop(self) -> None:
-        """Serve until it is time to end, and renew the answers' `Date` once a second.
-
-        uvicorn's own looks ten times a second, which is a third of what an idle process costs.
+        uvicorn closes idle connections at once, under a request that is on its way.
         """
-        self._loop = loop = asyncio.get_running_loop()
-        while not await self.on_tick(0):
-            self._wakes.clear()
-            timer = loop.call_later(1, self._wakes.set)
-            await self._wakes.wait()
-            timer.cancel()
+        self.config.is_ending = True
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        if self.server_state.connections:
+            await asyncio.sleep(_LAST_REQUEST_SECONDS)
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Begin to end, or end at once."""
-        if self._loop is None:  # it does not serve yet
+        if not self.started:
             self.should_exit = True
             return
-        delay = 0.0
-        if sig != REPLACED:
-            lifecycle: Any = self.config.loaded_app.state.lifecycle
-            if not lifecycle.draining:
-                lifecycle.draining = True
-                delay = self.config.settings.shutdown_delay
-            elif self.config.workers == 1:  # workers are killed by their parent
-                self.force_exit = True
-            else:
-                return
-        self._loop.call_soon_threadsafe(self._loop.call_later, delay, self._end)
-
-    def _end(self) -> None:
-        self.should_exit = True
-        self._wakes.set()
+        lifecycle: Any = self.config.loaded_app.state.lifecycle
+        if sig == REPLACED:
+            self.should_exit = True
+        elif not lifecycle.draining:
+            lifecycle.draining = True
+            delay = self.config.settings.shutdown_delay
+            asyncio.get_running_loop().call_later(delay, setattr, self, "should_exit", True)
+        elif self.config.workers == 1:  # of workers the parent asks again what a terminal has asked
+            self.force_exit = self.should_exit = True
 
 
 def spare_collector() -> None:

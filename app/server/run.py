@@ -5,9 +5,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from uvicorn.config import STARTUP_FAILURE
-
-from app.core.settings import Settings, StartError
+from app.core.settings import Settings
 from app.server.config import Config
 from app.server.process import Server
 
@@ -18,19 +16,18 @@ def run(
     listener: socket.socket,
     *,
     reload: bool = False,
-    configure_logs: Callable[[], object] | None = None,
 ) -> None:
     """Serve on a listening socket until a signal; returns when all is finished.
 
-    With several workers, and to `reload`, `create_app` and `configure_logs` are called in processes
-    of their own, and have to be picklable.
+    With several workers, and to `reload`, `create_app` is called in processes of their own, and has
+    to be picklable.
 
-    Raises `StartError` when the app's lifespan failed, which is logged, and what `create_app`
-    raises.
+    Raises what `create_app` raises; where the app's lifespan fails, which is logged, `SystemExit`,
+    or `StartError` with several workers.
     """
-    config = Config(create_app, settings, configure_logs)
+    config = Config(create_app, settings)
     if settings.workers == 1 and not reload:
-        _serve(Server(config), listener)
+        Server(config).run([listener])
         return
     create_app()  # what it raises is said once
     try:
@@ -46,12 +43,3 @@ def run(
         # Python would wait for those that an error has left, and they for its end.
         for child in multiprocessing.active_children():
             child.kill()
-
-
-def _serve(server: Server, listener: socket.socket) -> None:
-    try:
-        server.run([listener])
-    except SystemExit as end:
-        if end.code != STARTUP_FAILURE:
-            raise
-        raise StartError("The service did not start; the log says why.") from None

@@ -3,11 +3,9 @@
 import logging
 import multiprocessing
 import os
-import signal
 import socket
 import threading
 from functools import cached_property
-from types import FrameType
 
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
@@ -17,8 +15,6 @@ from app.server.config import Config
 from app.server.process import REPLACED, Server, say_ready
 
 logger = logging.getLogger(__name__)
-
-_ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Worker(multiprocess.Process):
@@ -55,12 +51,10 @@ multiprocess.Process = _Worker  # type: ignore[misc]
 
 
 class Supervisor(multiprocess.Multiprocess):
-    """uvicorn's supervisor: says once when all are ready, and kills all at a second signal."""
+    """uvicorn's supervisor, which says when all are ready, and what became of a worker."""
 
     config: Config
     _is_ready = False
-    # How many signals have asked for the end.
-    _ends = 0
 
     def run(self) -> None:
         """Serve until a signal. Raises `StartError`."""
@@ -70,19 +64,15 @@ class Supervisor(multiprocess.Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Put another one in the place of each that has ended or hangs; called twice a second."""
-        if self.should_exit.is_set():
-            return
         before = list(self.processes)
-        for worker in before:
-            if worker.exitcode is not None:
-                text = "worker %s has ended by itself (exit code %s); another one follows"
-                logger.error(text, worker.pid, worker.exitcode)
-        ended = {worker.pid for worker in before if worker.exitcode is not None}
         super().keep_subprocess_alive()
         for worker in before:
-            if worker not in self.processes and worker.pid not in ended:
-                logger.error("worker %s did not answer; another one follows", worker.pid)
-        if not self._is_ready and all(worker.is_ready() for worker in self.processes):
+            if worker not in self.processes:
+                text = "worker %s has ended, or did not answer (exit code %s); another one follows"
+                logger.error(text, worker.pid, worker.exitcode)
+        if self._is_ready or self.should_exit.is_set():
+            return
+        if all(worker.is_ready() for worker in self.processes):
             self._is_ready = True
             say_ready(self.config, self.sockets[0])
 
@@ -99,22 +89,4 @@ class Supervisor(multiprocess.Multiprocess):
         for listener in self.sockets:
             listener.close()
         for worker in self.processes:
-            if worker.pid is not None and worker.exitcode is None:
-                os.kill(worker.pid, signal.SIGTERM)
-
-    def handle_signals(self) -> None:
-        """Handle those of the last half second, of which two may ask for the end."""
-        self._ends += sum(number in _ENDS for number in self.signal_queue)
-        super().handle_signals()
-
-    def join_all(self) -> None:
-        """Wait for all to end, and kill them at a second signal."""
-        for number in _ENDS:
-            signal.signal(number, self._kill_all)
-        if self._ends + sum(number in _ENDS for number in self.signal_queue) > 1:
-            self._kill_all()
-        super().join_all()
-
-    def _kill_all(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        for worker in self.processes:
-            worker.kill()
+            worker.process.terminate()

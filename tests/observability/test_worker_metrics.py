@@ -81,20 +81,6 @@ def test_one_that_has_ended_has_counted_and_does_nothing_any_more(
             assert value(samples, "http_requests_in_flight") == 1
             assert value(samples, "redis_up") == 1
     survivor.end()
-    # However many have ended, there are no more files than for those that ran at once.
-    told(tmp_path)
-    kinds = {path.name for path in tmp_path.glob("*.db")}
-    assert kinds == {f"{kind}_{slot}.db" for kind in ("counter", "histogram") for slot in (0, 1)}
-
-
-def test_one_goes_on_with_what_an_earlier_one_has_counted(tmp_path: Path) -> None:
-    Worker(tmp_path, 2, redis="away").end(killed=True)
-    successor = Worker(tmp_path, 3)
-    samples = told(tmp_path)
-    successor.end()
-    assert value(samples, "http_requests_total", **OF, status="200") == 5
-    assert value(samples, "http_requests_in_flight") == 1
-    assert value(samples, "redis_up") == 1
 
 
 def test_nobody_is_told_of_before_there_is_somebody(tmp_path: Path) -> None:

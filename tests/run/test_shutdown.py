@@ -27,9 +27,10 @@ def test_serves_on_while_load_balancers_notice() -> None:
         service.process.terminate()
         while not service.is_draining():
             pass
-        # The second signal cuts the minute short.
+        # The second signal cuts the minute short; what is said meanwhile is Starlette's.
         service.process.terminate()
-        assert service.end() == (0, ["closed", "ended"])
+        code, lines = service.end()
+        assert (code, lines[0], lines[-1]) == (0, "closed", "ended")
 
 
 def test_second_signal_ends_open_requests() -> None:
@@ -40,7 +41,8 @@ def test_second_signal_ends_open_requests() -> None:
             pass
         service.process.terminate()
         code, lines = service.end()
-        assert (code, lines[-2:]) == (0, ["closed", "ended"])
+        assert (code, lines[-1]) == (0, "ended")
+        assert "closed" in lines
         upload.close()
 
 

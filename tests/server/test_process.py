@@ -21,6 +21,7 @@ def server(request: pytest.FixtureRequest) -> Server:
     server = Server(Config(lambda: app, settings))
     server.config.loaded_app = app
     server.config.encoded_headers = []
+    server.started = True
     return server
 
 
@@ -60,5 +61,6 @@ async def test_a_replaced_worker_ends_at_once(server: Server, serving: asyncio.T
 
 def test_before_it_serves_it_ends_at_once(server: Server) -> None:
     server.config.loaded_app = None
+    server.started = False
     server.handle_exit(signal.SIGTERM, None)
     assert server.should_exit

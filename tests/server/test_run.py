@@ -27,7 +27,9 @@ def app() -> FastAPI:
 def test_a_port_that_is_taken_is_one_sentence() -> None:
     with bind(Settings(port=0)) as theirs:
         settings = Settings(port=theirs.getsockname()[1])
-        with pytest.raises(SettingsError, match=f"^Port {settings.port} on .* is in use: stop"):
+        with pytest.raises(
+            SettingsError, match=f"^Port {settings.port} on .* already in use.: stop"
+        ):
             bind(settings)
 
 

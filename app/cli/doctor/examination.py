@@ -38,7 +38,7 @@ def examine(environment: Mapping[str, str], now: Callable[[], datetime] = utc_no
                 _run("Redis", check_redis(complete, found.append), found)
     except ValidationError as error:
         found = [Finding("settings", "failed", sentence) for sentence in explanations(error)]
-    except StartError as error:
+    except (StartError, OSError) as error:
         found.append(Finding("PostgreSQL", "failed", str(error)))
     others = [check for check in CHECKS if check not in {finding.check for finding in found}]
     return found + [Finding(check, "skipped", "nobody can tell yet") for check in others]
