@@ -7,6 +7,7 @@ from app.features.projects import models as projects
 from app.features.recurrence import models as recurrence
 from app.features.sessions import models as sessions
 from app.features.todos import models as todos
+from app.features.trash import models as trash
 from app.features.users import models as users
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "recurrence",
     "sessions",
     "todos",
+    "trash",
     "users",
 ]

@@ -43,8 +43,9 @@ changes = Table(
     Column("resource_type", String(32), nullable=False),
     Column("resource_id", Uuid, nullable=False),
     Column("project_id", Uuid, nullable=True),
-    Column("actor_id", Uuid, nullable=False),
-    Column("request_id", Text, nullable=False),
+    # Null: nobody asked for it, such as what retention purges.
+    Column("actor_id", Uuid, nullable=True),
+    Column("request_id", Text, nullable=True),
     Column("event", String(64), nullable=False),
     Column("changed", JSONB, nullable=False),
     Column("row_after", JSONB, nullable=False),

@@ -109,7 +109,7 @@ class ProjectService:
         require_owner(tree[-1])
         expected.check(tree[-1]["version"])
         by = self._by()
-        deleted = {"deleted_at": by["now"]}
+        deleted = {"deleted_at": by["now"], "deletion_id": project_id}
         changes = [RowChange(row["id"], "project.trashed", deleted) for row in tree]
         await self._repository.update(changes, role=OWNER, **by)
 

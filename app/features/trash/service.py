@@ -1,0 +1,63 @@
+"""The rules of the trash."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from app.core.context import Context, Expected
+from app.core.pagination import Cursors
+from app.core.schemas import JsonPage, JsonRow
+from app.core.signing import Signer
+from app.features.recurrence.completion_log import CompletionLog
+from app.features.trash.repository import TrashRepository
+from app.features.trash.restoring import Restorer
+from app.features.trash.schemas import TrashQuery
+from app.security.principal import Principal
+
+
+class TrashService:
+    """Lists, restores and purges what was deleted, for one principal in one request.
+
+    What was deleted longer than the `retention` ago is purged. No todo goes to an owner who has
+    `quota` of them.
+    """
+
+    def __init__(
+        self,
+        repository: TrashRepository,
+        completions: CompletionLog,
+        principal: Principal,
+        context: Context,
+        signer: Signer,
+        quota: int,
+        retention: timedelta,
+    ) -> None:
+        self._repository = repository
+        self._completions = completions
+        self._principal = principal
+        self._context = context
+        self._signer = signer
+        self._quota = quota
+        self._retention = retention
+
+    async def list(self, query: TrashQuery) -> JsonPage:
+        """Read a page, the newest first. Raises `CursorInvalid`."""
+        cursors = Cursors(self._signer, self._principal.user_id, query.binding("trash"))
+        rows = await self._repository.page(
+            cursors.decode(query.cursor),
+            limit=query.limit + 1,
+            with_total=query.include_total,
+            retention=self._retention,
+        )
+        return cursors.page(rows, query)
+
+    async def restore_todo(self, todo_id: UUID, expected: Expected) -> JsonRow:
+        """Restore a todo. Raises what `Restorer.todo` does."""
+        return await self._restorer().todo(todo_id, expected)
+
+    async def restore_project(self, project_id: UUID, expected: Expected) -> JsonRow:
+        """Restore a project. Raises what `Restorer.project` does."""
+        return await self._restorer().project(project_id, expected)
+
+    def _restorer(self) -> Restorer:
+        by = self._context.by(self._principal.user_id)
+        return Restorer(self._repository, self._completions, self._quota, by)
