@@ -8,6 +8,7 @@ from fastapi import Request, Security
 from app.database.unit_of_work import Connection
 from app.features.projects.permissions import seen_by
 from app.features.recurrence.completion_log import CompletionLog
+from app.features.trash.purger import Purger
 from app.features.trash.repository import TrashRepository
 from app.features.trash.service import TrashService
 from app.web.dependencies import (
@@ -23,6 +24,7 @@ def _service(request: Request, connection: Connection) -> TrashService:
     state, caller = app_state(request), principal(request)
     return TrashService(
         TrashRepository(connection, seen_by(caller)),
+        Purger(connection),
         CompletionLog(connection),
         caller,
         request_context(request),

@@ -13,8 +13,8 @@ from app.database.row_changes import RowChange
 from app.database.unit_of_work import Connection
 from app.features.projects.statements import PROJECTS
 from app.features.todos.sql.writes import TODOS
-from app.features.trash import project_statements, todo_statements
-from app.features.trash.listing import PAGES
+from app.features.trash.sql import found, restored_projects, restored_todos
+from app.features.trash.sql.listing import PAGES
 
 
 class TrashRepository(Repository):
@@ -32,12 +32,20 @@ class TrashRepository(Repository):
         statement = PAGES[after is None, with_total]
         return await self._all(statement, **self._seen, **last, limit=limit, retention=retention)
 
+    async def find_one(self, item_id: UUID) -> Row | None:
+        """Find one in the trash, as `type` and `id` with the `role`, and take its locks."""
+        return await self._one(found.FIND_ONE, **self._seen, id=item_id)
+
+    async def find_all(self) -> list[Row]:
+        """Find all that the principal may purge, and take the locks."""
+        return await self._all(found.FIND_ALL, **self._seen)
+
     async def lock_projects(self, todo_id: UUID) -> dict[str, Any]:
         """Lock the project of a todo in the trash, and the Inbox if it has to go there.
 
         Returns `project_id`, and the Inbox as `target_id`. Raises `NotFound`.
         """
-        row = await self._one(todo_statements.LOCK_PROJECTS, **self._seen, id=todo_id)
+        row = await self._one(restored_todos.LOCK_PROJECTS, **self._seen, id=todo_id)
         if row is None or (row["is_left"] and row["target_id"] is None):
             # A token that is limited to one project sees no Inbox.
             raise NotFound
@@ -45,7 +53,7 @@ class TrashRepository(Repository):
 
     async def lock_todo(self, todo_id: UUID, *, quota: int, **place: Any) -> list[Row]:
         """Lock a todo in the trash, all below it and all above it, from the leaves to the root."""
-        rows = await self._all(todo_statements.LOCK, **self._seen, id=todo_id, quota=quota, **place)
+        rows = await self._all(restored_todos.LOCK, **self._seen, id=todo_id, quota=quota, **place)
         todo = next((row for row in rows if row["id"] == todo_id), None)
         if todo is None or todo["is_left"] != (place["target_id"] is not None):
             # Somebody else restored, moved or purged it, or its project, before the locks were
@@ -57,7 +65,7 @@ class TrashRepository(Repository):
         self, changes: Sequence[RowChange], *, is_moved: bool, **by: Any
     ) -> JsonRow:
         """Change locked todos; returns the first of them as it is then."""
-        statement = todo_statements.MOVE if is_moved else todo_statements.UPDATE
+        statement = restored_todos.MOVE if is_moved else restored_todos.UPDATE
         given = TODOS.changed(changes, moves=is_moved)
         row = await self._one(statement, given=given, answered=changes[0].id, **by)
         assert row is not None
@@ -68,7 +76,7 @@ class TrashRepository(Repository):
 
         Raises `NotFound`.
         """
-        row = await self._one(project_statements.LOCK_ROOT, **self._seen, id=project_id)
+        row = await self._one(restored_projects.LOCK_ROOT, **self._seen, id=project_id)
         if row is None:
             raise NotFound
         root_id: UUID = row["id"]
@@ -76,13 +84,13 @@ class TrashRepository(Repository):
 
     async def lock_tree(self, project_id: UUID) -> list[Row]:
         """Lock a project in the trash and all below it; the project is the last row."""
-        return await self._all(project_statements.LOCK, **self._seen, id=project_id)
+        return await self._all(restored_projects.LOCK, **self._seen, id=project_id)
 
     async def restore_projects(
         self, changes: Sequence[RowChange], *, is_moved: bool, role: str, **by: Any
     ) -> JsonRow:
         """Change locked projects; returns the first of them as somebody with this role sees it."""
-        statement = project_statements.MOVE if is_moved else project_statements.UPDATE
+        statement = restored_projects.MOVE if is_moved else restored_projects.UPDATE
         given = PROJECTS.changed(changes, moves=is_moved)
         rows = await self._all(statement, **self._seen, given=given, role=role, **by)
         return json_row(next(row for row in rows if row["id"] == changes[0].id))

@@ -10,7 +10,7 @@ from app.core.schemas import JsonPage, JsonRow
 from app.features.projects.errors import ProjectArchived
 from app.features.projects.schemas import ProjectRead
 from app.features.todos.schemas import TodoRead
-from app.features.trash.dependencies import ReadTrash, RestoreProjects, RestoreTodos
+from app.features.trash.dependencies import ReadTrash, RestoreProjects, RestoreTodos, WriteTrash
 from app.features.trash.schemas import TrashPage, TrashQuery
 from app.web.dependencies import ExpectedVersion
 from app.web.openapi.problems import problems
@@ -40,6 +40,30 @@ async def list_trash(trash: ReadTrash, query: Annotated[TrashQuery, Query()]) ->
     first. What went along with one of them comes back with it.
     """
     return await trash.list(query)
+
+
+@router.delete("", status_code=204, operation_id="purge_trash", responses=problems())
+async def purge_trash(trash: WriteTrash) -> None:
+    """Empty the trash.
+
+    Purges all that you may, for good: what is in projects of your own.
+    """
+    await trash.purge_all()
+
+
+@router.delete(
+    "/{item_id}",
+    status_code=204,
+    operation_id="purge_trash_item",
+    responses=problems(NotFound, Forbidden),
+)
+async def purge_trash_item(trash: WriteTrash, item_id: UUID) -> None:
+    """Purge one.
+
+    A todo or a project, with all that went with it, for good; its id stays taken. Only the owner of
+    the project may.
+    """
+    await trash.purge(item_id)
 
 
 @todos_router.post(

@@ -1,13 +1,17 @@
 """The rules of the trash."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from app.core.context import Context, Expected
+from app.core.errors import NotFound
 from app.core.pagination import Cursors
 from app.core.schemas import JsonPage, JsonRow
 from app.core.signing import Signer
+from app.features.projects.permissions import require_owner
 from app.features.recurrence.completion_log import CompletionLog
+from app.features.trash.purger import Purger
 from app.features.trash.repository import TrashRepository
 from app.features.trash.restoring import Restorer
 from app.features.trash.schemas import TrashQuery
@@ -24,6 +28,7 @@ class TrashService:
     def __init__(
         self,
         repository: TrashRepository,
+        purger: Purger,
         completions: CompletionLog,
         principal: Principal,
         context: Context,
@@ -32,6 +37,7 @@ class TrashService:
         retention: timedelta,
     ) -> None:
         self._repository = repository
+        self._purger = purger
         self._completions = completions
         self._principal = principal
         self._context = context
@@ -58,6 +64,20 @@ class TrashService:
         """Restore a project. Raises what `Restorer.project` does."""
         return await self._restorer().project(project_id, expected)
 
+    async def purge(self, item_id: UUID) -> None:
+        """Purge one of the trash. Raises `NotFound`, `Forbidden`."""
+        item = await self._repository.find_one(item_id)
+        if item is None:
+            raise NotFound
+        require_owner(item)
+        await self._purger.purge([item], **self._by())
+
+    async def purge_all(self) -> None:
+        """Purge all that the principal may."""
+        await self._purger.purge(await self._repository.find_all(), **self._by())
+
+    def _by(self) -> dict[str, Any]:
+        return self._context.by(self._principal.user_id)
+
     def _restorer(self) -> Restorer:
-        by = self._context.by(self._principal.user_id)
-        return Restorer(self._repository, self._completions, self._quota, by)
+        return Restorer(self._repository, self._completions, self._quota, self._by())

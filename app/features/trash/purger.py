@@ -1,0 +1,96 @@
+"""Purges what is in the trash, for good: what is asked for, and what is there too long."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from app.core.clock import Now
+from app.core.positions import last_position
+from app.core.settings import Settings
+from app.database.repository import Repository, Row
+from app.database.unit_of_work import Database
+from app.features.trash.sql import detached, found, purged
+
+# Few enough for the statement timeout, however many changes each of them has.
+_BATCH = 1_000
+# Before all deletions.
+_EVER = datetime(1, 1, 2, tzinfo=UTC)
+# What nobody asked for.
+_BY_NOBODY: dict[str, Any] = {"actor_id": None, "request_id": None}
+
+
+class Purger(Repository):
+    """Purges what `find` found and locked, in one transaction."""
+
+    async def purge(
+        self,
+        items: Sequence[Row],
+        *,
+        before: datetime | None = None,
+        batch: int = _BATCH,
+        **by: Any,
+    ) -> int:
+        """Purge these items with all that went with them; returns how many rows that were.
+
+        What was restored meanwhile stays, and so does what was deleted after `before`. What is in
+        them or below them in the trash on its own account stays there.
+        """
+        ids = {
+            kind: [item["id"] for item in items if item["type"] == kind]
+            for kind in ("todo", "project")
+        }
+        held: list[Row] = []
+        if ids["project"]:
+            held = await self._all(found.HOLD_PROJECTS, ids=ids["project"], before=before)
+        count = 0
+        if ids["todo"]:
+            rows = await self._hold(ids["todo"], [], before)
+            went = [*{row["deletion_id"] for row in rows}]
+            await self._all(detached.DETACH_TODOS, ids=went, position=last_position())
+            count += await self._purge(rows, batch, by)
+        if held:
+            gone = [row["id"] for row in held]
+            went = [*{row["deletion_id"] for row in held}]
+            await self._all(detached.RELOCATE, ids=gone, position=last_position())
+            await self._all(detached.DETACH_PROJECTS, ids=went, position=last_position())
+            count += await self._purge(await self._hold([], gone, before), batch, by)
+            await self._all(purged.PURGE_PROJECTS, ids=gone, **by)
+            count += len(gone)
+        return count
+
+    async def _hold(
+        self, deletions: Sequence[UUID], project_ids: Sequence[UUID], before: datetime | None
+    ) -> list[Row]:
+        return await self._all(
+            found.HOLD_TODOS, ids=deletions, project_ids=project_ids, before=before
+        )
+
+    async def _purge(self, rows: Sequence[Row], batch: int, by: dict[str, Any]) -> int:
+        """Purge locked todos, leaves first."""
+        for start in range(0, len(rows), batch):
+            ids = [row["id"] for row in rows[start : start + batch]]
+            await self._all(purged.PURGE_TODOS, ids=ids, **by)
+        return len(rows)
+
+
+async def purge_expired(database: Database, settings: Settings, now: Now) -> int:
+    """Purge what is in the trash too long, in batches; returns how many rows that were.
+
+    Can be stopped and repeated.
+    """
+    count = 0
+    before = now() - timedelta(days=settings.trash_days)
+    for statement in found.EXPIRED:
+        place: dict[str, Any] = {
+            "at": datetime.min.replace(tzinfo=before.tzinfo),
+            "last": UUID(int=0),
+        }
+        while rows := await database.primary.fetch_all(statement, before=before, **place):
+            place = {"at": rows[-1]["deleted_at"], "last": rows[-1]["id"]}
+            async with database.unit_of_work() as session:
+                ids = [row["id"] for row in rows]
+                items = await session.fetch_all(found.FIND_SWEPT, ids=ids)
+                by = {**_BY_NOBODY, "now": now()}
+                count += await Purger(session).purge(items, before=before, **by)
+    return count
