@@ -78,8 +78,7 @@ class Resource:
     affected_users: Callable[[CTE], ColumnElement[Any]]
     # Fields of the JSON that differ by viewer, each with its parameter: changes leave them out.
     personal: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
-    # Columns that no update may set.
-    fixed: frozenset[str] = frozenset()
+    fixed: frozenset[str] = frozenset()  # columns that no update may set
     has_changes: bool = True
 
     def document(self, row: FromClause, name: str, *carried: str) -> CTE:
@@ -111,7 +110,7 @@ class Resource:
         """Insert the row of the parameter `given`, if it is `allowed` in its `place`.
 
         A place is one row or none. If there is one, the answer has its columns `told`, even where
-        nothing is inserted. Some columns are taken `from_place`; `also` inserts something else.
+        nothing is inserted. Some columns are taken `from_place`; `also` writes something else.
         """
         row = self._given_row(_given, self._columns)
         columns = {name: row.c[name] for name in self._columns} | from_place
@@ -145,13 +144,14 @@ class Resource:
         *,
         answered: ColumnElement[Any] | None = None,
         moves: bool = False,
+        also: Callable[[CTE], CTE] | None = None,
     ) -> Statement:
         """Update the rows of the parameter `given`, which this transaction has locked.
 
-        `adjust` may derive a column's new value from what is stored. Where the same users see all
-        rows, only the one with the id `answered` is returned. A statement that `moves` rows sets
-        `movable` columns too, takes rows without an event, and also tells the users and the project
-        that had a row before.
+        `adjust` may derive a column's new value from what is stored; `also` writes something else.
+        Where the same users see all rows, only the one with the id `answered` is returned. One that
+        `moves` rows sets `movable` columns too, takes rows without an event, and also tells the
+        users and the project that had a row before.
         """
         settable = self.movable if moves else self.settable
         wanted = (
@@ -159,15 +159,14 @@ class Resource:
             .table_valued(Column("id", Uuid), Column("event", Text), Column("values", JSONB))
             .render_derived(name="wanted", with_types=True)
         )
-        old = select(
-            self.table, wanted.c.event.label("change_event"), wanted.c["values"].label("given")
-        ).join_from(wanted, self.table, self.table.c.id == wanted.c.id)
+        said = (wanted.c.event.label("change_event"), wanted.c["values"].label("given"))
+        old = select(self.table, *said).join(wanted, self.table.c.id == wanted.c.id)
         # True for all of them. PostgreSQL then expects few rows, and finds each by its key.
         old = old.where(func.split_part(wanted.c.event, ".", 1, type_=Text) == literal(self.name))
         before = self.document(self._as_seen(old.cte("old")), "before", "change_event", "given")
         row = self._given_row(before.c.given, settable)
         new_values = (row.c[name].label(f"new_{name}") for name in settable)
-        target = select(before, *new_values).join_from(before, row, true()).cte("target")
+        target = select(before, *new_values).join(row, true()).cte("target")
         columns: Columns = {name: target.c[f"new_{name}"] for name in settable}
         if adjust is not None:
             columns = adjust(columns)
@@ -210,6 +209,8 @@ class Resource:
             answer = answer.where(before.c.id == after.c.id)
         if answered is not None:
             answer = answer.where(after.c.id == answered)
+        if also is not None:
+            answer = answer.add_cte(also(new))
         if not self.has_changes:
             return Statement(answer)
         change = self._change(after, after.c.change_event, after.c.body_before)

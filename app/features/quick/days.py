@@ -209,6 +209,9 @@ class Days:
             wait = timedelta(minutes=count * (60 if of == "hour" else 1))
             # By instants: clocks may be changed in the meantime.
             moment = (self._now.astimezone(UTC) + wait).astimezone(self._now.tzinfo)
+            if moment.fold:
+                # Clocks show it for the second time, and as a due it would be the first.
+                return None
             return Day(moment.date(), Needs.NOTHING, moment.time().replace(second=0, microsecond=0))
         day = later(self._today, count, of)
         return None if day is None else Day(day, Needs.NOTHING)

@@ -12,10 +12,11 @@ from app.web.dependencies import principal, request_context, unit_of_work
 
 
 def _writing(request: Request) -> QuickService:
-    unit = unit_of_work(request)
+    unit, caller = unit_of_work(request), principal(request)
     return QuickService(
-        CallerRepository(unit, seen_by(principal(request))),
+        CallerRepository(unit, seen_by(caller)),
         todo_service(request, unit),
+        caller,
         request_context(request),
     )
 

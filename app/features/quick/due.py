@@ -12,34 +12,47 @@ _DAY = timedelta(days=1)
 
 
 def due_once(day: date | None, at: time | None, now: datetime) -> date | None:
-    """A day, or a time on the wall clock: on that day, else the next time that clocks show it."""
+    """A day, or a time on the wall clock: on that day, else the next time that clocks show it.
+
+    `now` is in somebody's time zone.
+    """
     if at is None:
         return day
     if day is None:
-        day = now.date() if datetime.combine(now, at) > now else now.date() + _DAY
+        today = now.date()
+        day = today if _is_to_come(datetime.combine(today, at), now) else today + _DAY
     return datetime.combine(day, at)
 
 
 def due_repeatedly(
     repeat: Repeat, day: date | None, at: time | None, now: datetime, timezone: str
 ) -> tuple[date, str] | None:
-    """The first due and the rule; None where no other follows."""
+    """The first due and the rule; None where no other follows, or the first would be over."""
     start = repeat.starts or day
     at = repeat.at or at
+    clock = now.replace(tzinfo=None)
     if repeat.frequency == "HOURLY" and at is None:
         if start is not None:
             return None
-        soon = now.replace(second=0, microsecond=0) + timedelta(hours=repeat.interval)
+        soon = clock.replace(second=0, microsecond=0) + timedelta(hours=repeat.interval)
         start, at = soon.date(), soon.time()
     try:
         rrule = repeat.rule(_until(repeat.until, at, timezone))
         rule = rules.parse(rrule)
-        first = _first(rule, start, at, now, has_days=bool(repeat.by))
+        first = _first(rule, start, at, clock, has_days=bool(repeat.by))
         if first is None or not _goes_on(rule, first, timezone):
+            return None
+        if start is None and at is not None and not _is_to_come(first, now):
             return None
     except (OverflowError, ValueError, rules.RuleInvalid):
         return None
     return (first if at is not None else first.date()), rrule
+
+
+def _is_to_come(clock: datetime, now: datetime) -> bool:
+    """Whether clocks still show it; what they show twice is meant as the first time (RFC 5545)."""
+    is_later = clock > now.replace(tzinfo=None)
+    return is_later and clock.replace(tzinfo=now.tzinfo).astimezone(UTC) > now
 
 
 def _first(

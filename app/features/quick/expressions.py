@@ -70,10 +70,10 @@ class Expressions:
         if not self.words or max(len(self.days), len(self.repeats), len(at)) > 1:
             return None
         day = self.days[0].day if self.days else None
-        time, clock = at[0] if at else None, now.replace(tzinfo=None)
+        time = at[0] if at else None
         if self.repeats:
-            return due_repeatedly(self.repeats[0], day, time, clock, timezone)
-        return due_once(day, time, clock), None
+            return due_repeatedly(self.repeats[0], day, time, now, timezone)
+        return due_once(day, time, now), None
 
 
 def find(words: list[Word], now: datetime) -> Expressions:

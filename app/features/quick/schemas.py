@@ -34,7 +34,7 @@ class QuickAdd(Input):
         '`#project`, `@label` (with `"…"` around a name that has spaces), and `!low`, `!medium`, '
         "`!high` or `!urgent`. Text in double quotes is title only. What is not understood stays "
         "in the title: also what has two readings, such as 5/6, and a project that is unknown, "
-        "ambiguous, archived or not yours to change."
+        "ambiguous, archived or not yours to change, or any if the token lacks `projects:read`."
     )
     timezone: TimeZone | None = Field(
         None,

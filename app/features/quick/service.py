@@ -21,14 +21,20 @@ from app.features.quick.schemas import (
 from app.features.recurrence.schemas import Recurrence
 from app.features.todos.schemas import TodoCreate
 from app.features.todos.service import TodoService
+from app.security.principal import Principal
+
+_OF_PROJECTS = "projects:read"
 
 
 class QuickService:
     """Makes todos of texts, for one principal in one request."""
 
-    def __init__(self, caller: CallerRepository, todos: TodoService, context: Context) -> None:
+    def __init__(
+        self, caller: CallerRepository, todos: TodoService, principal: Principal, context: Context
+    ) -> None:
         self._caller = caller
         self._todos = todos
+        self._principal = principal
         self._context = context
 
     async def add(self, data: QuickAdd) -> JsonRow | QuickRead:
@@ -44,7 +50,9 @@ class QuickService:
         return JsonRow(todo.id, todo.version, body)
 
     async def _understand(self, data: QuickAdd) -> Understood:
-        named = grammar.projects_named(data.text)
+        # Whoever may not read projects learns no name of one, and no id.
+        reads_projects = _OF_PROJECTS in self._principal.scopes
+        named = grammar.projects_named(data.text) if reads_projects else set()
         timezone, projects = data.timezone, dict[str, UUID]()
         if named or timezone is None:
             caller = await self._caller.read(with_projects=bool(named))

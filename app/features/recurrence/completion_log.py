@@ -3,7 +3,7 @@
 It is what other features know of the table. Who may see or change a todo, they have asked before.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -61,13 +61,3 @@ class CompletionLog(Repository):
             raise CompletionNotLatest
         await self._all(statements.DELETE, id=completion_id)
         return latest
-
-    async def reopen(self, todos: Iterable[Row]) -> None:
-        """Delete the completions that ended these todos: they open again, or lose their rule."""
-        todo_ids = [
-            todo["id"]
-            for todo in todos
-            if todo["recurrence_rrule"] is not None and todo["completed_at"] is not None
-        ]
-        if todo_ids:
-            await self._all(statements.REOPEN, todo_ids=todo_ids)

@@ -23,7 +23,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import ColumnElement
 
 from app.database.base import table_of
@@ -84,29 +84,31 @@ def _latest() -> Statement:
     )
 
 
-def _reopen() -> Statement:
-    """Delete the latest completion of each of these todos, if it is the last of its series."""
-    other = completions.alias("other")
+def taken_back(todo_ids: Select[Any]) -> CTE:
+    """Delete the latest completion of each of these todos, if it is the last of its series.
+
+    For the statement that changes the todos.
+    """
+    todo = todo_ids.subquery("todo")
     latest = (
-        select(func.max(other.c.todo_version))
-        .where(other.c.todo_id == completions.c.todo_id)
-        .scalar_subquery()
+        select(completions.c.id, completions.c.is_last)
+        .where(completions.c.todo_id == todo.c.id)
+        .order_by(completions.c.todo_version.desc())
+        .limit(literal_column("1"))
+        .lateral("latest")
     )
-    return Statement(
+    last = select(latest.c.id).join_from(todo, latest, true()).where(latest.c.is_last)
+    return (
         delete(completions)
-        .where(
-            completions.c.todo_id == any_(bindparam("todo_ids", type_=ARRAY(Uuid))),
-            completions.c.todo_version == latest,
-            completions.c.is_last,
-        )
+        .where(completions.c.id == any_(func.array(last.scalar_subquery())))
         .returning(completions.c.id)
+        .cte("taken_back")
     )
 
 
 INSERT = _insert()
 LATEST = _latest()
 DELETE = Statement(delete(completions).where(completions.c.id == _id).returning(completions.c.id))
-REOPEN = _reopen()
 
 
 def page(seen: Select[Any], *, is_first: bool, with_total: bool) -> Statement:

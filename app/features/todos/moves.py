@@ -14,7 +14,6 @@ from app.database.repository import Row, json_row
 from app.database.row_changes import RowChange
 from app.features.projects.errors import MovedIntoItself, PlaceContradicts, ProjectNotFound
 from app.features.projects.permissions import require_editable
-from app.features.recurrence.completion_log import CompletionLog
 from app.features.todos.errors import ParentNotFound, SiblingNotFound, TooDeep
 from app.features.todos.models import MAX_DEPTH
 from app.features.todos.repository import TodoRepository
@@ -33,18 +32,18 @@ class Siblings(NamedTuple):
 
 
 class TodoMover:
-    """Moves todos; no project's owner gets more than `quota` by that."""
+    """Moves todos; no project's owner gets more than `quota` by that, nor more labels than that."""
 
     def __init__(
         self,
         repository: TodoRepository,
-        completions: CompletionLog,
         quota: int,
+        quota_labels: int,
         by: Mapping[str, Any],
     ) -> None:
         self._repository = repository
-        self._completions = completions
         self._quota = quota
+        self._quota_labels = quota_labels
         self._by = by
 
     async def move(self, todo_id: UUID, data: TodoMove, expected: Expected) -> JsonRow:
@@ -59,6 +58,7 @@ class TodoMover:
         levels = levels_down(todo_id, place, pointer)
         stays = new == old and (place["is_there"] or data.sibling == todo_id)
         position, neighbours = ("", {}) if stays else position_at(place["below"], place["above"])
+        labels = await self._hold_labels(new.project_id, place)
         chain = () if new == old else place["chain"]
         parents = {*chain} if new == old else {*chain, old.parent_id} - {None}
         rows = await self._repository.lock_moved(
@@ -75,14 +75,14 @@ class TodoMover:
         if stays:
             return json_row(todo)
         values = {**new._asdict(), "depth": todo["depth"] + levels, "position": position}
-        changes = [RowChange(todo_id, _MOVED, values)]
         kept = {todo_id, *parents, *neighbours}
+        changes = [RowChange(todo_id, _MOVED, values)]
         changes += [_below(row, old, new, levels) for row in rows if row["id"] not in kept]
+        if labels is not None:
+            changes = [_relabelled(one, locked[one.id], labels) for one in changes]
         if new != old:
             parent = locked.get(old.parent_id)
             changes += changes_of_parents(todo, parent, [locked[each] for each in chain])
-        opened = {one.id for one in changes if one.event == "todo.reopened"}
-        await self._completions.reopen([locked[each] for each in opened])
         changes += (_beside(locked[each], text) for each, text in neighbours.items())
         return await self._repository.move(merged(changes), **self._by)
 
@@ -114,6 +114,23 @@ class TodoMover:
             # Somebody else moved what it names, before the locks were there.
             raise LocksContended
         return old, new, place
+
+    async def _hold_labels(self, project_id: UUID, place: Row) -> dict[str, str] | None:
+        """Hold the labels of the new owner that the todos are going to have: names by their keys.
+
+        None if the owner stays. Raises `QuotaExceeded`.
+        """
+        if place["foreign_labels"] is None:
+            return None
+        names: dict[str, str] = dict(sorted(orjson.loads(place["foreign_labels"]).items()))
+        if not names:
+            return names
+        held = await self._repository.hold_labels(
+            names, quota=self._quota_labels, project_id=project_id, **self._by
+        )
+        if held is None:
+            raise LocksContended
+        return dict(zip(names, held, strict=True))
 
 
 def siblings_at(data: TodoMove, old: Siblings, named: Sequence[Row]) -> Siblings:
@@ -190,6 +207,17 @@ def _below(row: Row, old: Siblings, new: Siblings, levels: int) -> RowChange:
     is_told = new.project_id != old.project_id and row["deleted_at"] is None
     values = {"project_id": new.project_id, "depth": row["depth"] + levels}
     return RowChange(row["id"], _MOVED if is_told else None, values)
+
+
+def _relabelled(change: RowChange, row: Row, labels: Mapping[str, str]) -> RowChange:
+    """The change of a todo whose labels are another owner's by now."""
+    if not labels.keys() >= set(row["label_keys"]):
+        # It got one after these were held.
+        raise LocksContended
+    names = [labels[key] for key in row["label_keys"]]
+    if names == row["labels"]:
+        return change
+    return RowChange(change.id, change.event, {**change.values, "labels": names})
 
 
 def _beside(row: Row, position: str) -> RowChange:

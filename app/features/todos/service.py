@@ -185,8 +185,6 @@ class TodoService:
             values |= repetition.columns()
         if fields.get("completed"):
             return (await self._complete(todo, below, repetition, values, by))[0]
-        if "completed" in fields or repetition.recurrence is None:
-            await self._completions.reopen([todo])
         if "completed" in fields:
             return await self._reopen(todo, values, by)
         return await self._repository.update([RowChange(todo_id, "todo.updated", values)], **by)
@@ -226,9 +224,8 @@ class TodoService:
     async def move(self, todo_id: UUID, data: TodoMove, expected: Expected) -> JsonRow:
         """Move a todo and all below it. Raises what `TodoMover.move` does."""
         by = self._context.by(self._principal.user_id)
-        return await TodoMover(self._repository, self._completions, self._quota, by).move(
-            todo_id, data, expected
-        )
+        mover = TodoMover(self._repository, self._quota, self._quota_labels, by)
+        return await mover.move(todo_id, data, expected)
 
     async def delete(self, todo_id: UUID, expected: Expected) -> None:
         """Delete a todo and its subtasks. Raises as `update` does."""
@@ -267,7 +264,6 @@ class TodoService:
         changes = done.changes
         if done.is_done and todo["parent_id"] is not None:
             changes += await self._change_parent(todo["parent_id"], 0, 1)
-        await self._completions.reopen(done.reopened)
         made = await self._completions.add(done.completions, **by)
         return await self._repository.update(changes, **by), made.get(todo["id"])
 
@@ -293,7 +289,4 @@ class TodoService:
         ancestors = [parent]
         if reopens(parent, added, added_completed):
             ancestors += await self._repository.lock_above(parent["id"])
-        changes = list(changes_above(ancestors, added, added_completed))
-        opened = {one.id for one in changes if one.event == "todo.reopened"}
-        await self._completions.reopen([row for row in ancestors if row["id"] in opened])
-        return changes
+        return changes_above(ancestors, added, added_completed)

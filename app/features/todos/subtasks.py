@@ -17,11 +17,10 @@ from app.features.recurrence.repetition import Repetition
 
 @dataclass(frozen=True, slots=True)
 class Completing:
-    """What completing a todo changes: rows, the completions to add, and what it reopens below."""
+    """What completing a todo changes: rows, and the completions to add."""
 
     changes: list[RowChange]
     completions: list[dict[str, Any]]
-    reopened: list[Row]
     is_done: bool
 
 
@@ -44,7 +43,6 @@ def completing(
         return Completing(
             [RowChange(todo["id"], "todo.completed", anew), *_begun_anew(below)],
             [completed_occurrence(todo, repetition, is_last=False)],
-            [row for row in below if row["completed_at"] is not None],
             is_done=False,
         )
     opened = [row for row in below if row["completed_at"] is None]
@@ -56,7 +54,6 @@ def completing(
             for row, its in ended
             if its.recurrence is not None
         ],
-        [],
         is_done=True,
     )
 

@@ -18,7 +18,7 @@ from tests.features.completions.repeating import (
     tick,
 )
 from tests.features.todos.changes import Log
-from tests.features.todos.trees import assert_consistent
+from tests.features.todos.trees import assert_consistent, move
 from tests.people import Json, Person
 from tests.roundtrips import statements
 
@@ -211,11 +211,42 @@ async def test_what_completing_costs(app: FastAPI, ada: Person) -> None:
             await tick(ada, todo)
         return sum("todos" in each or "completions" in each for each in sql)
 
-    # It is locked with all below it; then what had ended there is opened.
-    assert await cost(root) == 4
+    # It is locked with all below it; what had ended there is opened with it.
+    assert await cost(root) == 3
     assert await cost(root) == 3
     # The parent is locked too, after the last occurrence.
     assert await cost(child) == 3
     assert await cost(child) == 4
     assert await cost(root) == 3
     assert (await read(ada, root))["completed"]
+
+
+async def test_a_move_below_one_that_has_ended_costs_no_more_than_another(
+    app: FastAPI, ada: Person, database: asyncpg.Connection
+) -> None:
+    top = await make(ada, DAY, LAST)
+    root = await make(ada, DAY, LAST, parent_id=top["id"])
+    for _ in range(2):
+        await tick(ada, top)
+    assert (await done(ada, top), await done(ada, root)) == ([NEXT, DAY], [DAY])
+    todo = await ada.make_todo()
+
+    async with statements(app) as sql:
+        moved = await move(ada, todo, last=True, parent_id=root["id"])
+
+    assert moved.status_code == 200
+    assert sum("todos" in each or "completions" in each for each in sql) == 4
+    assert await _states(ada, top, root) == [(False, 1, 0), (False, 1, 0)]
+    assert (await done(ada, top), await done(ada, root)) == ([DAY], [])
+    await assert_consistent(database, ada)
+
+
+async def test_another_change_of_one_that_has_ended_leaves_its_last_completion(ada: Person) -> None:
+    todo = await make(ada, DAY, LAST)
+    for _ in range(2):
+        await tick(ada, todo)
+
+    await patched(ada, todo, title="Done")
+    await move(ada, todo, first=True)
+
+    assert await done(ada, todo) == [NEXT, DAY]

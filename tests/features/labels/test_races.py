@@ -11,22 +11,14 @@ import pytest
 from httpx import Response
 
 from tests import servers
+from tests.features.labels.spelling import wrongly_labelled
 from tests.features.todos.trees import assert_consistent
 from tests.locks import ends_or_waits_too, somebody_waits
 from tests.people import Json, Person
 
-# What no label is, or not as it is spelt.
-_WRONG = """
-SELECT t.id, t.labels FROM todos t
-CROSS JOIN LATERAL unnest(t.labels, t.label_keys) AS has (name, key)
-JOIN project_members m ON m.project_id = t.project_id AND m.role = 'owner'
-LEFT JOIN labels l ON l.owner_id = m.user_id AND l.name_key = has.key
-WHERE m.user_id = $1 AND l.name IS DISTINCT FROM has.name
-"""
-
 
 async def _is_right(database: asyncpg.Connection, person: Person) -> bool:
-    return await database.fetch(_WRONG, person.id) == []
+    return await wrongly_labelled(database, person) == []
 
 
 @asynccontextmanager

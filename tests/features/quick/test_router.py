@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 from httpx import Response
 
-from tests.people import Json, Person, share
+from tests.people import Json, Person, share, sign_in
 
 URL = "/v1/todos/quick"
 
@@ -144,6 +144,26 @@ async def test_only_one_project_that_may_be_changed_is_understood(
     shared = (await quick(ada, "a #SHARED")).json()
     assert shared["todo"]["project_id"] == shared["understood"]["values"]["project_id"]
     assert (await said(ada, 'a #"my project"'))["values"]["title"] == "a"
+
+
+async def test_without_the_scope_of_projects_none_is_known(ada: Person) -> None:
+    garden = await ada.make_project("Garden")
+    tokens = await sign_in(ada.client, ada.user["email"], scope="todos:write")
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    texts = ("Water #garden tomorrow", "Water #nobodys tomorrow")
+    for text in texts:
+        answers = [
+            await ada.client.post(URL, json={"text": text, "dry_run": dry}, headers=headers)
+            for dry in (True, False)
+        ]
+        assert [answer.status_code for answer in answers] == [200, 201]
+        for answer in answers:
+            understood = answer.json()["understood"]
+            assert understood["values"]["title"] == text.removesuffix(" tomorrow")
+            assert understood["values"]["project_id"] is None
+            assert [span["field"] for span in understood["spans"]] == ["due"]
+        assert answers[1].json()["todo"]["project_id"] == (await ada.inbox())["id"]
+    assert (await said(ada, texts[0]))["values"]["project_id"] == garden["id"]
 
 
 @pytest.mark.parametrize(

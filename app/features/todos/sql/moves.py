@@ -36,7 +36,7 @@ from app.core.positions import MAX_LENGTH
 from app.database.statement import Statement
 from app.features.projects.permissions import owner_of, visible_to_principal
 from app.features.todos.sql.quota import has_room
-from app.features.todos.sql.writes import TODOS, project_lock, todos
+from app.features.todos.sql.writes import TODOS, project_lock, todos, without_end
 
 # So many siblings on each side of a place are thought of when positions have to be spread anew.
 NEIGHBOURS = 1_000
@@ -87,7 +87,8 @@ def _lock_projects() -> Statement:
 def look(side: str, *, is_top_level: bool) -> Statement:
     """What there is to know of a place in a project, below `parent_id` or at the top level.
 
-    `side` is `first`, `last`, or `before` or `after` the todo `named`. The answer is one row.
+    `side` is `first`, `last`, or `before` or `after` the todo `named`. The answer is one row; its
+    `foreign_labels` are those of the tree, if the project's owner is another one.
     """
     tree, chain = _tree(), _chain()
     size = select(func.count()).select_from(tree).scalar_subquery()
@@ -104,6 +105,11 @@ def look(side: str, *, is_top_level: bool) -> Statement:
             select(todos.c.depth).where(todos.c.id == _id).scalar_subquery().label("depth"),
             select(func.max(tree.c.depth)).scalar_subquery().label("deepest"),
             or_(has_same_owner, has_room(_project_id, size)).label("has_room"),
+            case(
+                (_project_id == _old_project_id, null()),
+                (has_same_owner, null()),
+                else_=_labels_of(tree),
+            ).label("foreign_labels"),
             *_siblings(side, is_top_level),
         ).select_from(one.outerjoin(target, true()))
     )
@@ -129,9 +135,10 @@ def _lock() -> Statement:
         "depth",
         "completed_at",
         "deleted_at",
+        "labels",
+        "label_keys",
         "subtask_count",
         "completed_subtask_count",
-        "recurrence_rrule",
         described=_id,
     )
 
@@ -142,6 +149,20 @@ def _tree() -> CTE:
     tree = select(*columns).where(todos.c.id == _id).cte("tree", recursive=True)
     below = (todos.c.project_id == tree.c.project_id) & (todos.c.parent_id == tree.c.id)
     return tree.union_all(select(*columns).join(tree, below).where(_with_tree))
+
+
+def _labels_of(tree: CTE) -> ColumnElement[Any]:
+    """The names of all labels in a tree by their keys, as JSON."""
+    has = (
+        func.unnest(todos.c.label_keys, todos.c.labels)
+        .table_valued("key", "name", name="has")
+        .render_derived()
+    )
+    names = func.coalesce(
+        func.jsonb_object_agg(has.c.key, has.c.name), literal_column("'{}'::jsonb")
+    )
+    rows = select(cast(names, Text)).select_from(tree).join(todos, todos.c.id == tree.c.id)
+    return rows.join(has, true()).scalar_subquery()
 
 
 def _chain() -> CTE:
@@ -235,4 +256,4 @@ def _as_json(siblings: Select[Any]) -> ColumnElement[str]:
 
 LOCK_PROJECTS = _lock_projects()
 LOCK = _lock()
-MOVE = TODOS.update(moves=True, answered=bindparam("answered", type_=Uuid))
+MOVE = TODOS.update(moves=True, answered=bindparam("answered", type_=Uuid), also=without_end)

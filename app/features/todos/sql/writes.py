@@ -8,6 +8,7 @@ its project's lock (`LOCK_PROJECT`), so that no subtask is added below a todo th
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     Boolean,
     Select,
     Text,
@@ -38,6 +39,7 @@ from app.features.projects.permissions import (
     visible_to_principal,
 )
 from app.features.recurrence.repetition import COLUMNS as REPETITION
+from app.features.recurrence.statements import taken_back
 from app.features.todos.models import Todo
 from app.features.todos.sql.filters import callers_zone
 from app.features.todos.sql.quota import has_room
@@ -65,7 +67,6 @@ _COUNTED = (
     todos.c.completed_at,
     todos.c.subtask_count,
     todos.c.completed_subtask_count,
-    todos.c.recurrence_rrule,
 )
 visible_todo = (
     select(todos, _project.c.role, _project.c.archived)
@@ -167,6 +168,12 @@ def _mark_changed_words(columns: Columns) -> Columns:
     return columns | {name: marked(name) for name in ("title_words", "description_words")}
 
 
+def without_end(new: CTE) -> CTE:
+    """Take the last completion back of what has not ended: it is open again, or lost its rule."""
+    has_ended = new.c.completed_at.is_not(None) & new.c.recurrence_rrule.is_not(None)
+    return taken_back(select(new.c.id).where(~has_ended))
+
+
 def _labelled() -> Statement:
     """All todos that have a label, in the trash too, in the order in which todos are locked."""
     project = owned_by(_owner_id).subquery("project")
@@ -216,7 +223,9 @@ LOCK_TREE = Statement(
     _tree(todos.c.id, todos.c.project_id, todos.c.version, todos.c.parent_id, todos.c.completed_at)
 )
 # All rows are of one project, so that the same users see them.
-UPDATE = TODOS.update(_mark_changed_words, answered=bindparam("answered", type_=Uuid))
+UPDATE = TODOS.update(
+    _mark_changed_words, answered=bindparam("answered", type_=Uuid), also=without_end
+)
 LABELLED = _labelled()
 LOCK_LABELLED = Statement(
     select(todos.c.id, todos.c.project_id, todos.c.labels, todos.c.label_keys)
