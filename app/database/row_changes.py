@@ -215,9 +215,8 @@ class Resource:
             return Statement(answer)
         change = self._change(after, after.c.change_event, after.c.body_before)
         if moves:
-            is_told = after.c.change_event != literal(self.name)
-            told = change.where(is_told).union_all(departures(after).where(is_told))
-            change = select(told.subquery("told"))
+            told = change.union_all(departures(after)).subquery("told")
+            change = select(told).where(told.c.event != literal(self.name))
         return Statement(answer.add_cte(record(self.name, change)))
 
     def inserted(self, values: Mapping[str, Any], now: datetime) -> str:

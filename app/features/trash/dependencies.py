@@ -7,7 +7,6 @@ from fastapi import Request, Security
 
 from app.database.unit_of_work import Connection
 from app.features.projects.permissions import seen_by
-from app.features.recurrence.completion_log import CompletionLog
 from app.features.trash.purger import Purger
 from app.features.trash.repository import TrashRepository
 from app.features.trash.service import TrashService
@@ -25,11 +24,11 @@ def _service(request: Request, connection: Connection) -> TrashService:
     return TrashService(
         TrashRepository(connection, seen_by(caller)),
         Purger(connection),
-        CompletionLog(connection),
         caller,
         request_context(request),
         state.cursor_signer,
         state.settings.quota_todos,
+        state.settings.quota_labels,
         timedelta(days=state.settings.trash_days),
     )
 

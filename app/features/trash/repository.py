@@ -1,9 +1,11 @@
 """Runs the statements of the trash."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from app.core.errors import LocksContended, NotFound
 from app.core.pagination import Position
@@ -11,6 +13,7 @@ from app.core.schemas import JsonRow
 from app.database.repository import Repository, Row, json_row
 from app.database.row_changes import RowChange
 from app.database.unit_of_work import Connection
+from app.features.labels.holding import LabelHolder
 from app.features.projects.statements import PROJECTS
 from app.features.todos.sql.writes import TODOS
 from app.features.trash.sql import found, restored_projects, restored_todos
@@ -43,13 +46,31 @@ class TrashRepository(Repository):
     async def lock_projects(self, todo_id: UUID) -> dict[str, Any]:
         """Lock the project of a todo in the trash, and the Inbox if it has to go there.
 
-        Returns `project_id`, and the Inbox as `target_id`. Raises `NotFound`.
+        Returns `project_id`, the Inbox as `target_id`, and `foreign_labels`, the names by their
+        keys that the todos bring to another owner; None if the owner stays. Raises `NotFound`.
         """
         row = await self._one(restored_todos.LOCK_PROJECTS, **self._seen, id=todo_id)
         if row is None or (row["is_left"] and row["target_id"] is None):
             # A token that is limited to one project sees no Inbox.
             raise NotFound
-        return {name: row[name] for name in ("project_id", "target_id")}
+        labels = row["foreign_labels"]
+        names = None if labels is None else dict(sorted(orjson.loads(labels).items()))
+        place = {name: row[name] for name in ("project_id", "target_id")}
+        return {**place, "foreign_labels": names}
+
+    async def hold_labels(
+        self, names: Mapping[str, str], project_id: UUID, *, quota: int, **by: Any
+    ) -> dict[str, str]:
+        """Hold labels of a project's owner, by their keys: see `LabelHolder.hold`."""
+        if not names:
+            return {}
+        statement = restored_todos.HOLD_IN_PROJECT
+        held = await LabelHolder(self._connection).hold(
+            statement, names, quota=quota, **self._seen, project_id=project_id, **by
+        )
+        if held is None:
+            raise LocksContended
+        return held
 
     async def lock_todo(self, todo_id: UUID, *, quota: int, **place: Any) -> list[Row]:
         """Lock a todo in the trash, all below it and all above it, from the leaves to the root."""

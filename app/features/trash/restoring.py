@@ -12,7 +12,7 @@ from app.database.repository import Row
 from app.database.row_changes import RowChange
 from app.features.projects.errors import ProjectArchived
 from app.features.projects.permissions import require_editor, require_owner
-from app.features.recurrence.completion_log import CompletionLog
+from app.features.todos.moves import relabelled
 from app.features.todos.subtasks import changes_above
 from app.features.trash.repository import TrashRepository
 
@@ -20,18 +20,21 @@ _BACK = {"deleted_at": None, "deletion_id": None}
 
 
 class Restorer:
-    """Takes todos and projects out of the trash; no todo goes to an owner who has `quota`."""
+    """Takes todos and projects out of the trash.
+
+    No todo goes to an owner who has `quota` of them, or would get more labels than `quota_labels`.
+    """
 
     def __init__(
         self,
         repository: TrashRepository,
-        completions: CompletionLog,
         quota: int,
+        quota_labels: int,
         by: Mapping[str, Any],
     ) -> None:
         self._repository = repository
-        self._completions = completions
         self._quota = quota
+        self._quota_labels = quota_labels
         self._by = by
 
     async def todo(self, todo_id: UUID, expected: Expected) -> JsonRow:
@@ -40,6 +43,11 @@ class Restorer:
         Raises `NotFound`, `Forbidden`, `ProjectArchived`, `VersionConflict`, `QuotaExceeded`.
         """
         place = await self._repository.lock_projects(todo_id)
+        labels = place.pop("foreign_labels")
+        if labels is not None:
+            labels = await self._repository.hold_labels(
+                labels, place["target_id"], quota=self._quota_labels, **self._by
+            )
         rows = await self._repository.lock_todo(todo_id, quota=self._quota, **place)
         todo = next(row for row in rows if row["id"] == todo_id)
         require_editor(todo)
@@ -53,13 +61,12 @@ class Restorer:
             RowChange(todo_id, "todo.restored", {**_BACK, **_place(todo, place, above)}),
             *_below(todo, place, above, rows),
         ]
+        if labels is not None:
+            locked = {row["id"]: row for row in rows}
+            changes = [relabelled(one, locked[one.id], labels) for one in changes]
         is_moved = "parent_id" in changes[0].values
-        opened: set[UUID] = set()
         if above:
-            completed = int(todo["completed_at"] is not None)
-            changes += changes_above(above, 1, completed)
-            opened = {one.id for one in changes if one.event == "todo.reopened"}
-        await self._completions.reopen([row for row in above if row["id"] in opened])
+            changes += changes_above(above, 1, int(todo["completed_at"] is not None))
         return await self._repository.restore_todos(changes, is_moved=is_moved, **self._by)
 
     async def project(self, project_id: UUID, expected: Expected) -> JsonRow:

@@ -10,7 +10,6 @@ from app.core.pagination import Cursors
 from app.core.schemas import JsonPage, JsonRow
 from app.core.signing import Signer
 from app.features.projects.permissions import require_owner
-from app.features.recurrence.completion_log import CompletionLog
 from app.features.trash.purger import Purger
 from app.features.trash.repository import TrashRepository
 from app.features.trash.restoring import Restorer
@@ -21,28 +20,28 @@ from app.security.principal import Principal
 class TrashService:
     """Lists, restores and purges what was deleted, for one principal in one request.
 
-    What was deleted longer than the `retention` ago is purged. No todo goes to an owner who has
-    `quota` of them.
+    What was deleted longer than the `retention` ago is purged. What is restored goes to no owner
+    who has `quota` todos, or would get more labels than `quota_labels`.
     """
 
     def __init__(
         self,
         repository: TrashRepository,
         purger: Purger,
-        completions: CompletionLog,
         principal: Principal,
         context: Context,
         signer: Signer,
         quota: int,
+        quota_labels: int,
         retention: timedelta,
     ) -> None:
         self._repository = repository
         self._purger = purger
-        self._completions = completions
         self._principal = principal
         self._context = context
         self._signer = signer
         self._quota = quota
+        self._quota_labels = quota_labels
         self._retention = retention
 
     async def list(self, query: TrashQuery) -> JsonPage:
@@ -80,4 +79,4 @@ class TrashService:
         return self._context.by(self._principal.user_id)
 
     def _restorer(self) -> Restorer:
-        return Restorer(self._repository, self._completions, self._quota, self._by())
+        return Restorer(self._repository, self._quota, self._quota_labels, self._by())

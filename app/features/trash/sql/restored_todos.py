@@ -6,16 +6,30 @@ So where the todos are that `LOCK` finds stays so until the transaction ends.
 
 from typing import Any
 
-from sqlalchemy import CTE, Uuid, and_, any_, bindparam, func, literal, null, or_, select, true
+from sqlalchemy import (
+    CTE,
+    Select,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    case,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.sql import ColumnElement
 
 from app.database.statement import Statement
 from app.features.projects.permissions import inbox_of_principal, joined_by_principal, owner_of
-from app.features.todos.sql.moves import MOVE
+from app.features.todos.sql.moves import MOVE, labels_of
 from app.features.todos.sql.quota import has_room
-from app.features.todos.sql.writes import UPDATE, project_lock, todos
+from app.features.todos.sql.writes import HOLD_IN_PROJECT, UPDATE, project_lock, todos
 
-__all__ = ["LOCK", "LOCK_PROJECTS", "MOVE", "UPDATE"]
+__all__ = ["HOLD_IN_PROJECT", "LOCK", "LOCK_PROJECTS", "MOVE", "UPDATE"]
 
 _id: ColumnElement[Any] = bindparam("id", type_=Uuid)
 _project_id: ColumnElement[Any] = bindparam("project_id", type_=Uuid)
@@ -28,7 +42,8 @@ _is_trashed = (todos.c.id == _id) & (todos.c.deletion_id == todos.c.id)
 def _lock_projects() -> Statement:
     """The project of the todo `id` in the trash, and the Inbox if that project is in the trash.
 
-    Each with its lock, in the order of the ids.
+    Each with its lock, in the order of the ids. `foreign_labels` are those of the todo and all
+    below it, if the owner of the project is another one.
     """
     seen = (
         select(todos.c.project_id, _place.c.deleted_at.is_not(None).label("is_left"))
@@ -44,7 +59,12 @@ def _lock_projects() -> Statement:
     in_order = keys.subquery("keys")
     ordered = select(in_order).order_by(in_order.c.id).offset(literal(0)).subquery("ordered")
     locks = select(func.count(project_lock(ordered.c.id))).select_from(ordered).scalar_subquery()
-    return Statement(select(found, locks))
+    has_same_owner = owner_of(found.c.project_id) == owner_of(found.c.target_id)
+    labels = case(
+        (or_(found.c.target_id.is_(None), has_same_owner), null()),
+        else_=labels_of(_tree(select(todos.c.id, todos.c.project_id).where(_is_trashed))),
+    )
+    return Statement(select(found, locks, labels.label("foreign_labels")))
 
 
 def _lock() -> Statement:
@@ -53,7 +73,8 @@ def _lock() -> Statement:
     Each row says what its place is: `role`, `archived` and `is_left` of its project, the position
     of the last todo at the top level of where it may go, and whether its owner has room.
     """
-    tree, chain = _tree(), _chain()
+    start = select(todos.c.id, todos.c.project_id).where(_is_trashed)
+    tree, chain = _tree(start.where(todos.c.project_id == _project_id)), _chain()
     ids = select(tree.c.id).union_all(select(chain.c.id))
     goes_to = func.coalesce(_target_id, _project_id)
     last = (
@@ -71,7 +92,7 @@ def _lock() -> Statement:
     ).cte("told")
     columns = (
         *(todos.c.id, todos.c.version, todos.c.project_id, todos.c.parent_id, todos.c.depth),
-        *(todos.c.deletion_id, todos.c.completed_at, todos.c.recurrence_rrule),
+        *(todos.c.deletion_id, todos.c.completed_at, todos.c.labels, todos.c.label_keys),
         *(todos.c.subtask_count, todos.c.completed_subtask_count),
     )
     return Statement(
@@ -90,13 +111,11 @@ def _lock() -> Statement:
     )
 
 
-def _tree() -> CTE:
-    """The todo and all below it, what went with other deletions too."""
-    columns = (todos.c.id, todos.c.project_id)
-    tree = select(*columns).where(_is_trashed, todos.c.project_id == _project_id)
-    found = tree.cte("tree", recursive=True)
+def _tree(todo: Select[Any]) -> CTE:
+    """A todo and all below it, what went with other deletions too."""
+    found = todo.cte("tree", recursive=True)
     below = (todos.c.project_id == found.c.project_id) & (todos.c.parent_id == found.c.id)
-    return found.union_all(select(*columns).join(found, below))
+    return found.union_all(select(todos.c.id, todos.c.project_id).join(found, below))
 
 
 def _chain() -> CTE:
