@@ -129,7 +129,9 @@ class ProjectService:
             RowChange(row["id"], "project.updated", {"is_inbox": False})
             if row["id"] in shared
             else RowChange(
-                row["id"], "project.trashed", {"is_inbox": False, "deleted_at": by["now"]}
+                row["id"],
+                "project.trashed",
+                {"is_inbox": False, "deleted_at": by["now"], "deletion_id": row["id"]},
             )
             for row in ownerless
             if row["deleted_at"] is None
