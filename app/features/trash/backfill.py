@@ -16,7 +16,6 @@ from sqlalchemy import (
     select,
     update,
 )
-
 from sqlalchemy.sql import ColumnElement
 
 from app.database.statement import Statement

@@ -31,7 +31,7 @@ class Purger(Repository):
         batch: int = _BATCH,
         **by: Any,
     ) -> int:
-        """Purge these items with all that went with them; returns how many rows that were.
+        """Purge these items with all that went with them; returns how many items that were.
 
         What was restored meanwhile stays, and so does what was deleted after `before`. What is in
         them or below them in the trash on its own account stays there.
@@ -40,42 +40,41 @@ class Purger(Repository):
             kind: [item["id"] for item in items if item["type"] == kind]
             for kind in ("todo", "project")
         }
-        held: list[Row] = []
+        projects: list[Row] = []
         if ids["project"]:
-            held = await self._all(found.HOLD_PROJECTS, ids=ids["project"], before=before)
-        count = 0
-        if ids["todo"]:
-            rows = await self._hold(ids["todo"], [], before)
-            went = [*{row["deletion_id"] for row in rows}]
-            await self._all(detached.DETACH_TODOS, ids=went, position=last_position())
-            count += await self._purge(rows, batch, by)
-        if held:
-            gone = [row["id"] for row in held]
-            went = [*{row["deletion_id"] for row in held}]
-            await self._all(detached.RELOCATE, ids=gone, position=last_position())
-            await self._all(detached.DETACH_PROJECTS, ids=went, position=last_position())
-            count += await self._purge(await self._hold([], gone, before), batch, by)
-            await self._all(purged.PURGE_PROJECTS, ids=gone, **by)
-            count += len(gone)
-        return count
+            projects = await self._all(found.HOLD_PROJECTS, ids=ids["project"], before=before)
+        places = [row["id"] for row in projects]
+        rows = await self._all(found.HOLD_TODOS, ids=ids["todo"], project_ids=places)
+        went = {
+            row["id"]
+            for row in rows
+            if row["id"] == row["deletion_id"] and (before is None or row["deleted_at"] < before)
+        }.intersection(ids["todo"])
+        if went:
+            doomed = [row for row in rows if row["deletion_id"] in went]
+            await self._all(detached.DETACH_TODOS, ids=[*went], position=last_position())
+            await self._purge_todos(doomed, batch, by)
+        if places:
+            whole = [*{row["deletion_id"] for row in projects}]
+            await self._all(detached.RELOCATE, ids=places, position=last_position())
+            await self._all(detached.DETACH_PROJECTS, ids=whole, position=last_position())
+            gone = {*places}
+            doomed = [
+                row for row in rows if row["project_id"] in gone and row["deletion_id"] is None
+            ]
+            await self._purge_todos(doomed, batch, by)
+            await self._all(purged.PURGE_PROJECTS, ids=places, **by)
+        return len(went) + len({row["deletion_id"] for row in projects})
 
-    async def _hold(
-        self, deletions: Sequence[UUID], project_ids: Sequence[UUID], before: datetime | None
-    ) -> list[Row]:
-        return await self._all(
-            found.HOLD_TODOS, ids=deletions, project_ids=project_ids, before=before
-        )
-
-    async def _purge(self, rows: Sequence[Row], batch: int, by: dict[str, Any]) -> int:
+    async def _purge_todos(self, rows: Sequence[Row], batch: int, by: dict[str, Any]) -> None:
         """Purge locked todos, leaves first."""
         for start in range(0, len(rows), batch):
             ids = [row["id"] for row in rows[start : start + batch]]
             await self._all(purged.PURGE_TODOS, ids=ids, **by)
-        return len(rows)
 
 
 async def purge_expired(database: Database, settings: Settings, now: Now) -> int:
-    """Purge what is in the trash too long, in batches; returns how many rows that were.
+    """Purge what is in the trash too long, in batches; returns how many items that were.
 
     Can be stopped and repeated.
     """

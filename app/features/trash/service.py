@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from app.core.context import Context, Expected
-from app.core.errors import NotFound
+from app.core.errors import LocksContended, NotFound
 from app.core.pagination import Cursors
 from app.core.schemas import JsonPage, JsonRow
 from app.core.signing import Signer
@@ -69,7 +69,9 @@ class TrashService:
         if item is None:
             raise NotFound
         require_owner(item)
-        await self._purger.purge([item], **self._by())
+        if not await self._purger.purge([item], **self._by()):
+            # Somebody restored it, before the locks were there.
+            raise LocksContended
 
     async def purge_all(self) -> None:
         """Purge all that the principal may."""

@@ -73,9 +73,11 @@ def find(items: Select[Any]) -> Statement:
     keys = union_all(
         select(found.c.project_id.label("id")),
         select(up.c.id),
-        select(inbox.c.id).join_from(
+        select(inbox.c.id)
+        .join_from(
             found, inbox, inbox.c.is_inbox & (inbox.c.created_by == owner_of(found.c.project_id))
-        ),
+        )
+        .where(found.c.type == "project"),
     ).subquery("keys")
     ordered = select(keys.c.id).distinct().order_by(keys.c.id).offset(literal(0)).subquery("o")
     locks = select(func.count(project_lock(ordered.c.id))).select_from(ordered).scalar_subquery()
@@ -83,16 +85,20 @@ def find(items: Select[Any]) -> Statement:
 
 
 def _hold_todos() -> Statement:
-    """Lock the todos that went with these deletions, or are in these projects; leaves first."""
+    """Lock what went with these deletions, with all below it, and what is in these projects.
+
+    All of it at once, from the leaves to the root, as whoever renames a label does.
+    """
+    columns = (todos.c.id, todos.c.project_id)
+    went = select(*columns).where(todos.c.deletion_id == any_(_ids)).cte("went", recursive=True)
+    is_below = (todos.c.project_id == went.c.project_id) & (todos.c.parent_id == went.c.id)
+    went = went.union(select(*columns).join(went, is_below))
     whole = select(todos.c.id).where(
         todos.c.project_id == any_(bindparam("project_ids", type_=ARRAY(Uuid)))
     )
-    went = select(todos.c.id).where(
-        todos.c.deletion_id == any_(_ids), or_(_before.is_(None), todos.c.deleted_at < _before)
-    )
-    ids = func.array(went.union_all(whole).scalar_subquery())
+    ids = func.array(select(went.c.id).union_all(whole).scalar_subquery())
     return Statement(
-        select(todos.c.id, todos.c.deletion_id)
+        select(*columns, todos.c.deletion_id, todos.c.deleted_at)
         .where(todos.c.id == any_(ids))
         .order_by(todos.c.depth.desc(), todos.c.id)
         .with_for_update()
