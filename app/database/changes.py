@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Identity,
@@ -35,6 +36,9 @@ from sqlalchemy.sql import ColumnElement
 
 from app.database.base import Base
 
+# As `departures` writes them.
+_IS_DEPARTURE = "row_after -> 'project_id' = 'null'"
+
 changes = Table(
     "changes",
     Base.metadata,
@@ -53,6 +57,8 @@ changes = Table(
     Index("uq_changes_sequence", "sequence", unique=True),
     Index("ix_changes_unnumbered", "id", postgresql_where=text("sequence IS NULL")),
     Index("ix_changes_resource_id", "resource_id", "id"),
+    # To purge a project: what was said there of rows that it no longer has.
+    Index("ix_changes_departures", "project_id", postgresql_where=text(_IS_DEPARTURE)),
 )
 
 _now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
@@ -108,6 +114,11 @@ def departures(rows: CTE) -> Select[tuple[object, ...]]:
         before.label("before"),
         after.label("after"),
     ).where(rows.c.project_before != rows.c.project_id)
+
+
+def is_departure() -> ColumnElement[bool]:
+    """Whether a change says no more than that a row left the project."""
+    return literal_column(_IS_DEPARTURE, Boolean)
 
 
 def bumped_timestamp(row: Any) -> ColumnElement[Any]:

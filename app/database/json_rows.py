@@ -1,5 +1,6 @@
 """Rows as the JSON that clients get, built by PostgreSQL: an object a row, fetched as text."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -71,3 +72,30 @@ def written(
     return answer_of(document, described).add_columns(
         document.c.project_id, affected_users.label(AFFECTED_USERS)
     )
+
+
+def page(
+    rows: sa.FromClause,
+    fields: Sequence[sa.ColumnElement[Any]],
+    *,
+    descending: bool,
+    beside: Sequence[sa.ColumnElement[Any]] = (),
+) -> sa.Select[Any]:
+    """A page of a list: of each row its `fields` as `body`, its `sort_key` as text, and its `id`.
+
+    They are in the order of the last two. The columns `beside` are those of each row, and of a row
+    without a body if there are no others.
+    """
+    read = sa.select(*fields).correlate(rows).lateral("fields")
+    columns = (
+        as_text(as_object(read)).label("body"),
+        sa.cast(rows.c.sort_key, sa.Text).label("sort_key"),
+        rows.c.id,
+    )
+    found = sa.join(rows, read, sa.true())
+    answer = sa.select(*columns).select_from(found)
+    if beside:
+        told = sa.select(*beside).subquery("told")
+        answer = sa.select(told, *columns).select_from(sa.outerjoin(told, found, sa.true()))
+    order = (rows.c.sort_key, rows.c.id)
+    return answer.order_by(*(key.desc() for key in order) if descending else order)

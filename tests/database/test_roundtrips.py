@@ -203,6 +203,14 @@ class TestRedis:
         # The last is the page, which nobody waits for.
         assert calls == [[self.LIMIT, self.PAGE], ["SET"]]
 
+    @pytest.mark.parametrize("url", ["/v1/views/overdue", "/v1/counts?by=label"])
+    async def test_to_ask_for_what_is_never_kept_is_no_round_trip_of_its_own(
+        self, app: FastAPI, ada: Person, url: str
+    ) -> None:
+        with redis_calls(app) as calls:
+            assert (await ada.get(url)).headers["x-cache"] == "bypass"
+        assert calls == [[self.LIMIT, self.PAGE]]
+
     async def test_a_write_asks_for_its_limit_and_outdates_once(
         self, app: FastAPI, ada: Person
     ) -> None:

@@ -16,7 +16,6 @@ from sqlalchemy import (
     literal_column,
     null,
     or_,
-    outerjoin,
     select,
     table,
     true,
@@ -26,8 +25,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.selectable import Subquery
 
+from app.database import json_rows
 from app.database.base import table_of
-from app.database.json_rows import answer_of, as_object, as_text, instant
+from app.database.json_rows import answer_of, instant
 from app.database.row_changes import Resource, only_principal
 from app.database.statement import Statement
 from app.features.labels.models import Label
@@ -149,25 +149,12 @@ def page(sort: str, *, in_project: bool, is_first: bool, with_total: bool) -> St
             bindparam("last_id", type_=Uuid),
         )
         rows = rows.where(place < last if descending else place > last)
-    rows = _ordered(rows, found, descending).limit(bindparam("limit", type_=Integer))
-    shown = rows.subquery("shown")
-    fields = select(*representation(shown)).correlate(shown).lateral("fields")
-    columns = (
-        as_text(as_object(fields)).label("body"),
-        cast(shown.c.sort_key, Text).label("sort_key"),
-        shown.c.id,
-    )
-    answer = select(*columns).join_from(shown, fields, true())
-    if with_total:
-        total = select(func.count().label("total")).select_from(found).subquery("counted")
-        page_rows = outerjoin(total, shown.join(fields, true()), true())
-        answer = select(total.c.total, *columns).select_from(page_rows)
-    return Statement(_ordered(answer, shown, descending))
-
-
-def _ordered(rows: Select[Any], of: FromClause, descending: bool) -> Select[Any]:
-    keys = (of.c.sort_key, of.c.id)
-    return rows.order_by(*(key.desc() for key in keys) if descending else keys)
+    order = (found.c.sort_key, found.c.id)
+    rows = rows.order_by(*(key.desc() for key in order) if descending else order)
+    shown = rows.limit(bindparam("limit", type_=Integer)).subquery("shown")
+    total = select(func.count()).select_from(found).scalar_subquery().label("total")
+    fields, beside = representation(shown), [total] if with_total else []
+    return Statement(json_rows.page(shown, fields, descending=descending, beside=beside))
 
 
 CREATE = _create()

@@ -92,8 +92,10 @@ class ProjectMover:
             for each in place["tree"]
             if (levels or joins) and each != project_id
         ]
+        # At the top level, a position that somebody has is always told as a move.
+        beside = _MOVED if parent is None else "project.updated"
         changes += (
-            RowChange(each, _MOVED, {"position": text}) for each, text in neighbours.items()
+            RowChange(each, beside, {"position": text}) for each, text in neighbours.items()
         )
         values["depth"] = rows[project_id]["depth"] + levels
         changes.append(RowChange(project_id, _MOVED, values))

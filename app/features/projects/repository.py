@@ -67,7 +67,9 @@ class ProjectRepository(Repository):
         )
 
     async def insert(self, values: dict[str, Any], *, quota: int | None, **by: Any) -> JsonRow:
-        """Insert a project of the principal, unless that owns `quota` projects already.
+        """Insert a project, unless its owner has `quota` of them already.
+
+        That is the principal, or who owns the one that it stands below.
 
         Raises `ProjectNotFound`, `Forbidden`, `ProjectArchived`, `QuotaExceeded`, `IdTaken`,
         `ProjectTooDeep`.
@@ -126,9 +128,10 @@ class ProjectRepository(Repository):
         """Lock the projects that the principal is a member of, or made and nobody owns."""
         return [row["id"] for row in await self._all(account_removal.LOCK, **self._seen)]
 
-    async def leave_all(self) -> None:
-        """Delete all memberships of the principal."""
-        await self._all(account_removal.LEAVE, **self._seen)
+    async def leave_all(self) -> list[UUID]:
+        """Delete all memberships of the principal; returns of which projects."""
+        rows = await self._all(account_removal.LEAVE, **self._seen)
+        return [row["project_id"] for row in rows]
 
     async def ownerless(self, locked: Sequence[UUID]) -> list[Row]:
         """Those of these projects that have no owner, as rows of `id` and `deleted_at`."""

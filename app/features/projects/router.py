@@ -76,7 +76,7 @@ async def list_projects(
 async def create_project(projects: WriteProjects, data: ProjectCreate) -> JsonRow:
     """Create a project.
 
-    You are its owner.
+    You are its owner; below another one it has the members of that, and so its owner.
     """
     return await projects.create(data)
 

@@ -36,12 +36,14 @@ ProjectSort = TypeAliasType(
 
 
 class ProjectCreate(Input):
-    """A new project, of which you are the owner."""
+    """A new project."""
 
     model_config = {"json_schema_extra": {"examples": [{"name": "Garden", "color": "#2e7d32"}]}}
 
     id: NewId | None = Field(None, description="Your own UUIDv7; one is made if you send none.")
-    parent_id: UUID | None = Field(None, description="The project that it stands below.")
+    parent_id: UUID | None = Field(
+        None, description="The project that it stands below, whose members it has."
+    )
     name: Name
     color: Color | None = None
 

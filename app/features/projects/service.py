@@ -24,7 +24,7 @@ from app.security.principal import Principal
 class ProjectService:
     """Reads and changes projects, for one principal in one request.
 
-    The principal may own `quota` projects; None: any number.
+    An account may own `quota` projects; None: any number.
     """
 
     def __init__(
@@ -120,8 +120,9 @@ class ProjectService:
         sees is deleted, the Inbox too.
         """
         locked = await self._repository.lock_all()
-        await self._repository.leave_all()
-        ownerless = await self._repository.ownerless(locked)
+        # Others may have made one below while this waited for their lock, with the same members.
+        left = await self._repository.leave_all()
+        ownerless = await self._repository.ownerless([*locked, *left])
         shared = await self._repository.hand_over([row["id"] for row in ownerless])
         by = self._by()
         changes = [

@@ -5,6 +5,7 @@ A write that adds to a tree of projects or deletes from it first takes the lock 
 leaves to the root.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -18,17 +19,16 @@ from sqlalchemy import (
     cast,
     func,
     insert,
-    join,
     or_,
-    outerjoin,
     select,
     true,
     tuple_,
 )
 from sqlalchemy.sql import ColumnElement
 
+from app.database import json_rows
 from app.database.base import table_of
-from app.database.json_rows import answer_of, as_object, as_text
+from app.database.json_rows import answer_of
 from app.database.row_changes import Resource, only_principal
 from app.database.statement import Statement
 from app.features.projects.models import Project, ProjectMember
@@ -36,6 +36,7 @@ from app.features.projects.permissions import (
     affected_users_of,
     is_owner,
     may_edit,
+    owner_of,
     visible_to_principal,
 )
 from app.features.projects.representation import own_position, representation
@@ -67,26 +68,29 @@ _visible_project = (
     .where(projects.c.id == _id, projects.c.deleted_at.is_(None))
 )
 
-_owned = select(func.count()).where(members.c.user_id == _principal_id, is_owner(members))
-_has_room = or_(_quota.is_(None), _owned.scalar_subquery() < _quota).label("has_room")
+
+def _has_room(owner_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether an account may own one project more, by the parameter `quota`."""
+    owned = select(func.count()).where(members.c.user_id == owner_id, is_owner(members))
+    room = owned.correlate_except(members).scalar_subquery() < _quota
+    return or_(_quota.is_(None), room).label("has_room")
 
 
-def _create(place: CTE, allowed: ColumnElement[bool], *told: str, **from_place: Any) -> Statement:
-    """Insert a project and its owner's membership."""
+def _joined(values: Select[Any]) -> CTE:
+    """Insert memberships: rows of a user, a project, a role and a time."""
+    columns = ["user_id", "project_id", "role", "created_at"]
+    return insert(members).from_select(columns, values).cte("joined")
 
-    def membership(new: CTE) -> CTE:
-        values = select(_principal_id, new.c.id, _role, _now)
-        columns = ["user_id", "project_id", "role", "created_at"]
-        return insert(members).from_select(columns, values).cte("membership")
 
+def _create() -> Statement:
+    """Insert a project at the top level, and its owner's membership."""
+    place = select(_has_room(_principal_id)).cte("place")
     return PROJECTS.insert(
         place,
-        allowed,
-        *told,
-        also=membership,
-        # A statement does not see the membership that it inserts itself.
+        place.c.has_room,
+        also=lambda new: _joined(select(_principal_id, new.c.id, _role, _now)),
+        # A statement does not see the memberships that it inserts itself.
         affected_users=only_principal,
-        **from_place,
     )
 
 
@@ -104,14 +108,28 @@ def _root_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _create_below() -> Statement:
+    """Insert a project below another one, with the members of that, which are those of the root."""
     parent = visible_to_principal(only=_parent_id).subquery("parent")
+    room = _has_room(owner_of(_parent_id))
     place = (
-        select(parent, projects.c.depth, _has_room, _root_of(_parent_id))
+        select(parent, projects.c.depth, room, _root_of(_parent_id))
         .join_from(parent, projects, projects.c.id == parent.c.id)
         .cte("place")
     )
-    allowed = may_edit(place) & place.c.has_room
-    return _create(place, allowed, "role", "archived", "root_id", depth=place.c.depth + 1)
+    theirs = select(members).where(members.c.project_id == _parent_id).subquery("theirs")
+    role = select(place.c.role).scalar_subquery()
+    return replace(PROJECTS, personal={"role": role}).insert(
+        place,
+        may_edit(place) & place.c.has_room,
+        "role",
+        "archived",
+        "root_id",
+        also=lambda new: _joined(
+            select(theirs.c.user_id, new.c.id, theirs.c.role, _now).join_from(new, theirs, true())
+        ),
+        affected_users=affected_users_of(_parent_id),
+        depth=place.c.depth + 1,
+    )
 
 
 def _lock_tree() -> Statement:
@@ -157,7 +175,7 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool
         "top_level": projects.c.parent_id.is_(None),
     }
     matching = (
-        select(projects, _visible.c.role, key.label("sorted_by"))
+        select(projects, _visible.c.role, key.label("sort_key"))
         .join(_visible, _visible.c.id == projects.c.id)
         .where(projects.c.archived == bindparam("archived", type_=projects.c.archived.type))
         .where(*(conditions[name] for name in sorted(filters)))
@@ -168,28 +186,12 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool
     if not is_first:
         rows = rows.where(place < last if descending else place > last)
     found = rows.subquery("found")
-    order = found.c.sorted_by
-    fields = select(*representation(found)).correlate(found).lateral("fields")
-    columns = (
-        as_text(as_object(fields)).label("body"),
-        cast(order, Text).label("sort_key"),
-        found.c.id,
-    )
-    rows_of_page = join(found, fields, true())
-    in_order = (order.desc(), found.c.id.desc()) if descending else (order, found.c.id)
-    if not with_total:
-        return Statement(select(*columns).select_from(rows_of_page).order_by(*in_order))
-    total = matching.with_only_columns(func.count().label("total")).subquery("counted")
-    return Statement(
-        select(total.c.total, *columns)
-        .select_from(outerjoin(total, rows_of_page, true()))
-        .order_by(*in_order)
-    )
+    total = matching.with_only_columns(func.count()).scalar_subquery().label("total")
+    fields, beside = representation(found), [total] if with_total else []
+    return Statement(json_rows.page(found, fields, descending=descending, beside=beside))
 
 
-_root = select(_has_room).cte("place")
-
-CREATE = _create(_root, _root.c.has_room)
+CREATE = _create()
 CREATE_BELOW = _create_below()
 READ = Statement(answer_of(PROJECTS.document(_visible_project.cte("seen"), "read")))
 LOCK = PROJECTS.lock(_visible_project, "role", "archived")

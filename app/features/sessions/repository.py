@@ -15,12 +15,9 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    join,
     null,
     or_,
-    outerjoin,
     select,
-    true,
     tuple_,
     update,
 )
@@ -28,8 +25,9 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.sql import ColumnElement
 
 from app.core.pagination import Position
+from app.database import json_rows
 from app.database.base import table_of
-from app.database.json_rows import as_object, as_text, instant
+from app.database.json_rows import instant
 from app.database.repository import Repository
 from app.database.statement import Statement
 from app.features.sessions.models import RefreshToken, SignInSession
@@ -160,39 +158,24 @@ def _page(*, is_first: bool, with_total: bool) -> Statement:
         cast(bindparam("last_key", type_=Text), DateTime(timezone=True)),
         bindparam("last_id", type_=Uuid),
     )
-    rows = _live.order_by(sessions.c.created_at.desc(), sessions.c.id.desc()).limit(
+    rows = _live.add_columns(sessions.c.created_at.label("sort_key"))
+    rows = rows.order_by(sessions.c.created_at.desc(), sessions.c.id.desc()).limit(
         bindparam("limit", type_=Integer)
     )
     if not is_first:
         rows = rows.where(place < last)
     found = rows.subquery("found")
-    fields = (
-        select(
-            found.c.id,
-            found.c.scope,
-            found.c.network,
-            instant(found.c.created_at).label("created_at"),
-            instant(found.c.last_used_at).label("last_used_at"),
-            (found.c.id == _session_id).label("is_current"),
-        )
-        .correlate(found)
-        .lateral("fields")
-    )
-    columns = (
-        as_text(as_object(fields)).label("body"),
-        cast(found.c.created_at, Text).label("sort_key"),
+    fields = [
         found.c.id,
-    )
-    rows_of_page = join(found, fields, true())
-    order = (found.c.created_at.desc(), found.c.id.desc())
-    if not with_total:
-        return Statement(select(*columns).select_from(rows_of_page).order_by(*order))
-    total = _live.with_only_columns(func.count().label("total")).subquery("counted")
-    return Statement(
-        select(total.c.total, *columns)
-        .select_from(outerjoin(total, rows_of_page, true()))
-        .order_by(*order)
-    )
+        found.c.scope,
+        found.c.network,
+        instant(found.c.created_at).label("created_at"),
+        instant(found.c.last_used_at).label("last_used_at"),
+        (found.c.id == _session_id).label("is_current"),
+    ]
+    total = _live.with_only_columns(func.count()).scalar_subquery().label("total")
+    beside = [total] if with_total else []
+    return Statement(json_rows.page(found, fields, descending=True, beside=beside))
 
 
 # By `is_first` and `with_total`.

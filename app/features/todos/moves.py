@@ -63,6 +63,7 @@ class TodoMover:
         parents = {*chain} if new == old else {*chain, old.parent_id} - {None}
         rows = await self._repository.lock_moved(
             todo_id,
+            new.project_id,
             others=[*parents, *neighbours],
             with_tree=levels != 0 or new.project_id != old.project_id,
         )
@@ -71,6 +72,9 @@ class TodoMover:
         if todo is None:
             raise NotFound
         require_editable(todo)
+        if any(todo[f"target_{name}"] != place[name] for name in ("role", "archived")):
+            # What was looked at with its project has changed since.
+            raise LocksContended
         expected.check(todo["version"])
         if stays:
             return json_row(todo)
@@ -221,8 +225,8 @@ def relabelled(change: RowChange, row: Row, labels: Mapping[str, str]) -> RowCha
 
 
 def _beside(row: Row, position: str) -> RowChange:
-    """The change of a sibling whose position is a new one."""
-    event = _MOVED if row["deleted_at"] is None else None
+    """The change of a sibling whose position is a new one: nobody moved it, and its place stays."""
+    event = "todo.updated" if row["deleted_at"] is None else None
     return RowChange(row["id"], event, {"position": position})
 
 

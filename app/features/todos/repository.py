@@ -269,10 +269,13 @@ class TodoRepository(Repository):
         return row
 
     async def lock_moved(
-        self, todo_id: UUID, others: Sequence[UUID], *, with_tree: bool
+        self, todo_id: UUID, project_id: UUID, others: Sequence[UUID], *, with_tree: bool
     ) -> list[Row]:
-        """Lock a todo, those below it if asked for, and others, from the leaves to the root."""
-        which = {"id": todo_id, "others": others, "with_tree": with_tree}
+        """Lock a todo, those below it if asked for, and others, from the leaves to the root.
+
+        Each says what is permitted in the project to which the todo goes.
+        """
+        which = {"id": todo_id, "project_id": project_id, "others": others, "with_tree": with_tree}
         rows = await self._all(moves.LOCK, **self._seen, **which)
         if not {row["id"] for row in rows}.issuperset(others):
             # Their project is no longer seen.

@@ -162,9 +162,10 @@ async def move_todo(
     """Move a todo.
 
     Before or after another one, wherever that is; or first or last where it is, below `parent_id`
-    or in `project_id`. Its subtasks go with it. An open one that comes below a completed todo
-    reopens that todo and all above it. In a project of another owner their labels are that owner's,
-    made if they are new. A few siblings may get new positions.
+    or in `project_id`. Its subtasks go with it, those in the trash too, for which there has to be a
+    level. An open one that comes below a completed todo reopens that todo and all above it. In a
+    project of another owner their labels are that owner's, made if they are new. A few siblings may
+    get new positions.
     """
     return await todos.move(todo_id, data, expected)
 

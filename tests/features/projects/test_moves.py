@@ -12,7 +12,7 @@ from httpx import Response
 from app.core.clock import new_id
 from tests.features.projects.moving import make_chain, make_row, move, moved_to, names_of, read
 from tests.features.todos.changes import Log
-from tests.people import Person, share
+from tests.people import Json, Person, share
 from tests.roundtrips import statements
 
 
@@ -133,14 +133,43 @@ async def test_out_of_a_tree_leaves_the_top_level_of_others_as_it_is(
     assert await names_of(bob) == before + "x"
 
 
+@pytest.mark.parametrize(
+    ("level", "beside"), [("top", "project.moved"), ("below", "project.updated")]
+)
+async def test_who_gets_another_position_beside_it_is_told_so(
+    ada: Person, database: asyncpg.Connection, level: str, beside: str
+) -> None:
+    parent = await ada.make_project("parent") if level == "below" else None
+    a, b, c = await make_row(ada, "abc", **({} if parent is None else {"parent_id": parent["id"]}))
+    same = "UPDATE projects SET position = $1 WHERE id = $2"
+    await database.execute(same, a["position"], UUID(b["id"]))
+    await ada.invalidate()
+    log = Log(database, ada, "project")
+    await log.new()
+
+    await moved_to(ada, c, after=a["id"])
+    told = {str(change["resource_id"]): change["event"] for change in await log.new()}
+    assert told.pop(c["id"]) == "project.moved"
+    assert set(told.values()) == {beside}
+
+
 async def test_an_editors_project_goes_to_another_root(
     ada: Person, bob: Person, database: asyncpg.Connection
 ) -> None:
+    """As an older version made it: the editor's own."""
     a, b = await make_row(ada, "ab")
     await share(database, a, bob)
+
+    async def make_own(parent: Json, name: str) -> Json:
+        [project] = await make_row(bob, name, parent_id=parent["id"])
+        await database.execute(
+            "DELETE FROM project_members WHERE project_id = $1", UUID(project["id"])
+        )
+        await share(database, project, bob, "owner")
+        return project
+
     [m] = await make_row(ada, "m", parent_id=a["id"])
-    await share(database, m, bob)
-    [x] = await make_row(bob, "x", parent_id=m["id"])
+    x = await make_own(m, "x")
 
     await moved_to(ada, m, last=True, parent_id=b["id"])
     assert (await read(ada, x))["role"] == "owner"
@@ -148,8 +177,7 @@ async def test_an_editors_project_goes_to_another_root(
 
     # Whoever owned it stays, in the role that the root gives.
     [n] = await make_row(ada, "n", parent_id=a["id"])
-    await share(database, n, bob)
-    [y] = await make_row(bob, "y", parent_id=n["id"])
+    y = await make_own(n, "y")
     await share(database, b, bob, "viewer")
     await moved_to(ada, n, last=True, parent_id=b["id"])
     assert ((await read(ada, y))["role"], (await read(bob, y))["role"]) == ("owner", "viewer")

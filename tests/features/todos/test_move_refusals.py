@@ -62,6 +62,10 @@ class TestRefused:
         place = {"first": True, "parent_id": chain[3]["id"]}
         assert error(await move(ada, root, **place)) == (422, "too_deep", ["/parent_id"])
         await moved_to(ada, child, **place)
+        await moved_to(ada, child, last=True, parent_id=root["id"])
+        # In the trash too: it goes along, and can be restored to its place.
+        await delete(ada, child)
+        assert error(await move(ada, root, **place)) == (422, "too_deep", ["/parent_id"])
 
     async def test_what_is_not_there_or_not_seen(
         self, ada: Person, bob: Person, garden: Json

@@ -102,3 +102,37 @@ class TestRunAnew:
         answer = await ada.client.post(url, json={"last": True, "parent_id": parent["id"]})
         assert (answer.status_code, answer.json()["code"]) == (404, "parent_not_found")
         assert await read(ada, todo) == todo
+
+    @pytest.mark.parametrize(
+        ("change", "refused"),
+        [
+            ("UPDATE projects SET archived = true WHERE id = $1", (403, "project_archived")),
+            ("UPDATE {} SET role = 'viewer' WHERE {}", (403, "forbidden")),
+            ("DELETE FROM {} WHERE {}", (404, "project_not_found")),
+        ],
+    )
+    async def test_what_is_permitted_where_it_goes_is_asked_again_with_the_locks(
+        self,
+        ada: Person,
+        bob: Person,
+        database: asyncpg.Connection,
+        monkeypatch: pytest.MonkeyPatch,
+        change: str,
+        refused: tuple[int, str],
+    ) -> None:
+        project = await bob.make_project()
+        await share(database, project, ada)
+        todo = await ada.make_todo()
+        look = TodoRepository.look
+
+        async def looking(self: TodoRepository, side: str, **place: Any) -> Any:
+            found = await look(self, side, **place)
+            of_ada = "project_id = $1 AND role <> 'owner'"
+            await database.execute(change.format("project_members", of_ada), UUID(project["id"]))
+            return found
+
+        monkeypatch.setattr(TodoRepository, "look", looking)
+        url = f"/v1/todos/{todo['id']}/move"
+        answer = await ada.client.post(url, json={"last": True, "project_id": project["id"]})
+        assert (answer.status_code, answer.json()["code"]) == refused
+        assert await read(ada, todo) == todo

@@ -149,6 +149,46 @@ async def test_nobody_elses_is_touched(
     assert (await bob.get(f"/v1/todos/{todos[0]['id']}")).json() == todos[0]
 
 
+async def test_what_was_said_of_todos_that_moved_goes_too(
+    settings: Settings, ada: Person, bob: Person, database: asyncpg.Connection
+) -> None:
+    shared = await bob.make_project()
+    await share(database, shared, ada)
+    went_to, came_from = uuid4().hex, uuid4().hex
+    given = [await ada.make_todo(went_to) for _ in range(3)]
+    for todo in given:
+        await ada.make_todo(went_to, parent_id=todo["id"])
+    taken = await ada.make_todo(came_from, project_id=shared["id"])
+    kept = await ada.make_todo("kept", project_id=shared["id"])
+    for todo in given:
+        children = (await ada.get(f"/v1/todos?parent_id={todo['id']}")).json()["items"]
+        for each in (todo, *children):
+            renamed = await ada.client.patch(f"/v1/todos/{each['id']}", json={"title": "Plain"})
+            assert renamed.status_code == 200
+    inbox = (await ada.inbox())["id"]
+    for todo, project_id in ((taken, inbox), *((todo, shared["id"]) for todo in given)):
+        place = {"last": True, "project_id": project_id}
+        moved = await ada.client.post(f"/v1/todos/{todo['id']}/move", json=place)
+        assert moved.status_code == 200
+    there = await bob.walk("/v1/todos", project_id=shared["id"])
+    said = "SELECT count(*) FROM changes WHERE project_id = $1 AND resource_id <> $2"
+    before = await database.fetchval(said, UUID(shared["id"]), UUID(taken["id"]))
+
+    await delete(ada)
+    await sweep(settings)
+
+    assert [await found(database, text) for text in (went_to, came_from)] == [set(), set()]
+    assert "kept" in {todo["title"] for todo in there}
+    assert await bob.walk("/v1/todos", project_id=shared["id"]) == there
+    # What is said of what is there stays, and that the other one left.
+    assert await database.fetchval(said, UUID(shared["id"]), UUID(taken["id"])) == before
+    left = await database.fetch(
+        "SELECT event, changed, row_after FROM changes WHERE resource_id = $1", UUID(taken["id"])
+    )
+    assert [row["event"] for row in left] == ["todo.moved"]
+    assert kept["id"] in {todo["id"] for todo in there}
+
+
 async def test_above_one_that_is_shared_a_row_without_a_name_stays(
     settings: Settings, ada: Person, bob: Person, database: asyncpg.Connection
 ) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     DateTime,
-    FromClause,
     Select,
     Text,
     Uuid,
@@ -17,12 +16,11 @@ from sqlalchemy import (
     outerjoin,
     select,
     table,
-    true,
     tuple_,
 )
 from sqlalchemy.sql import ColumnElement
 
-from app.database.json_rows import as_object, as_text
+from app.database import json_rows
 from app.database.statement import Statement
 from app.features.labels.statements import listed
 from app.features.projects.permissions import is_owner, visible_to_principal
@@ -47,40 +45,24 @@ def page(by: str, sort: str, *, in_project: bool, is_first: bool, with_total: bo
     named = (_projects_of_principal() if by == "project" else listed(in_project=in_project)).cte(
         "named"
     )
-    place = tuple_(named.c.created_at, named.c.id)
+    order = (named.c.created_at, named.c.id)
     last = tuple_(
         cast(bindparam("last_key", type_=Text), named.c.created_at.type),
         bindparam("last_id", type_=Uuid),
     )
-    rows = select(named).order_by(*_in_order(named, descending)).limit(page_limit)
+    rows = select(named, named.c.created_at.label("sort_key")).limit(page_limit)
+    rows = rows.order_by(*(key.desc() for key in order) if descending else order)
     if not is_first:
-        rows = rows.where(place < last if descending else place > last)
+        rows = rows.where(tuple_(*order) < last if descending else tuple_(*order) > last)
     shown = rows.cte("shown")
     of_each = _of_projects(shown) if by == "project" else _of_labels(shown, in_project)
     found = of_each.subquery("found")
-    counted = select(found.c.id, found.c.open_count, found.c.overdue_count)
-    fields = counted.correlate(found).lateral("fields")
     beside = told(_OVERDUE)
     if with_total:
         total = select(func.count()).select_from(named).scalar_subquery()
         beside.append(total.label("total"))
-    all_told = select(*beside).subquery("told")
-    columns = (
-        as_text(as_object(fields)).label("body"),
-        cast(found.c.created_at, Text).label("sort_key"),
-        found.c.id,
-    )
-    page_rows = join(found, fields, true())
-    return Statement(
-        select(all_told, *columns)
-        .select_from(outerjoin(all_told, page_rows, true()))
-        .order_by(*_in_order(found, descending))
-    )
-
-
-def _in_order(rows: FromClause, descending: bool) -> list[ColumnElement[Any]]:
-    columns = (rows.c.created_at, rows.c.id)
-    return [key.desc() for key in columns] if descending else [*columns]
+    fields = (found.c.id, found.c.open_count, found.c.overdue_count)
+    return Statement(json_rows.page(found, fields, descending=descending, beside=beside))
 
 
 def _projects_of_principal() -> Select[Any]:

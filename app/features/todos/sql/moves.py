@@ -116,13 +116,24 @@ def look(side: str, *, is_top_level: bool) -> Statement:
 
 
 def _lock() -> Statement:
-    """Lock the todo `id`, all below it if its tree changes, and `others`; read the todo's JSON."""
+    """Lock the todo `id`, all below it if its tree changes, and `others`; read the todo's JSON.
+
+    Beside each, what the principal may do in the project `project_id` by now.
+    """
     tree = _tree()
+    target = visible_to_principal(only=_project_id).subquery("target")
     others = func.unnest(bindparam("others", type_=ARRAY(Uuid)))
     ids = select(tree.c.id).union_all(select(others))
     rows = (
-        select(todos, _project.c.role, _project.c.archived)
+        select(
+            todos,
+            _project.c.role,
+            _project.c.archived,
+            target.c.role.label("target_role"),
+            target.c.archived.label("target_archived"),
+        )
         .join(_project, _project.c.id == todos.c.project_id)
+        .outerjoin(target, true())
         # An array is looked up in the index.
         .where(todos.c.id == any_(func.array(ids.scalar_subquery())))
         .order_by(todos.c.depth.desc(), todos.c.id)
@@ -131,6 +142,8 @@ def _lock() -> Statement:
         rows,
         "role",
         "archived",
+        "target_role",
+        "target_archived",
         "parent_id",
         "depth",
         "completed_at",

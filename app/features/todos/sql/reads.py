@@ -6,16 +6,12 @@ from sqlalchemy import (
     CTE,
     Integer,
     Select,
-    Text,
     Uuid,
     bindparam,
     case,
-    cast,
     func,
-    join,
     literal_column,
     or_,
-    outerjoin,
     select,
     true,
 )
@@ -23,7 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement, FromClause
 
 from app.core.pagination import MAX_BYTES
-from app.database.json_rows import answer_of, as_object, as_text
+from app.database import json_rows
 from app.database.statement import Statement
 from app.features.projects.permissions import visible_to_principal
 from app.features.todos.sql import labelled
@@ -32,7 +28,7 @@ from app.features.todos.sql.representation import representation
 from app.features.todos.sql.sorting import ORDERS, Order, Place
 from app.features.todos.sql.writes import TODOS, todos, visible_todo
 
-READ = Statement(answer_of(TODOS.document(visible_todo.cte("seen"), "read")))
+READ = Statement(json_rows.answer_of(TODOS.document(visible_todo.cte("seen"), "read")))
 
 # For so few projects it is cheaper to read a whole page of each than to read their heads first.
 _FEW = 4
@@ -106,18 +102,8 @@ def _fitting(rows: FromClause, *, descending: bool) -> FromClause:
 def answer(found: Select[Any], beside: list[ColumnElement[Any]], *, descending: bool) -> Statement:
     """Turn a page's todos with their `sort_key`, and the columns `beside`, into the statement."""
     merged = _fitting(found.subquery("merged"), descending=descending)
-    fields = select(*representation(merged)).correlate(merged).lateral("fields")
-    columns = [
-        as_text(as_object(fields)).label("body"),
-        cast(merged.c.sort_key, Text).label("sort_key"),
-        merged.c.id,
-    ]
-    rows = join(merged, fields, true())
-    result = select(*columns).select_from(rows)
-    if beside:
-        all_told = select(*beside).subquery("told")
-        result = select(all_told, *columns).select_from(outerjoin(all_told, rows, true()))
-    return Statement(result.order_by(*_in_order(merged, descending=descending)))
+    fields = representation(merged)
+    return Statement(json_rows.page(merged, fields, descending=descending, beside=beside))
 
 
 def _found_in_many(
