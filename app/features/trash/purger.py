@@ -63,6 +63,8 @@ class Purger(Repository):
                 row for row in rows if row["project_id"] in gone and row["deletion_id"] is None
             ]
             await self._purge_todos(doomed, batch, by)
+            while await self._all(purged.UNSAY_DEPARTED, ids=places, batch=batch):
+                pass
             await self._all(purged.PURGE_PROJECTS, ids=places, **by)
         return len(went) + len({row["deletion_id"] for row in projects})
 

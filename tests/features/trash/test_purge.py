@@ -100,6 +100,47 @@ async def test_a_project_goes_with_all_in_it(ada: Person, database: asyncpg.Conn
     assert await database.fetchval(members, UUID(garden["id"])) == 0
 
 
+async def test_what_was_said_there_of_todos_that_left_goes_too(
+    ada: Person, database: asyncpg.Connection
+) -> None:
+    canary = uuid4().hex
+    garden = await ada.make_project()
+    todo = await ada.make_todo(canary, project_id=garden["id"])
+    stays = await ada.make_todo("Stays")
+    place = {"after": stays["id"]}
+    assert (await ada.client.post(f"/v1/todos/{todo['id']}/move", json=place)).is_success
+    title = {"title": "Another one"}
+    assert (await ada.client.patch(f"/v1/todos/{todo['id']}", json=title)).is_success
+    moved = await read(ada, todo)
+    await trash(ada, garden)
+    await purge(ada, garden)
+    # What is said where it is by now stays: it came, and got another title.
+    said = await told(database, todo)
+    assert [event for event, _, after in said if canary in after] == ["todo.moved"]
+    assert sum(canary in changed for _, changed, _ in said) == 1
+    assert [after for event, _, after in said if event == "todo.created"] == ["null"]
+    assert await read(ada, todo) == moved
+
+
+async def test_that_it_left_a_project_is_still_told_there(
+    ada: Person, database: asyncpg.Connection
+) -> None:
+    garden = await ada.make_project()
+    todo = await ada.make_todo(project_id=garden["id"])
+    stays = await ada.make_todo("Stays")
+    place = {"after": stays["id"]}
+    assert (await ada.client.post(f"/v1/todos/{todo['id']}/move", json=place)).is_success
+    await trash(ada, todo)
+    await purge(ada, todo)
+    left = await database.fetch(
+        "SELECT event FROM changes WHERE project_id = $1 AND resource_id = $2 "
+        "AND row_after -> 'project_id' = 'null'",
+        UUID(garden["id"]),
+        UUID(todo["id"]),
+    )
+    assert [event for (event,) in left] == ["todo.moved"]
+
+
 async def test_its_todos_count_no_more(ada: Person, database: asyncpg.Connection) -> None:
     count = "SELECT coalesce(sum(count), 0) FROM todo_counts WHERE owner_id = $1"
     garden = await ada.make_project()

@@ -144,6 +144,7 @@ async def test_emptying_the_trash_beside_all_else(
 
     for _ in range(10):
         await at_once(*(write() for _ in range(20)))
-        await assert_consistent(database, ada)
+        # A project that is purged takes what was said there of todos that left it.
+        await assert_consistent(database, ada, is_logged=False)
     assert (await ada.client.delete("/v1/trash")).status_code == 204
     assert await trashed(ada) == []

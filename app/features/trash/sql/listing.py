@@ -12,17 +12,16 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    join,
     literal,
     or_,
-    outerjoin,
     select,
     true,
     tuple_,
 )
 from sqlalchemy.sql import ColumnElement
 
-from app.database.json_rows import as_object, as_text, instant
+from app.database import json_rows
+from app.database.json_rows import instant
 from app.database.statement import Statement
 from app.features.projects.permissions import is_editor, is_owner, joined_by_principal
 from app.features.projects.statements import projects
@@ -45,33 +44,19 @@ def page(*, is_first: bool, with_total: bool) -> Statement:
     The total is a column of each row, and of a row without a body if the page is empty.
     """
     either = _todos(is_first).union_all(_of_projects(is_first)).subquery("either")
-    in_order = (either.c.deleted_at.desc(), either.c.id.desc())
-    found = select(either).order_by(*in_order).limit(_limit).subquery("found")
-    fields = (
-        select(
-            found.c.type,
-            found.c.id,
-            found.c.project_id,
-            found.c.title,
-            instant(found.c.deleted_at).label("deleted_at"),
-            instant(found.c.deleted_at + bindparam("retention", type_=Interval)).label("purge_at"),
-        )
-        .correlate(found)
-        .lateral("fields")
-    )
-    columns = [
-        as_text(as_object(fields)).label("body"),
-        cast(found.c.deleted_at, Text).label("sort_key"),
+    order = (either.c.sort_key.desc(), either.c.id.desc())
+    found = select(either).order_by(*order).limit(_limit).subquery("found")
+    fields = [
+        found.c.type,
         found.c.id,
+        found.c.project_id,
+        found.c.title,
+        instant(found.c.sort_key).label("deleted_at"),
+        instant(found.c.sort_key + bindparam("retention", type_=Interval)).label("purge_at"),
     ]
-    rows: Any = join(found, fields, true())
-    if with_total:
-        counted = select((_count(_todo_places()) + _count(_project_places())).label("total"))
-        total = counted.subquery("counted")
-        columns.append(total.c.total)
-        rows = outerjoin(total, rows, true())
-    order = (found.c.deleted_at.desc(), found.c.id.desc())
-    return Statement(select(*columns).select_from(rows).order_by(*order))
+    total = (_count(_todo_places()) + _count(_project_places())).label("total")
+    beside = [total] if with_total else []
+    return Statement(json_rows.page(found, fields, descending=True, beside=beside))
 
 
 def _todo_places() -> Select[Any]:
@@ -107,7 +92,7 @@ def _todos(is_first: bool) -> Select[Any]:
             todos.c.id,
             todos.c.project_id,
             todos.c.title,
-            todos.c.deleted_at,
+            todos.c.deleted_at.label("sort_key"),
         )
         .where(_is_in_place, *_after(todos, is_first))
         .order_by(todos.c.deleted_at.desc(), todos.c.id.desc())
@@ -125,7 +110,7 @@ def _of_projects(is_first: bool) -> Select[Any]:
         projects.c.id,
         projects.c.id.label("project_id"),
         projects.c.name.label("title"),
-        projects.c.deleted_at,
+        projects.c.deleted_at.label("sort_key"),
     )
     return _project_places().with_only_columns(*columns).where(*_after(projects, is_first))
 

@@ -6,9 +6,11 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     DateTime,
+    Integer,
     Select,
     TableClause,
     Text,
+    Update,
     Uuid,
     any_,
     bindparam,
@@ -20,13 +22,14 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql import ColumnElement
 
 from app.database.base import table_of
-from app.database.changes import changes
+from app.database.changes import changes, is_departure
 from app.database.statement import AFFECTED_USERS, Statement
 from app.features.projects.permissions import affected_users_of
 from app.features.projects.statements import members, projects
@@ -46,7 +49,7 @@ _GONE: ColumnElement[Any] = literal_column("'null'::jsonb", JSONB)
 _no_project: ColumnElement[Any] = cast(null(), Uuid).label("project_id")
 
 
-def _unsay(resource: str, ids: Select[Any]) -> CTE:
+def _unsaid(resource: str, ids: Select[Any]) -> Update:
     """Take what `changes` says of these away; that something happened is still to be told."""
     return (
         update(changes)
@@ -56,9 +59,22 @@ def _unsay(resource: str, ids: Select[Any]) -> CTE:
             changes.c.resource_id == any_(func.array(ids.scalar_subquery())),
         )
         .values(changed=_NOTHING, row_after=_GONE)
-        .returning(changes.c.id)
-        .cte(f"unsaid_{resource}")
     )
+
+
+def _unsay(resource: str, ids: Select[Any]) -> CTE:
+    # That it left a project says nothing of it, and is still to be told there.
+    said = _unsaid(resource, ids).where(is_departure().is_not(true()))
+    return said.returning(changes.c.id).cte(f"unsaid_{resource}")
+
+
+def _unsay_departed() -> Statement:
+    """Take away what is said in these projects of a batch of todos that left them."""
+    here = changes.c.project_id == any_(_ids)
+    batch: ColumnElement[Any] = bindparam("batch", type_=Integer)
+    some = select(changes.c.resource_id).where(here, is_departure()).limit(batch)
+    said = _unsaid("todo", some).where(here)
+    return Statement(said.returning(cast(changes.c.resource_id, Text)))
 
 
 def _tell(resource: str, gone: CTE, project_id: ColumnElement[Any], *where: Any) -> CTE:
@@ -138,3 +154,4 @@ def _purge_projects() -> Statement:
 
 PURGE_TODOS = _purge_todos()
 PURGE_PROJECTS = _purge_projects()
+UNSAY_DEPARTED = _unsay_departed()
