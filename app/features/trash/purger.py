@@ -14,6 +14,8 @@ from app.features.trash.sql import detached, found, purged
 
 # Few enough for the statement timeout, however many changes each of them has.
 _BATCH = 1_000
+# As many are locked in a statement.
+_LOCKED = 10_000
 # Before all deletions.
 _EVER = datetime(1, 1, 2, tzinfo=UTC)
 # What nobody asked for.
@@ -44,12 +46,20 @@ class Purger(Repository):
         if ids["project"]:
             projects = await self._all(found.HOLD_PROJECTS, ids=ids["project"], before=before)
         places = [row["id"] for row in projects]
-        rows = await self._all(found.HOLD_TODOS, ids=ids["todo"], project_ids=places)
+        rows = await self._all(found.LIST_TODOS, ids=ids["todo"], project_ids=places)
+        # All of them before the first is written, as whoever renames a label does.
+        for start in range(0, len(rows), _LOCKED):
+            some = [row["id"] for row in rows[start : start + _LOCKED]]
+            await self._all(found.HOLD_TODOS, ids=some)
+        # One that was moved before the locks were there is in a project whose lock this has not.
+        home = {item["id"]: item["project_id"] for item in items if item["type"] == "todo"}
         went = {
             row["id"]
             for row in rows
-            if row["id"] == row["deletion_id"] and (before is None or row["deleted_at"] < before)
-        }.intersection(ids["todo"])
+            if row["id"] == row["deletion_id"]
+            and row["project_id"] == home.get(row["id"])
+            and (before is None or row["deleted_at"] < before)
+        }
         if went:
             doomed = [row for row in rows if row["deletion_id"] in went]
             await self._all(detached.DETACH_TODOS, ids=[*went], position=last_position())

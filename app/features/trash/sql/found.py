@@ -84,10 +84,11 @@ def find(items: Select[Any]) -> Statement:
     return Statement(select(found, locks.label("locks")))
 
 
-def _hold_todos() -> Statement:
-    """Lock what went with these deletions, with all below it, and what is in these projects.
+def _list_todos() -> Statement:
+    """What went with these deletions, with all below it, and what is in these projects.
 
-    All of it at once, from the leaves to the root, as whoever renames a label does.
+    In the order in which todos are locked: from the leaves to the root. The locks of the projects
+    are held, so that all of it stays so.
     """
     columns = (todos.c.id, todos.c.project_id)
     went = select(*columns).where(todos.c.deletion_id == any_(_ids)).cte("went", recursive=True)
@@ -101,7 +102,6 @@ def _hold_todos() -> Statement:
         select(*columns, todos.c.deletion_id, todos.c.deleted_at)
         .where(todos.c.id == any_(ids))
         .order_by(todos.c.depth.desc(), todos.c.id)
-        .with_for_update()
     )
 
 
@@ -133,6 +133,12 @@ HOLD_PROJECTS = Statement(
     .order_by(projects.c.depth.desc(), projects.c.id)
     .with_for_update()
 )
-HOLD_TODOS = _hold_todos()
+LIST_TODOS = _list_todos()
+HOLD_TODOS = Statement(
+    select(todos.c.id)
+    .where(todos.c.id == any_(_ids))
+    .order_by(todos.c.depth.desc(), todos.c.id)
+    .with_for_update()
+)
 # Todos first: they were deleted before the project that they are in, which may be large.
 EXPIRED = (_expired(todos, 100), _expired(projects, 1))
