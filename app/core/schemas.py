@@ -123,6 +123,7 @@ def absent_or(**options: Any) -> Any:
     return Field(default_factory=lambda: None, exclude_if=lambda value: value is None, **options)
 
 
+Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#3367d6"])]
 _UUID7 = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
 # An id that a client chooses. Pydantic's format of it, `uuid7`, is unknown to tools.
 NewId = Annotated[UUID7, WithJsonSchema({"type": "string", "format": "uuid", "pattern": _UUID7})]

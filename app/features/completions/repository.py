@@ -9,7 +9,7 @@ from app.database.statement import Statement
 from app.database.unit_of_work import Connection
 from app.features.recurrence.repetition import COLUMNS
 from app.features.recurrence.statements import page
-from app.features.todos.sql.writes import visible_todo
+from app.features.todos.sql.permissions import visible_todo
 
 _todo = visible_todo.selected_columns
 _seen = visible_todo.with_only_columns(_todo["id"])

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, array, insert
 from sqlalchemy.sql import ColumnElement
 
 from app.core.clock import new_id
-from app.core.errors import DatabaseBusy, QuotaExceeded
+from app.core.errors import LocksContended, QuotaExceeded
 from app.database.changes import record
 from app.database.repository import Repository
 from app.database.statement import AFFECTED_USERS, Statement
@@ -150,4 +150,4 @@ class LabelHolder(Repository):
                 return held
             if not rows[0]["has_room"]:
                 raise QuotaExceeded("labels")
-        raise DatabaseBusy
+        raise LocksContended

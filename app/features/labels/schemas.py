@@ -7,19 +7,19 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 from typing_extensions import TypeAliasType
 
-from app.core.schemas import Input, Instant, ListQuery, NewId, Page, Patch, Schema
+from app.core.schemas import Color, Input, Instant, ListQuery, NewId, Page, Patch, Schema
 from app.core.text_rules import OneLine, Storable, text_key
 from app.features.labels.errors import LabelRepeated
 
 MAX_LABELS = 50
+MAX_NAME_LENGTH = 60
 LabelName = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=60),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_LENGTH),
     Storable,
     OneLine,
 ]
 LabelNames = Annotated[list[LabelName], Field(max_length=MAX_LABELS)]
-Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#3367d6"])]
 LabelSort = TypeAliasType("LabelSort", Literal["created_at", "-created_at", "name", "-name"])
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from typing_extensions import TypeAliasType
 
 from app.core.schemas import (
+    Color,
     Flag,
     IdOrNone,
     Input,
@@ -28,7 +29,6 @@ Name = Annotated[
     Storable,
     OneLine,
 ]
-Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", examples=["#3367d6"])]
 Role = TypeAliasType("Role", RoleName)
 ProjectSort = TypeAliasType(
     "ProjectSort", Literal["created_at", "-created_at", "position", "-position"]

@@ -8,16 +8,16 @@ title. It looks at each word a bounded number of times. Why it is not a library 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import get_args
 from uuid import UUID
 
 from app.core.text_rules import is_visible, text_key
+from app.features.labels.schemas import MAX_LABELS, MAX_NAME_LENGTH
 from app.features.quick.expressions import find
 from app.features.quick.words import Word, split
+from app.features.todos.schemas import Priority
 
-PRIORITIES = frozenset({"low", "medium", "high", "urgent"})
-MAX_LABELS = 50
-MAX_LABEL_LENGTH = 60
-
+_PRIORITIES = frozenset(get_args(Priority.__value__)) - {"none"}
 _MENTIONED = frozenset({"project_id", "labels", "priority"})
 _ALL = _MENTIONED | {"due", "recurrence"}
 _ENDS = ".,;:!?"
@@ -109,7 +109,7 @@ class _Reading:
     def _read_priority(self, mentions: list[Word]) -> str:
         for word in mentions:
             name = word.names[0].lower()
-            if word.sigil == "!" and name in PRIORITIES:
+            if word.sigil == "!" and name in _PRIORITIES:
                 self._add("priority", word, word)
                 return name
         return "none"
@@ -130,7 +130,7 @@ class _Reading:
         for word in mentions:
             name = word.names[0] if word.sigil == "@" else ""
             key = text_key(name)
-            if not is_visible(name) or len(name) > MAX_LABEL_LENGTH:
+            if not is_visible(name) or len(name) > MAX_NAME_LENGTH:
                 continue
             if key not in keys and len(keys) >= MAX_LABELS:
                 continue

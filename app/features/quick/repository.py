@@ -10,8 +10,8 @@ from sqlalchemy.sql import ColumnElement
 from app.database.repository import Repository
 from app.database.statement import Statement
 from app.database.unit_of_work import Connection
+from app.features.due.callers_zone import callers_zone
 from app.features.projects.permissions import named_for_principal
-from app.features.todos.sql.filters import callers_zone
 
 _with_projects: ColumnElement[Any] = bindparam("with_projects", type_=Boolean)
 _named = named_for_principal().where(_with_projects).subquery("named")

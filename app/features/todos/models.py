@@ -1,7 +1,7 @@
 """The table of todos."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import (
@@ -32,7 +32,8 @@ from app.features.labels.terms import IS_LABELLED, label_terms
 
 MAX_DEPTH = 5
 # In the order in which they sort.
-PRIORITIES = ("none", "low", "medium", "high", "urgent")
+PriorityName = Literal["none", "low", "medium", "high", "urgent"]
+PRIORITIES = get_args(PriorityName)
 # Titles are sorted by so many characters of `title_key`, so that they fit into a cursor and an
 # index entry: a folded title has up to 9,000.
 SORTED_TITLE = 200

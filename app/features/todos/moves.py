@@ -24,7 +24,7 @@ from app.features.todos.subtasks import changes_above
 _MOVED = "todo.moved"
 
 
-class Siblings(NamedTuple):
+class Parentage(NamedTuple):
     """What todos are siblings by."""
 
     project_id: UUID
@@ -92,7 +92,7 @@ class TodoMover:
 
     async def _look(
         self, todo_id: UUID, data: TodoMove, expected: Expected
-    ) -> tuple[Siblings, Siblings, Row]:
+    ) -> tuple[Parentage, Parentage, Row]:
         """Lock the projects; returns which siblings it has and gets, and what is known of these."""
         named = await self._repository.lock_projects(
             todo_id, data.sibling or data.parent_id, data.project_id
@@ -102,8 +102,8 @@ class TodoMover:
             raise NotFound
         require_editable(todo)
         expected.check(todo["version"])
-        old = Siblings(todo["project_id"], todo["parent_id"])
-        new = siblings_at(data, old, named)
+        old = Parentage(todo["project_id"], todo["parent_id"])
+        new = parentage_at(data, old, named)
         place = await self._repository.look(
             data.side,
             **new._asdict(),
@@ -137,7 +137,7 @@ class TodoMover:
         return dict(zip(names, held, strict=True))
 
 
-def siblings_at(data: TodoMove, old: Siblings, named: Sequence[Row]) -> Siblings:
+def parentage_at(data: TodoMove, old: Parentage, named: Sequence[Row]) -> Parentage:
     """Among which siblings a place is, by the todos that it names.
 
     Raises `SiblingNotFound`, `ParentNotFound`, `PlaceContradicts`.
@@ -148,13 +148,13 @@ def siblings_at(data: TodoMove, old: Siblings, named: Sequence[Row]) -> Siblings
         if data.sibling not in found:
             raise SiblingNotFound(f"/{data.side}")
         sibling = found[data.sibling]
-        place = Siblings(sibling["project_id"], sibling["parent_id"])
+        place = Parentage(sibling["project_id"], sibling["parent_id"])
     elif data.parent_id is not None:
         if data.parent_id not in found:
             raise ParentNotFound
-        place = Siblings(found[data.parent_id]["project_id"], data.parent_id)
+        place = Parentage(found[data.parent_id]["project_id"], data.parent_id)
     elif sent:
-        place = Siblings(data.project_id if "project_id" in sent else old.project_id, None)
+        place = Parentage(data.project_id if "project_id" in sent else old.project_id, None)
     else:
         place = old
     for name in sorted(sent):
@@ -206,7 +206,7 @@ def changes_of_parents(todo: Row, parent: Row | None, chain: Sequence[Row]) -> I
     yield from changes_above(above, 1, completed)
 
 
-def _below(row: Row, old: Siblings, new: Siblings, levels: int) -> RowChange:
+def _below(row: Row, old: Parentage, new: Parentage, levels: int) -> RowChange:
     """The change of a subtask of what is moved; its level alone is nothing that clients see."""
     is_told = new.project_id != old.project_id and row["deleted_at"] is None
     values = {"project_id": new.project_id, "depth": row["depth"] + levels}

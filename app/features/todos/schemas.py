@@ -33,10 +33,10 @@ from app.features.due.schemas import DateOrInstantParameter, Due
 from app.features.labels.schemas import MAX_LABELS, LabelName, LabelNames
 from app.features.projects.places import Place
 from app.features.recurrence.schemas import Recurrence
-from app.features.todos.models import MAX_MATCHES
+from app.features.todos.models import MAX_MATCHES, PRIORITIES, PriorityName
 from app.features.todos.words import words
 
-Priority = TypeAliasType("Priority", Literal["none", "low", "medium", "high", "urgent"])
+Priority = TypeAliasType("Priority", PriorityName)
 Title = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
@@ -180,7 +180,9 @@ class TodoFilters(ListQuery):
     project_id: list[UUID] = Field(
         [], max_length=100, description="Those of any of these projects."
     )
-    priority: list[Priority] = Field([], max_length=5, description="Those of any of these.")
+    priority: list[Priority] = Field(
+        [], max_length=len(PRIORITIES), description="Those of any of these."
+    )
     label: list[LabelName] = Field(
         [],
         max_length=MAX_LABELS,

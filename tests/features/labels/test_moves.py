@@ -1,11 +1,13 @@
 """Labels of todos that go to somebody else's project: there they are labels of that owner."""
 
 import asyncio
+from random import Random
 from typing import Any
 
 import asyncpg
 import pytest
 from fastapi import FastAPI
+from httpx import Response
 
 from app.features.todos.repository import TodoRepository
 from tests.apps import client_of, running
@@ -143,6 +145,40 @@ async def test_whoever_changes_one_waits_for_the_move(
     assert (await change).is_success
     assert (await read(ada, todo))["labels"] == ([] if deletes else ["HOUSE"])
     assert await wrongly_labelled(database, bob) == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_in_a_storm_between_two_owners_each_is_the_owners(
+    ada: Person, bob: Person, shared: Json, database: asyncpg.Connection, seed: int
+) -> None:
+    random = Random(seed)
+    garden = await ada.make_project("Garden")
+    todos = [await ada.make_todo(project_id=garden["id"], labels=[name]) for name in "abAB"]
+    todos += [await ada.make_todo(parent_id=todo["id"], labels=["c"]) for todo in todos]
+
+    async def request() -> Response:
+        todo, name = random.choice(todos), random.choice("abcABC")
+        match random.randrange(5):
+            case 0 | 1:
+                place = {"last": True, "project_id": random.choice([garden, shared])["id"]}
+                return await move(ada, todo, **place)
+            case 2 | 3:
+                return await patch(ada, todo, labels=[name])
+        person = random.choice([ada, bob])
+        labels = await person.walk("/v1/labels")
+        if not labels:
+            return await person.get("/v1/labels")
+        url = f"/v1/labels/{random.choice(labels)['id']}"
+        if random.random() < 0.3:
+            return await person.client.delete(url)
+        return await person.client.patch(url, json={"name": name})
+
+    for _ in range(6):
+        answers = await asyncio.gather(*(request() for _ in range(12)))
+        assert max(answer.status_code for answer in answers) < 500, [a.text for a in answers]
+        for person in (ada, bob):
+            assert await wrongly_labelled(database, person) == []
+    await assert_consistent(database, ada)
 
 
 async def test_a_project_that_goes_below_another_root_keeps_its_owner_and_labels(

@@ -22,17 +22,16 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
-    column,
     func,
     not_,
     select,
-    table,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSMULTIRANGE
 from sqlalchemy.sql import ColumnElement
 
 from app.core.text_rules import text_key
 from app.database.base import table_of
+from app.features.due.callers_zone import callers_zone
 from app.features.due.days import Midnight, midnight_after
 from app.features.due.wall_clocks import clocks_before, plus
 from app.features.labels.terms import has_labels
@@ -43,13 +42,6 @@ from app.features.todos.sql.sorting import completed_key, due_key, last_complete
 Clause = ColumnElement[Any]
 
 todos = table_of(Todo)
-# Accounts belong to another feature, so their table is used by name, as in a foreign key.
-_users = table("users", column("id", Uuid), column("timezone", Text))
-callers_zone: Clause = (
-    select(_users.c.timezone)
-    .where(_users.c.id == bindparam("principal_id", type_=Uuid))
-    .scalar_subquery()
-)
 _DAY = timedelta(days=1)
 
 

@@ -24,9 +24,10 @@ from app.database.statement import Statement
 from app.features.projects.permissions import visible_to_principal
 from app.features.todos.sql import labelled
 from app.features.todos.sql.filters import LABELS, conditions, in_index_of_labels, told
+from app.features.todos.sql.permissions import visible_todo
 from app.features.todos.sql.representation import representation
 from app.features.todos.sql.sorting import ORDERS, Order, Place
-from app.features.todos.sql.writes import TODOS, todos, visible_todo
+from app.features.todos.sql.writes import TODOS, todos
 
 READ = Statement(json_rows.answer_of(TODOS.document(visible_todo.cte("seen"), "read")))
 

@@ -29,6 +29,7 @@ from sqlalchemy.sql import ColumnElement
 from app.database.base import table_of
 from app.database.row_changes import Columns, Resource
 from app.database.statement import Statement
+from app.features.due.callers_zone import callers_zone
 from app.features.labels.holding import holding
 from app.features.labels.terms import has_labels
 from app.features.projects.permissions import (
@@ -41,7 +42,7 @@ from app.features.projects.permissions import (
 from app.features.recurrence.repetition import COLUMNS as REPETITION
 from app.features.recurrence.statements import taken_back
 from app.features.todos.models import Todo
-from app.features.todos.sql.filters import callers_zone
+from app.features.todos.sql.permissions import project_of_todo, visible_todo
 from app.features.todos.sql.quota import has_room
 from app.features.todos.sql.representation import representation
 
@@ -58,7 +59,6 @@ TODOS = Resource(
 _id: ColumnElement[Any] = bindparam("id", type_=Uuid)
 _owner_id: ColumnElement[Any] = bindparam("owner_id", type_=Uuid)
 _label_keys: ColumnElement[Any] = bindparam("label_keys", type_=ARRAY(Text))
-_project = visible_to_principal().subquery("project")
 # Of a parent, what its subtasks' place and its own counts are made from.
 _COUNTED = (
     todos.c.id,
@@ -67,11 +67,6 @@ _COUNTED = (
     todos.c.completed_at,
     todos.c.subtask_count,
     todos.c.completed_subtask_count,
-)
-visible_todo = (
-    select(todos, _project.c.role, _project.c.archived)
-    .join(_project, _project.c.id == todos.c.project_id)
-    .where(todos.c.id == _id, todos.c.deleted_at.is_(None))
 )
 
 
@@ -104,8 +99,8 @@ def _tree(*columns: Any, only_open: bool = False) -> Select[Any]:
     tree = visible_todo.with_only_columns(
         todos.c.id,
         todos.c.project_id,
-        _project.c.role,
-        _project.c.archived,
+        project_of_todo.c.role,
+        project_of_todo.c.archived,
         is_whole.label("is_whole"),
     ).cte("tree", recursive=True)
     below = (
@@ -196,7 +191,9 @@ CREATE_IN_PROJECT = _create(visible_to_principal(only=bindparam("project_id", ty
 HOLD_IN_INBOX = holding(inbox_of_principal())
 HOLD_IN_PROJECT = holding(visible_to_principal(only=bindparam("project_id", type_=Uuid)))
 HOLD_OF_TODO = holding(
-    visible_todo.with_only_columns(_project.c.id, _project.c.role, _project.c.archived)
+    visible_todo.with_only_columns(
+        project_of_todo.c.id, project_of_todo.c.role, project_of_todo.c.archived
+    )
 )
 LOCK = TODOS.lock(visible_todo, "role", "archived", "parent_id", "completed_at", *REPETITION)
 # With all open ones below it, or simply all.
