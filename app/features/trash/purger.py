@@ -93,10 +93,7 @@ async def purge_expired(database: Database, settings: Settings, now: Now) -> int
     count = 0
     before = now() - timedelta(days=settings.trash_days)
     for statement in found.EXPIRED:
-        place: dict[str, Any] = {
-            "at": datetime.min.replace(tzinfo=before.tzinfo),
-            "last": UUID(int=0),
-        }
+        place: dict[str, Any] = {"at": _EVER, "last": UUID(int=0)}
         while rows := await database.primary.fetch_all(statement, before=before, **place):
             place = {"at": rows[-1]["deleted_at"], "last": rows[-1]["id"]}
             async with database.unit_of_work() as session:
