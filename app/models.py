@@ -7,6 +7,7 @@ import app.features.projects.models
 import app.features.recurrence.models
 import app.features.sessions.models
 import app.features.todos.models
+import app.features.trash.models
 import app.features.users.models
 from app.database.base import Base
 

@@ -15,6 +15,8 @@ from app.features.projects.purge import memberless_projects, purge_project
 from app.features.sessions.sweep import sweep_sessions, sweep_tokens
 from app.features.todos.due_rules import recompute
 from app.features.todos.purge import purge_todos
+from app.features.trash.backfill import backfill_deletions
+from app.features.trash.purger import purge_expired
 from app.features.users.ended_accounts import clean_up_ended_accounts
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,8 @@ SWEEPS: dict[str, Sweep] = {
     "remains of accounts": clean_up_ended_accounts,
     "projects of deleted accounts": _sweep_projects,
     "labels of deleted accounts": lambda database, _, now: purge_labels(database, now),
+    "deletions of older versions": lambda database, _settings, _now: backfill_deletions(database),
+    "the trash": purge_expired,
     "dues by other zone rules": lambda database, _settings, _now: recompute(database),
 }
 

@@ -101,6 +101,14 @@ async def test_purge_says_how_much_of_each(
         ada.id,
         utc_now().replace(year=2025),
     )
+    # Too long in the trash, since an older version deleted it.
+    trashed = await ada.make_todo()
+    await ada.client.delete(f"/v1/todos/{trashed['id']}")
+    await database.execute(
+        "UPDATE todos SET deleted_at = now() - interval '31 days', deletion_id = NULL "
+        "WHERE id = $1",
+        UUID(trashed["id"]),
+    )
     zoned = {"datetime": "2026-12-01T09:00:00", "timezone": "Europe/Vienna"}
     todo = await ada.make_todo(due=zoned)
     await database.execute("UPDATE todos SET due_rules = 0 WHERE id = $1", UUID(todo["id"]))
@@ -116,6 +124,8 @@ async def test_purge_says_how_much_of_each(
         "Remains of accounts",
         "Projects of deleted accounts",
         "Labels of deleted accounts",
+        "Deletions of older versions",
+        "The trash",
         "Dues by other zone rules",
     ]
     assert all(int(count) >= 1 for count in counts.values())

@@ -15,6 +15,7 @@ from app.database.unit_of_work import Database
 from app.embedded.stores import embedded
 from app.features.todos.due_rules import recompute
 from app.features.todos.search_backfill import backfill_search_words
+from app.features.trash.backfill import backfill_deletions
 
 _T = TypeVar("_T")
 
@@ -66,3 +67,4 @@ def upgrade(settings: Settings) -> None:
         raise CommandError(str(error)) from error
     run_with_database(settings, backfill_search_words)
     run_with_database(settings, recompute)
+    run_with_database(settings, backfill_deletions)

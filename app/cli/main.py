@@ -101,8 +101,9 @@ def purge() -> None:
     """Do what `tickbox serve` does once an hour, and say how much of each there was.
 
     Answers under an Idempotency-Key after 24 hours, refresh tokens once they have expired,
-    sessions 30 days after their last use, what nobody sees since an account was deleted: they are
-    deleted. Dues in zones whose rules have changed are computed anew.
+    sessions 30 days after their last use, what nobody sees since an account was deleted, what was
+    in the trash for `TICKBOX_TRASH_DAYS`: they are deleted. Dues in zones whose rules have changed
+    are computed anew.
     """
     from app import sweeps
     from app.cli.database import run_with_database, stores

@@ -23,8 +23,9 @@ changes = sa.Table(
     sa.Column("resource_type", sa.String(32), nullable=False),
     sa.Column("resource_id", sa.Uuid, nullable=False),
     sa.Column("project_id", sa.Uuid, nullable=True),
-    sa.Column("actor_id", sa.Uuid, nullable=False),
-    sa.Column("request_id", sa.Text, nullable=False),
+    # Null: nobody asked for it, such as what retention purges.
+    sa.Column("actor_id", sa.Uuid, nullable=True),
+    sa.Column("request_id", sa.Text, nullable=True),
     sa.Column("event", sa.String(64), nullable=False),
     sa.Column("changed", JSONB, nullable=False),
     sa.Column("row_after", JSONB, nullable=False),

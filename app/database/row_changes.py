@@ -216,8 +216,8 @@ class Resource:
             return Statement(answer)
         change = self._change(after, after.c.change_event, after.c.body_before)
         if moves:
-            told = change.where(after.c.change_event != sa.literal(self.name))
-            change = sa.select(told.union_all(departures(after)).subquery("told"))
+            told = change.union_all(departures(after)).subquery("told")
+            change = sa.select(told).where(told.c.event != sa.literal(self.name))
         return Statement(answer.add_cte(record(self.name, change)))
 
     def inserted(self, values: Mapping[str, Any], now: datetime) -> str:

@@ -9,6 +9,7 @@ from app.features.projects import router as projects
 from app.features.quick import router as quick
 from app.features.sessions import router as sessions
 from app.features.todos import router as todos
+from app.features.trash import router as trash
 from app.features.users import router as users
 from app.features.views import router as views
 from app.web import health
@@ -20,6 +21,7 @@ FEATURES = tuple(
         todos,
         views,
         completions,
+        trash,
         labels,
         projects,
         users,

@@ -56,6 +56,7 @@ VALUES: dict[str, Any] = {
     "quota_todos": 500,
     "quota_labels": 500,
     "quota_projects": 50,
+    "trash_days": 7,
     "max_body_bytes": 4096,
     "max_buffered_bytes": 1 << 25,
     "request_timeout": 3.0,

@@ -36,6 +36,9 @@ WEEKLY = {
 # Locks of projects, what is there, the rows; then they are changed.
 MOVE = [BEGIN, ANY, ANY, ANY, ANY, "COMMIT"]
 
+# The lock of the project or the tree, the rows; then they are changed.
+TRASH = [BEGIN, ANY, ANY, ANY, "COMMIT"]
+
 REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("GET", "/v1/todos", None, READ),
     ("GET", "/v1/todos?limit=1&sort=due&completed=false&priority=high", None, READ),
@@ -89,6 +92,12 @@ REQUESTS: list[tuple[str, str, Json | None, list[Any]]] = [
     ("POST", "/v1/todos/{todo}/move", {"last": True, "project_id": "{project}"}, MOVE),
     ("POST", "/v1/todos/{todo}/move", {"after": "{parent}"}, MOVE),
     ("PATCH", "/v1/projects/{project}", {"name": "Balcony {turn}"}, CHANGE),
+    ("GET", "/v1/trash", None, READ),
+    ("GET", "/v1/trash?include_total=true&limit=1", None, READ),
+    ("DELETE", "/v1/todos/{trashed}", None, TRASH),
+    ("POST", "/v1/todos/{trashed}/restore", None, TRASH),
+    ("DELETE", "/v1/projects/{shed}", None, TRASH),
+    ("POST", "/v1/projects/{shed}/restore", None, TRASH),
     ("PATCH", "/v1/users/me", {"display_name": "Ada {turn}"}, CHANGE),
     ("DELETE", "/v1/sessions", None, WRITE),
     # The password is checked before there is a transaction.

@@ -43,6 +43,8 @@ class Ada:
         parent = await self.client.post("/v1/todos", json={"title": "Travel"})
         made = {"todo": todo, "project": project, "parent": parent, "label": label}
         made["repeating"] = repeating
+        made["trashed"] = await self.client.post("/v1/todos", json={"title": "Ferry"})
+        made["shed"] = await self.client.post("/v1/projects", json={"name": "Shed"})
         self.ids = {name: answer.json()["id"] for name, answer in made.items()}
         for method, url, body, _ in REQUESTS:
             await self.request(method, url, body)

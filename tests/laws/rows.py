@@ -119,6 +119,14 @@ async def _large_projects(database: asyncpg.Connection, person: Person, count: i
     await projects(database, person, count, **_LARGE_PROJECT)
 
 
+async def trash(database: asyncpg.Connection, person: Person, count: int) -> None:
+    """Todos in the trash, each deleted itself, with as much text as a title may have."""
+    todo = await person.make_todo("\u884c" * 500)
+    assert (await person.client.delete(f"/v1/todos/{todo['id']}")).status_code == 204
+    await copy(database, "todos", todo["id"], count - 1, position=_POSITION)
+    await database.execute("UPDATE todos SET deletion_id = id WHERE created_by = $1", person.id)
+
+
 # What there is to list, by the operation that does.
 LISTED: Mapping[str, Fill] = {
     "list_todos": _large_todos,
@@ -128,6 +136,7 @@ LISTED: Mapping[str, Fill] = {
     "list_overdue": _large_todos_due(-3),
     "list_projects": _large_projects,
     "list_labels": labels,
+    "list_trash": trash,
     "list_completions": _completions,
     "list_occurrences": _occurrences,
     "list_sessions": sessions,

@@ -70,11 +70,42 @@ async def _sessions(database: asyncpg.Connection, person: Person, count: int) ->
     return "DELETE", "/v1/sessions", None
 
 
+def _after(make: Make, *, purges: bool) -> Make:
+    """The restore, or the purge, of what that deletes."""
+
+    async def trashed(database: asyncpg.Connection, person: Person, count: int) -> Request:
+        method, url, json = await make(database, person, count)
+        response = await person.client.request(method, url, json=json)
+        assert response.status_code == 204, response.text
+        if purges:
+            return "DELETE", f"/v1/trash/{url.rpartition('/')[2]}", None
+        return "POST", f"{url}/restore", None
+
+    trashed.__name__ = f"{'purged' if purges else 'restored'}{make.__name__}"
+    return trashed
+
+
+async def _trash(database: asyncpg.Connection, person: Person, count: int) -> Request:
+    await rows.trash(database, person, count)
+    return "DELETE", "/v1/trash", None
+
+
 MANY_ROWS: Mapping[str, tuple[Make, ...]] = {
     "delete_current_user": (_account_with_todos, _account_with_projects, _account_with_sessions),
     "delete_project": (_project_with_todos, _project_with_projects),
     "delete_todo": (_todo_with_subtasks,),
     "delete_other_sessions": (_sessions,),
+    "restore_project": (
+        _after(_project_with_todos, purges=False),
+        _after(_project_with_projects, purges=False),
+    ),
+    "restore_todo": (_after(_todo_with_subtasks, purges=False),),
+    "purge_trash_item": (
+        _after(_project_with_todos, purges=True),
+        _after(_project_with_projects, purges=True),
+        _after(_todo_with_subtasks, purges=True),
+    ),
+    "purge_trash": (_trash,),
 }
 
 
@@ -87,7 +118,7 @@ async def _least(
         await person.begin_anew()
         method, url, json = await make(database, person, count)
         response = await person.client.request(method, url, json=json)
-        assert response.status_code == 204, response.text
+        assert response.is_success, response.text
         costs.append(cost_of(response))
     return min(sum(cost.leases) for cost in costs), min(cost.loop for cost in costs)
 

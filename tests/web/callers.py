@@ -22,13 +22,23 @@ def _make_todo(person: Person) -> Awaitable[Json]:
     return person.make_todo(due=_DUE, recurrence=recurrence)
 
 
+async def _make_trash(person: Person) -> Json:
+    """Something in the trash."""
+    todo = await person.make_todo()
+    assert (await person.client.delete(f"/v1/todos/{todo['id']}")).is_success
+    return todo
+
+
 # What each path parameter stands for; a new one is added here.
 _MAKERS: Mapping[str, Callable[[Person], Awaitable[Json]]] = {
     "todo_id": _make_todo,
     "project_id": Person.make_project,
     "label_id": Person.make_label,
     "session_id": Person.make_session,
+    "item_id": _make_trash,
 }
+# What these restore is put into the trash before.
+_RESTORES = {"restore_todo": "/v1/todos/{todo_id}", "restore_project": "/v1/projects/{project_id}"}
 # What may complete the todo's occurrence.
 _COMPLETES = {"create_completion", "update_todo"}
 # What each required parameter of a query is, for which the declared scopes are enough.
@@ -63,6 +73,9 @@ class Caller:
             if name not in (path or {})
         }
         address = operation.path.format(**ids, **(path or {}))
+        if operation.id in _RESTORES:
+            # Where it is there already, this changes nothing.
+            await self.person.client.delete(_RESTORES[operation.id].format(**ids, **(path or {})))
         query = "&".join(filter(None, (query, *self._required(operation, query))))
         if body is None:
             body = self.body(operation)
@@ -81,7 +94,8 @@ class Caller:
         response = await client.send(request)
         # It is gone, or its occurrence is.
         is_spent = operation.method == "DELETE" or operation.id in _COMPLETES
-        if is_spent and response.is_success:
+        # What was not restored is in the trash.
+        if (is_spent and response.is_success) or operation.id in _RESTORES:
             self._ids.clear()
         if operation.id in _ENDS and response.is_success:
             await self.person.begin_anew()

@@ -52,6 +52,8 @@ class Project(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # The project whose deletion took this one along, or itself; as `deletion_id` of a todo.
+    deletion_id: Mapped[UUID | None]
 
     __table_args__ = (
         CheckConstraint(f"depth BETWEEN 1 AND {MAX_DEPTH}", name="depth"),
@@ -67,6 +69,22 @@ class Project(Base):
             "ix_projects_parent_id",
             "parent_id",
             postgresql_where=text("parent_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_projects_deletion_id",
+            "deletion_id",
+            postgresql_where=text("deletion_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_projects_trashed_at",
+            "deleted_at",
+            "id",
+            postgresql_where=text("deletion_id = id"),
+        ),
+        Index(
+            "ix_projects_without_deletion",
+            "id",
+            postgresql_where=text("deleted_at IS NOT NULL AND deletion_id IS NULL"),
         ),
         Index(
             "uq_projects_inbox",

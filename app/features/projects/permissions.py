@@ -33,16 +33,8 @@ def visible_to_principal(
 
     Limited to the one with the id `only`, to those `among` an array of ids, or by `archived`.
     """
-    limit: ColumnElement[Any] = bindparam("principal_project_id", type_=Uuid)
-    seen = (
-        select(_projects.c.id, _members.c.role, _projects.c.archived)
-        .join_from(_members, _projects, _projects.c.id == _members.c.project_id)
-        .where(
-            _members.c.user_id == bindparam("principal_id", type_=Uuid),
-            or_(limit.is_(None), _members.c.project_id == limit),
-            _projects.c.deleted_at.is_(None),
-        )
-    )
+    columns = (_projects.c.id, _members.c.role, _projects.c.archived)
+    seen = joined_by_principal().with_only_columns(*columns).where(_projects.c.deleted_at.is_(None))
     if only is not None:
         seen = seen.where(_members.c.project_id == only)
     if among is not None:
@@ -50,6 +42,22 @@ def visible_to_principal(
     if archived is not None:
         seen = seen.where(_projects.c.archived.is_(archived))
     return seen
+
+
+def joined_by_principal() -> Select[Any]:
+    """The projects that the principal is a member of, those in the trash too.
+
+    They have the columns of `visible_to_principal`, and `deleted_at`.
+    """
+    limit: ColumnElement[Any] = bindparam("principal_project_id", type_=Uuid)
+    return (
+        select(_projects.c.id, _members.c.role, _projects.c.archived, _projects.c.deleted_at)
+        .join_from(_members, _projects, _projects.c.id == _members.c.project_id)
+        .where(
+            _members.c.user_id == bindparam("principal_id", type_=Uuid),
+            or_(limit.is_(None), _members.c.project_id == limit),
+        )
+    )
 
 
 def inbox_of_principal() -> Select[Any]:
@@ -125,7 +133,13 @@ def may_edit_all(project_ids: ColumnElement[Any]) -> ColumnElement[bool]:
 
 def may_edit(project: Any) -> ColumnElement[bool]:
     """Whether the role permits to edit in the project, and it is not archived."""
-    return and_(project.c.role.in_(_EDITORS), project.c.archived.is_(False))
+    return and_(is_editor(project), project.c.archived.is_(False))
+
+
+def is_editor(row: Any) -> ColumnElement[bool]:
+    """Whether the row's `role` may edit."""
+    role: ColumnElement[str] = row.c.role
+    return role.in_(_EDITORS)
 
 
 def is_owner(row: Any) -> ColumnElement[bool]:

@@ -109,7 +109,7 @@ class ProjectService:
         require_owner(tree[-1])
         expected.check(tree[-1]["version"])
         by = self._by()
-        deleted = {"deleted_at": by["now"]}
+        deleted = {"deleted_at": by["now"], "deletion_id": project_id}
         changes = [RowChange(row["id"], "project.trashed", deleted) for row in tree]
         await self._repository.update(changes, role=OWNER, **by)
 
@@ -130,7 +130,9 @@ class ProjectService:
             RowChange(row["id"], "project.updated", {"is_inbox": False})
             if row["id"] in shared
             else RowChange(
-                row["id"], "project.trashed", {"is_inbox": False, "deleted_at": by["now"]}
+                row["id"],
+                "project.trashed",
+                {"is_inbox": False, "deleted_at": by["now"], "deletion_id": row["id"]},
             )
             for row in ownerless
             if row["deleted_at"] is None

@@ -40,6 +40,8 @@ SORTED_TITLE = 200
 
 _THERE = "deleted_at IS NULL"
 _OPEN = f"{_THERE} AND completed_at IS NULL"
+_ITSELF = text("deletion_id = id")
+_WITHOUT_DELETION = text("deleted_at IS NOT NULL AND deletion_id IS NULL")
 _TITLE = text(f'"left"(title_key, {SORTED_TITLE})')
 _COMPLETED = text("coalesce(completed_at, 'infinity'::timestamptz)")
 _DUE = text("coalesce(due_local, 'infinity'::timestamp)")
@@ -129,6 +131,9 @@ class Todo(Base):
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     completed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # The todo whose deletion took this one along, or itself. Null where an older version deleted it
+    # (`features/trash/backfill.py`), and in what is not in the trash.
+    deletion_id: Mapped[UUID | None]
 
     __table_args__ = (
         CheckConstraint(f"depth BETWEEN 1 AND {MAX_DEPTH}", name="depth"),
@@ -184,6 +189,16 @@ class Todo(Base):
             postgresql_with={"fastupdate": "off"},
             postgresql_where=text(IS_LABELLED),
         ),
+        # For what went with a deletion, what each project has in the trash, and what is there too
+        # long.
+        Index(
+            "ix_todos_deletion_id",
+            "deletion_id",
+            postgresql_where=text("deletion_id IS NOT NULL"),
+        ),
+        Index("ix_todos_trash", "project_id", "deleted_at", "id", postgresql_where=_ITSELF),
+        Index("ix_todos_trashed_at", "deleted_at", "id", postgresql_where=_ITSELF),
+        Index("ix_todos_without_deletion", "id", postgresql_where=_WITHOUT_DELETION),
         # To find instants that were computed by other zone rules (due_rules.py).
         Index(
             "ix_todos_due_rules",

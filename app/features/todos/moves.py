@@ -83,7 +83,7 @@ class TodoMover:
         changes = [RowChange(todo_id, _MOVED, values)]
         changes += [_below(row, old, new, levels) for row in rows if row["id"] not in kept]
         if labels is not None:
-            changes = [_relabelled(one, locked[one.id], labels) for one in changes]
+            changes = [relabelled(one, locked[one.id], labels) for one in changes]
         if new != old:
             parent = locked.get(old.parent_id)
             changes += changes_of_parents(todo, parent, [locked[each] for each in chain])
@@ -213,7 +213,7 @@ def _below(row: Row, old: Parentage, new: Parentage, levels: int) -> RowChange:
     return RowChange(row["id"], _MOVED if is_told else None, values)
 
 
-def _relabelled(change: RowChange, row: Row, labels: Mapping[str, str]) -> RowChange:
+def relabelled(change: RowChange, row: Row, labels: Mapping[str, str]) -> RowChange:
     """The change of a todo whose labels are another owner's by now."""
     if not labels.keys() >= set(row["label_keys"]):
         # It got one after these were held.

@@ -37,6 +37,7 @@ class TodoRepository(Repository):
     conflicts = {
         "pk_todos": IdTaken,
         "ck_todos_depth": TooDeep,
+        "fk_todos_project_id": ProjectNotFound,
     }
 
     def __init__(self, connection: Connection, seen: Seen) -> None:

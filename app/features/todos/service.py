@@ -236,7 +236,8 @@ class TodoService:
         require_editable(todo)
         expected.check(todo["version"])
         by = self._context.by(self._principal.user_id)
-        changes = [RowChange(row["id"], "todo.trashed", {"deleted_at": by["now"]}) for row in tree]
+        deleted = {"deleted_at": by["now"], "deletion_id": todo_id}
+        changes = [RowChange(row["id"], "todo.trashed", deleted) for row in tree]
         if todo["parent_id"] is not None:
             was_completed = todo["completed_at"] is not None
             changes += await self._change_parent(todo["parent_id"], -1, -int(was_completed))

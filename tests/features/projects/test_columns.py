@@ -9,7 +9,7 @@ from tests.people import Person
 # What no client sends: the service sets it, or PostgreSQL.
 _OWN = {
     "parent_depth", "depth", "created_by", "is_inbox", "position", "version", "created_at",
-    "updated_at", "deleted_at",
+    "updated_at", "deleted_at", "deletion_id",
 }  # fmt: skip
 _PLACE = {"id", "parent_id"}
 # A new project is not archived.

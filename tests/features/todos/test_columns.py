@@ -16,7 +16,7 @@ TODO: Table = table_of(Todo)
 _OWN = {
     "parent_depth", "depth", "created_by", "position", "subtask_count",
     "completed_subtask_count", "series_start", "series_number",
-    "version", "created_at", "updated_at", "deleted_at",
+    "version", "created_at", "updated_at", "deleted_at", "deletion_id",
 }  # fmt: skip
 _PLACE = {"id", "project_id", "parent_id"}
 _CHANGED = {

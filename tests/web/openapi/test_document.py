@@ -53,10 +53,15 @@ OPERATION_IDS = {
     "list_projects",
     "list_sessions",
     "list_today",
+    "list_trash",
     "list_todos",
     "list_upcoming",
     "move_project",
     "move_todo",
+    "purge_trash",
+    "purge_trash_item",
+    "restore_project",
+    "restore_todo",
     "revoke_token",
     "update_current_user",
     "update_label",
@@ -72,8 +77,12 @@ OPTIONAL = {
     "ProjectPage": ["total"],
     "SessionPage": ["total"],
     "TodoPage": ["total"],
+    "TrashPage": ["total"],
 }
-VERBS = {"change", "create", "delete", "get", "introspect", "list", "move", "revoke", "update"}
+VERBS = {
+    *("change", "create", "delete", "get", "introspect", "list", "move", "purge", "restore"),
+    *("revoke", "update"),
+}
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 each_schema = pytest.mark.parametrize("name", list(SCHEMAS))

@@ -108,7 +108,7 @@ def look(side: str, *, is_top_level: bool) -> Statement:
             case(
                 (_project_id == _old_project_id, null()),
                 (has_same_owner, null()),
-                else_=_labels_of(tree),
+                else_=labels_of(tree),
             ).label("foreign_labels"),
             *_siblings(side, is_top_level),
         ).select_from(one.outerjoin(target, true()))
@@ -164,7 +164,7 @@ def _tree() -> CTE:
     return tree.union_all(select(*columns).join(tree, below).where(_with_tree))
 
 
-def _labels_of(tree: CTE) -> ColumnElement[Any]:
+def labels_of(tree: CTE) -> ColumnElement[Any]:
     """The names of all labels in a tree by their keys, as JSON."""
     has = (
         func.unnest(todos.c.label_keys, todos.c.labels)

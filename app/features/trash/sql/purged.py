@@ -1,0 +1,157 @@
+"""Purges rows, with what is attached to them and what `changes` quotes of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    DateTime,
+    Integer,
+    Select,
+    TableClause,
+    Text,
+    Update,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    literal_column,
+    null,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.sql import ColumnElement
+
+from app.database.base import table_of
+from app.database.changes import changes, is_departure
+from app.database.statement import AFFECTED_USERS, Statement
+from app.features.projects.permissions import affected_users_of
+from app.features.projects.statements import members, projects
+from app.features.todos.sql.writes import todos
+from app.features.trash.models import PurgedId
+
+# What quotes a todo in `changes` besides itself, by its `resource_type`: tables with an `id` and a
+# `todo_id`, whose rows go with the todo's (ON DELETE CASCADE).
+ATTACHED: Mapping[str, TableClause] = {}
+
+purged_ids = table_of(PurgedId)
+
+_ids: ColumnElement[Any] = bindparam("ids", type_=ARRAY(Uuid))
+_NOTHING: ColumnElement[Any] = literal_column("'{}'::jsonb", JSONB)
+_GONE: ColumnElement[Any] = literal_column("'null'::jsonb", JSONB)
+# Nobody may do anything there any more, and the answer may be sent again all the same.
+_no_project: ColumnElement[Any] = cast(null(), Uuid).label("project_id")
+
+
+def _unsaid(resource: str, ids: Select[Any]) -> Update:
+    """Take what `changes` says of these away; that something happened is still to be told."""
+    return (
+        update(changes)
+        .where(
+            changes.c.resource_type == literal(resource),
+            # An array is looked up in the index; a join would read all of `changes`.
+            changes.c.resource_id == any_(func.array(ids.scalar_subquery())),
+        )
+        .values(changed=_NOTHING, row_after=_GONE)
+    )
+
+
+def _unsay(resource: str, ids: Select[Any]) -> CTE:
+    # That it left a project says nothing of it, and is still to be told there.
+    said = _unsaid(resource, ids).where(is_departure().is_not(true()))
+    return said.returning(changes.c.id).cte(f"unsaid_{resource}")
+
+
+def _unsay_departed() -> Statement:
+    """Take away what is said in these projects of a batch of todos that left them."""
+    here = changes.c.project_id == any_(_ids)
+    batch: ColumnElement[Any] = bindparam("batch", type_=Integer)
+    some = select(changes.c.resource_id).where(here, is_departure()).limit(batch)
+    said = _unsaid("todo", some).where(here)
+    return Statement(said.returning(cast(changes.c.resource_id, Text)))
+
+
+def _tell(resource: str, gone: CTE, project_id: ColumnElement[Any], *where: Any) -> CTE:
+    """Record that these were purged."""
+    columns: dict[str, ColumnElement[Any]] = {
+        "resource_type": literal(resource),
+        "resource_id": gone.c.id,
+        "project_id": project_id,
+        "actor_id": bindparam("actor_id", type_=Uuid),
+        "request_id": bindparam("request_id", type_=Text),
+        "event": literal(f"{resource}.purged"),
+        "changed": _NOTHING,
+        "row_after": _GONE,
+        "created_at": bindparam("now", type_=DateTime(timezone=True)),
+    }
+    rows = select(*columns.values()).select_from(gone).where(*where)
+    return insert(changes).from_select([*columns], rows).returning(changes.c.id).cte("told")
+
+
+def _remember(gone: CTE) -> CTE:
+    new = insert(purged_ids).from_select(["id"], select(gone.c.id))
+    return new.returning(purged_ids.c.id).cte("remembered")
+
+
+def _purge_todos() -> Statement:
+    """Delete these todos, with what is attached to them and what `changes` quotes of them.
+
+    What is in a project that is purged, that project's event tells.
+    """
+    gone = (
+        delete(todos)
+        .where(todos.c.id == any_(_ids))
+        .returning(todos.c.id, todos.c.project_id, todos.c.deletion_id)
+        .cte("gone")
+    )
+    attached = [
+        _unsay(name, select(table.c.id).where(table.c.todo_id == any_(_ids)))
+        for name, table in ATTACHED.items()
+    ]
+    where = select(gone.c.project_id).distinct().subquery("place")
+    return Statement(
+        select(
+            _no_project,
+            affected_users_of(where.c.project_id).label(AFFECTED_USERS),
+        ).add_cte(
+            _unsay("todo", select(gone.c.id)),
+            *attached,
+            _tell("todo", gone, gone.c.project_id, gone.c.deletion_id.is_not(None)),
+            _remember(gone),
+        )
+    )
+
+
+def _purge_projects() -> Statement:
+    """Delete these projects, in which there are no todos any more."""
+    gone = delete(projects).where(projects.c.id == any_(_ids)).returning(projects.c.id).cte("gone")
+    left = (
+        delete(members)
+        .where(members.c.project_id == any_(_ids))
+        .returning(members.c.project_id)
+        .cte("left_members")
+    )
+    return Statement(
+        select(
+            _no_project,
+            affected_users_of(gone.c.id).label(AFFECTED_USERS),
+        )
+        .select_from(gone)
+        .add_cte(
+            left,
+            _unsay("project", select(gone.c.id)),
+            _tell("project", gone, gone.c.id),
+            _remember(gone),
+        )
+    )
+
+
+PURGE_TODOS = _purge_todos()
+PURGE_PROJECTS = _purge_projects()
+UNSAY_DEPARTED = _unsay_departed()
