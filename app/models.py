@@ -2,6 +2,7 @@
 
 from app.database import changes, idempotency_keys
 from app.database.base import Base
+from app.features.invitations import models as invitations
 from app.features.labels import models as labels
 from app.features.projects import models as projects
 from app.features.recurrence import models as recurrence
@@ -13,6 +14,7 @@ __all__ = [
     "Base",
     "changes",
     "idempotency_keys",
+    "invitations",
     "labels",
     "projects",
     "recurrence",

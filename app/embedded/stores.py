@@ -80,7 +80,11 @@ def embedded(
                 f"{error.filename or folder} cannot be used ({error.strerror}): mend that, or set "
                 "TICKBOX_DATA_DIR to another folder."
             ) from error
-        yield settings.model_copy(update={name: SecretStr(text) for name, text in values.items()})
+        update: dict[str, object] = {name: SecretStr(text) for name, text in values.items()}
+        if settings.trust_unverified_email is None:
+            # Nobody but who runs it signs up here.
+            update["trust_unverified_email"] = True
+        yield settings.model_copy(update=update)
 
 
 def _prepare(

@@ -120,10 +120,10 @@ class ProjectService:
         sees is deleted, the Inbox too.
         """
         locked = await self._repository.lock_all()
-        await self._repository.leave_all()
-        ownerless = await self._repository.ownerless(locked)
-        shared = await self._repository.hand_over([row["id"] for row in ownerless])
         by = self._by()
+        await self._repository.leave_all(**by)
+        ownerless = await self._repository.ownerless(locked)
+        shared = await self._repository.hand_over([row["id"] for row in ownerless], **by)
         changes = [
             # It is no Inbox any more, which could not be deleted.
             RowChange(row["id"], "project.updated", {"is_inbox": False})

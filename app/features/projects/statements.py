@@ -5,6 +5,7 @@ A write that adds to a tree of projects or deletes from it first takes the lock 
 leaves to the root.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -36,6 +37,8 @@ from app.features.projects.permissions import (
     affected_users_of,
     is_owner,
     may_edit,
+    owned_count,
+    owner_of,
     visible_to_principal,
 )
 from app.features.projects.representation import own_position, representation
@@ -67,26 +70,27 @@ _visible_project = (
     .where(projects.c.id == _id, projects.c.deleted_at.is_(None))
 )
 
-_owned = select(func.count()).where(members.c.user_id == _principal_id, is_owner(members))
-_has_room = or_(_quota.is_(None), _owned.scalar_subquery() < _quota).label("has_room")
+
+def _has_room(owner_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Whether an account may own one project more."""
+    return or_(_quota.is_(None), owned_count(owner_id) < _quota).label("has_room")
 
 
-def _create(place: CTE, allowed: ColumnElement[bool], *told: str, **from_place: Any) -> Statement:
-    """Insert a project and its owner's membership."""
+def _memberships(values: Select[Any]) -> CTE:
+    """Insert members: user, project, role, since when."""
+    columns = ["user_id", "project_id", "role", "created_at"]
+    return insert(members).from_select(columns, values).cte("memberships")
 
-    def membership(new: CTE) -> CTE:
-        values = select(_principal_id, new.c.id, _role, _now)
-        columns = ["user_id", "project_id", "role", "created_at"]
-        return insert(members).from_select(columns, values).cte("membership")
 
+def _create() -> Statement:
+    """Insert a project at the top level, and its owner's membership."""
+    place = select(_has_room(_principal_id)).cte("place")
     return PROJECTS.insert(
         place,
-        allowed,
-        *told,
-        also=membership,
+        place.c.has_room,
+        also=lambda new: _memberships(select(_principal_id, new.c.id, _role, _now)),
         # A statement does not see the membership that it inserts itself.
         affected_users=only_principal,
-        **from_place,
     )
 
 
@@ -104,14 +108,29 @@ def _root_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _create_below() -> Statement:
+    """Insert a project below another one, with the members of that."""
     parent = visible_to_principal(only=_parent_id).subquery("parent")
     place = (
-        select(parent, projects.c.depth, _has_room, _root_of(_parent_id))
+        select(parent, projects.c.depth, _has_room(owner_of(_parent_id)), _root_of(_parent_id))
         .join_from(parent, projects, projects.c.id == parent.c.id)
         .cte("place")
     )
-    allowed = may_edit(place) & place.c.has_room
-    return _create(place, allowed, "role", "archived", "root_id", depth=place.c.depth + 1)
+
+    def copied(new: CTE) -> CTE:
+        theirs = select(members.c.user_id, new.c.id, members.c.role, members.c.created_at)
+        return _memberships(theirs.where(members.c.project_id == _parent_id))
+
+    as_member = replace(PROJECTS, personal={"role": select(place.c.role).scalar_subquery()})
+    return as_member.insert(
+        place,
+        may_edit(place) & place.c.has_room,
+        "role",
+        "archived",
+        "root_id",
+        also=copied,
+        affected_users=affected_users_of(_parent_id),
+        depth=place.c.depth + 1,
+    )
 
 
 def _lock_tree() -> Statement:
@@ -187,9 +206,7 @@ def page(sort: str, filters: frozenset[str], *, is_first: bool, with_total: bool
     )
 
 
-_root = select(_has_room).cte("place")
-
-CREATE = _create(_root, _root.c.has_room)
+CREATE = _create()
 CREATE_BELOW = _create_below()
 READ = Statement(answer_of(PROJECTS.document(_visible_project.cte("seen"), "read")))
 LOCK = PROJECTS.lock(_visible_project, "role", "archived")

@@ -16,7 +16,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.sql import ColumnElement
 
 from app.core.errors import NotFound
@@ -28,6 +27,7 @@ from app.database.json_rows import answer_of, instant
 from app.database.repository import Repository, Row, json_row
 from app.database.row_changes import Resource, RowChange
 from app.database.statement import Statement
+from app.features.projects.permissions import affected_users_beside
 from app.features.users.errors import EmailTaken
 from app.features.users.models import User
 
@@ -44,6 +44,7 @@ def representation(user: FromClause) -> list[ColumnElement[Any]]:
         row.id,
         row.version,
         row.email,
+        instant(row.email_verified_at).label("email_verified_at"),
         row.display_name,
         row.timezone,
         row.locale,
@@ -58,10 +59,19 @@ USERS = Resource(
     users,
     representation,
     project_id=lambda _: cast(null(), Uuid),
-    # What a user reads depends on their time zone.
-    affected_users=lambda document: array([document.c.id]),
+    # What a user reads depends on their time zone, and who shares a project sees their name.
+    affected_users=lambda document: affected_users_beside(document.c.id),
     # A trigger deletes the account's row of todo counts once `settled_at` is written.
-    fixed=frozenset({"email", "email_key", "password_hash", "deleted_at", "settled_at"}),
+    fixed=frozenset(
+        {
+            "email",
+            "email_key",
+            "email_verified_at",
+            "password_hash",
+            "deleted_at",
+            "settled_at",
+        }
+    ),
     # Nobody else sees an account.
     has_changes=False,
 )
@@ -95,6 +105,7 @@ _ANONYMISE = Statement(
     .values(
         email=literal(""),
         email_key=literal("deleted:") + cast(users.c.id, Text),
+        email_verified_at=null(),
         password_hash=literal(""),
         display_name=null(),
         version=users.c.version + 1,

@@ -139,16 +139,14 @@ async def test_an_editors_project_goes_to_another_root(
     a, b = await make_row(ada, "ab")
     await share(database, a, bob)
     [m] = await make_row(ada, "m", parent_id=a["id"])
-    await share(database, m, bob)
     [x] = await make_row(bob, "x", parent_id=m["id"])
 
     await moved_to(ada, m, last=True, parent_id=b["id"])
     assert (await read(ada, x))["role"] == "owner"
     assert (await bob.get(f"/v1/projects/{x['id']}")).status_code == 404
 
-    # Whoever owned it stays, in the role that the root gives.
+    # Whoever made it stays, in the role that the root gives.
     [n] = await make_row(ada, "n", parent_id=a["id"])
-    await share(database, n, bob)
     [y] = await make_row(bob, "y", parent_id=n["id"])
     await share(database, b, bob, "viewer")
     await moved_to(ada, n, last=True, parent_id=b["id"])

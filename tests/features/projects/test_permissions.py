@@ -98,7 +98,7 @@ async def test_an_editor_may_change_it_but_only_its_owner_may_delete_it(
     assert (patched.status_code, patched.json()["role"]) == (200, "editor")
     assert (await bob.client.patch(_url(project), json={"archived": False})).status_code == 200
     below = await bob.make_project("Below", parent_id=project["id"])
-    assert (below["role"], below["created_by"]) == ("owner", str(bob.id))
+    assert (below["role"], below["created_by"]) == ("editor", str(bob.id))
 
     deleted = await bob.client.delete(_url(project))
     assert (deleted.status_code, deleted.json()["code"]) == (403, "forbidden")

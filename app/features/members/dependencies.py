@@ -1,0 +1,40 @@
+"""Dependencies of the members' routes: the service, for reads and for writes."""
+
+from typing import Annotated
+
+from fastapi import Request, Security
+
+from app.database.unit_of_work import Connection
+from app.features.members.repository import MemberRepository
+from app.features.members.service import MemberService
+from app.features.projects.permissions import seen_by
+from app.web.dependencies import (
+    app_state,
+    principal,
+    read_connection,
+    request_context,
+    unit_of_work,
+)
+
+
+def member_service(request: Request, connection: Connection) -> MemberService:
+    """Make the service; other features use it too."""
+    caller = principal(request)
+    return MemberService(
+        MemberRepository(connection, seen_by(caller)),
+        caller,
+        request_context(request),
+        app_state(request).cursor_signer,
+    )
+
+
+def _reading(request: Request) -> MemberService:
+    return member_service(request, read_connection(request))
+
+
+def _writing(request: Request) -> MemberService:
+    return member_service(request, unit_of_work(request))
+
+
+ReadMembers = Annotated[MemberService, Security(_reading, scopes=["projects:read"])]
+WriteMembers = Annotated[MemberService, Security(_writing, scopes=["projects:write"])]
