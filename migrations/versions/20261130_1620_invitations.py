@@ -31,7 +31,10 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("role IN ('editor', 'viewer')", name=op.f("ck_invitations_role")),
         sa.ForeignKeyConstraint(
-            ["project_id"], ["projects.id"], name=op.f("fk_invitations_project_id")
+            ["project_id"],
+            ["projects.id"],
+            name=op.f("fk_invitations_project_id"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
             ["invited_by"], ["users.id"], name=op.f("fk_invitations_invited_by")

@@ -28,7 +28,10 @@ class Invitation(Base):
     __tablename__ = "invitations"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), index=True)
+    # Whoever purges a project need not know of them.
+    project_id: Mapped[UUID] = mapped_column(
+        ForeignKey("projects.id", ondelete="CASCADE"), index=True
+    )
     email: Mapped[str] = mapped_column(Text)
     # As that of an account: all spellings of an address share it.
     email_key: Mapped[str] = mapped_column(Text, index=True)

@@ -11,9 +11,13 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     cast,
+    column,
+    delete,
     literal,
     null,
+    or_,
     select,
+    table,
     update,
 )
 from sqlalchemy.sql import ColumnElement
@@ -79,7 +83,7 @@ _INSERT = USERS.insert()
 _there = select(users).where(users.c.deleted_at.is_(None))
 _mine = _there.where(users.c.id == _id)
 _READ = Statement(answer_of(USERS.document(_mine.cte("seen"), "read")))
-_LOCK = USERS.lock(_mine)
+_LOCK = USERS.lock(_mine, "email_key")
 _UPDATE = USERS.update()
 _CREDENTIALS = Statement(
     _there.where(users.c.email_key == bindparam("email_key", type_=users.c.email_key.type))
@@ -113,6 +117,18 @@ _ANONYMISE = Statement(
         deleted_at=_now,
     )
     .returning(users.c.id)
+)
+# They belong to a feature that knows this one: their table is used by name, as in a foreign key.
+_invitations = table("invitations", column("id"), column("email_key", Text), column("invited_by"))
+_FORGET_INVITATIONS = Statement(
+    delete(_invitations)
+    .where(
+        or_(
+            _invitations.c.invited_by == _id,
+            _invitations.c.email_key == bindparam("email_key", type_=Text),
+        )
+    )
+    .returning(_invitations.c.id)
 )
 # Accounts deleted before `now`, after which nothing has cleaned up since.
 UNSETTLED = Statement(
@@ -188,6 +204,10 @@ class UserRepository(Repository):
     async def forget_answers(self, user_id: UUID) -> None:
         """Delete the answers kept under the account's `Idempotency-Key`s: they hold its data."""
         await self._all(idempotency_keys.FORGET, user_id=user_id)
+
+    async def forget_invitations(self, user_id: UUID, email_key: str | None) -> None:
+        """Delete the invitations that an account sent, and those to its address."""
+        await self._all(_FORGET_INVITATIONS, id=user_id, email_key=email_key)
 
     async def hold_unsettled(self, user_id: UUID) -> bool:
         """Lock a deleted account to clean up after; False if another process does or did."""

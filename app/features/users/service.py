@@ -95,10 +95,15 @@ class AccountEnd:
         self._sessions = sessions
         self._projects_of = projects_of
 
-    async def settle(self, user_id: UUID) -> None:
-        """Delete kept answers, leave all projects, end all sessions."""
+    async def settle(self, user_id: UUID, email_key: str | None = None) -> None:
+        """Delete kept answers, leave all projects, delete invitations, end all sessions.
+
+        Invitations that it sent, and those to its address, if that is known still.
+        """
         await self._repository.forget_answers(user_id)
         await self._projects_of(_oneself(user_id)).leave_all()
+        # Who accepts one has the project locked as well, and before it.
+        await self._repository.forget_invitations(user_id, email_key)
         await self._sessions.end_all(user_id)
 
 
@@ -155,7 +160,7 @@ class AccountService:
         now = self._context.now()
         if not await self._repository.anonymise(proved.user_id, proved.password_hash, now):
             raise PasswordIncorrect("/password")
-        await self._end.settle(proved.user_id)
+        await self._end.settle(proved.user_id, user["email_key"])
 
     async def _prove(
         self, principal: Principal, password: str, pointer: str
