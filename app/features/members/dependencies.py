@@ -19,12 +19,14 @@ from app.web.dependencies import (
 
 def member_service(request: Request, connection: Connection) -> MemberService:
     """Make the service; other features use it too."""
-    caller = principal(request)
+    state, caller = app_state(request), principal(request)
     return MemberService(
         MemberRepository(connection, seen_by(caller)),
         caller,
         request_context(request),
-        app_state(request).cursor_signer,
+        state.cursor_signer,
+        quota_projects=state.settings.quota_projects,
+        quota_todos=state.settings.quota_todos,
     )
 
 

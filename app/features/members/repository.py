@@ -10,7 +10,7 @@ from app.core.schemas import JsonRow
 from app.database.repository import Repository, Row, json_row
 from app.database.statement import Statement
 from app.database.unit_of_work import Connection
-from app.features.members import statements
+from app.features.members import pages, statements
 from app.features.projects.statements import LOCK_ROOT, READ
 
 
@@ -26,7 +26,7 @@ class MemberRepository(Repository):
     ) -> list[Row]:
         """Rows of `body`, `sort_key` and `id`, or one without a body. Raises `NotFound`."""
         last = {} if after is None else {"last_key": after.key, "last_id": after.id}
-        statement = statements.PAGES[after is None, with_total]
+        statement = pages.PAGES[after is None, with_total]
         rows = await self._all(statement, **self._seen, **last, id=project_id, limit=limit)
         if not rows:
             raise NotFound
@@ -56,6 +56,12 @@ class MemberRepository(Repository):
     async def transfer(self, project: Row, project_id: UUID, **values: Any) -> JsonRow:
         """Make a member of a locked project its owner; returns the project."""
         return await self._written(statements.TRANSFER, project, id=project_id, **values)
+
+    async def room(self, project: Row, user_id: UUID, **quotas: int) -> Row:
+        """Whether somebody may own a locked project and its todos: see `statements`."""
+        row = await self._one(statements.ROOM, tree=project["tree"], user_id=user_id, **quotas)
+        assert row is not None
+        return row
 
     async def join(self, project_id: UUID, tree: Sequence[UUID], **values: Any) -> JsonRow:
         """Make the principal a member of a locked tree of projects; returns the one with the id."""

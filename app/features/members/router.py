@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Query
 
-from app.core.errors import CursorInvalid, Forbidden, NotFound
+from app.core.errors import CursorInvalid, Forbidden, NotFound, QuotaExceeded
 from app.core.schemas import JsonPage, JsonRow
 from app.features.members.dependencies import ReadMembers, WriteMembers
 from app.features.members.errors import NotAMember, NotTheRoot, OwnerCannotLeave
@@ -93,7 +93,7 @@ async def delete_member(
     "/transfer",
     operation_id="transfer_project",
     response_model=ProjectRead,
-    responses=problems(*_REFUSED, NotAMember),
+    responses=problems(*_REFUSED, NotAMember, QuotaExceeded),
 )
 async def transfer_project(
     members: WriteMembers, project_id: UUID, data: Transfer, expected: ExpectedVersion

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from app.core.context import Context, Expected
-from app.core.errors import NotFound
+from app.core.errors import NotFound, QuotaExceeded
 from app.core.pagination import Cursors
 from app.core.schemas import JsonPage, JsonRow
 from app.core.signing import Signer
@@ -19,7 +19,10 @@ from app.security.principal import Principal
 
 
 class MemberService:
-    """Reads and changes the members of projects, for one principal in one request."""
+    """Reads and changes the members of projects, for one principal in one request.
+
+    Nobody is given more than `quota_projects` projects and `quota_todos` todos.
+    """
 
     def __init__(
         self,
@@ -27,11 +30,15 @@ class MemberService:
         principal: Principal,
         context: Context,
         signer: Signer,
+        *,
+        quota_projects: int,
+        quota_todos: int,
     ) -> None:
         self._repository = repository
         self._principal = principal
         self._context = context
         self._signer = signer
+        self._quotas = {"quota_projects": quota_projects, "quota": quota_todos}
 
     async def list(self, project_id: UUID, query: MemberQuery) -> JsonPage:
         """Read a page. Raises `NotFound`, `NotTheRoot`, `CursorInvalid`."""
@@ -83,7 +90,7 @@ class MemberService:
         """Make a member the owner; the principal becomes an editor.
 
         Raises `NotFound`, `Forbidden`, `NotTheRoot`, `InboxProtected`, `VersionConflict`,
-        `NotAMember`.
+        `NotAMember`, `QuotaExceeded`.
         """
         project = await self._repository.lock(project_id, data.user_id, alone=True)
         require_owner(project)
@@ -93,6 +100,10 @@ class MemberService:
             raise NotAMember
         if data.user_id == self._principal.user_id:
             return await self._repository.read_project(project_id)
+        room = await self._repository.room(project, data.user_id, **self._quotas)
+        for name in ("projects", "todos"):
+            if not room[name]:
+                raise QuotaExceeded(name)
         return await self._repository.transfer(
             project, project_id, user_id=data.user_id, **self._by()
         )

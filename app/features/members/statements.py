@@ -18,7 +18,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
-    cast,
     column,
     delete,
     func,
@@ -30,7 +29,6 @@ from sqlalchemy import (
     select,
     table,
     true,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -42,13 +40,19 @@ from app.database.json_rows import as_object, as_text, instant, written
 from app.database.row_changes import only_principal
 from app.database.statement import AFFECTED_USERS, Statement
 from app.features.projects.models import EDITOR, OWNER, Project, ProjectMember
-from app.features.projects.permissions import affected_users_of_all, visible_to_principal
+from app.features.projects.permissions import (
+    affected_users_of_all,
+    owned_count,
+    visible_to_principal,
+)
 from app.features.projects.representation import (
     members_created,
     members_deleted,
     members_updated,
 )
 from app.features.projects.statements import PROJECTS
+from app.features.todos.sql.quota import has_room_for
+from app.features.todos.sql.sorting import todos
 
 projects = table_of(Project)
 members = table_of(ProjectMember)
@@ -217,6 +221,18 @@ def _transfer() -> Statement:
     )
 
 
+def _room() -> Statement:
+    """Whether somebody may own these projects, and what is in them, the trash too."""
+    moved = select(func.count()).where(todos.c.project_id == any_(_tree)).scalar_subquery()
+    quota: ColumnElement[Any] = bindparam("quota_projects", type_=Integer)
+    return Statement(
+        select(
+            (owned_count(_user_id) + func.cardinality(_tree) <= quota).label("projects"),
+            has_room_for(_user_id, moved).label("todos"),
+        )
+    )
+
+
 def _join() -> Statement:
     """Make somebody a member of the projects; returns the project as that sees it."""
     below: ColumnElement[Any] = func.unnest(_tree)
@@ -236,49 +252,10 @@ def _join() -> Statement:
     )
 
 
-def _page(*, is_first: bool, with_total: bool) -> Statement:
-    """A page of the members of a visible project, the newest first.
-
-    Each row has the project's `parent_id`. If there are none on the page, it is one row without a
-    body; no row means that nothing is seen.
-    """
-    seen = visible_to_principal(only=_id).subquery("seen")
-    mine = select(members).where(members.c.project_id == seen.c.id)
-    rows = mine.correlate(seen)
-    if not is_first:
-        key = cast(bindparam("last_key", type_=Text), DateTime(timezone=True))
-        last = tuple_(key, bindparam("last_id", type_=Uuid))
-        rows = rows.where(tuple_(members.c.created_at, members.c.user_id) < last)
-    order = (members.c.created_at.desc(), members.c.user_id.desc())
-    found = rows.order_by(*order).limit(bindparam("limit", type_=Integer)).lateral("found")
-    fields = select(*representation(found, users)).correlate(found, users).lateral("fields")
-    columns = [
-        projects.c.parent_id,
-        as_text(as_object(fields)).label("body"),
-        cast(found.c.created_at, Text).label("sort_key"),
-        found.c.user_id.label("id"),
-    ]
-    if with_total:
-        counted = mine.with_only_columns(func.count()).correlate(seen).scalar_subquery()
-        columns.append(counted.label("total"))
-    listed = join(found, users, users.c.id == found.c.user_id).join(fields, true())
-    project = join(seen, projects, projects.c.id == seen.c.id)
-    return Statement(
-        select(*columns)
-        .select_from(outerjoin(project, listed, true()))
-        .order_by(found.c.created_at.desc(), found.c.user_id.desc())
-    )
-
-
 LOCK = _lock(alone=False)
 LOCK_ALONE = _lock(alone=True)
 UPDATE = _update()
 REMOVE = _remove()
 TRANSFER = _transfer()
+ROOM = _room()
 JOIN = _join()
-# By `is_first` and `with_total`.
-PAGES = {
-    (is_first, with_total): _page(is_first=is_first, with_total=with_total)
-    for is_first in (True, False)
-    for with_total in (True, False)
-}
