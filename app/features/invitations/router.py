@@ -22,7 +22,7 @@ from app.features.members.errors import AlreadyMember, NotTheRoot
 from app.features.projects.errors import InboxProtected
 from app.features.projects.schemas import ProjectRead
 from app.web.openapi.problems import problems
-from app.web.routing import Feature, Route
+from app.web.routing import Feature, Route, permits
 from app.web.routing import router as new_router
 
 
@@ -60,6 +60,7 @@ _UNANSWERABLE = (NotFound, InvitationNotPending)
     response_model=InvitationPage,
     responses=problems(*_REFUSED, CursorInvalid),
 )
+@permits("owner")
 async def list_project_invitations(
     invitations: ReadInvitations, project_id: UUID, query: Annotated[InvitationQuery, Query()]
 ) -> JsonPage:
@@ -77,6 +78,7 @@ async def list_project_invitations(
     response_model=InvitationMade,
     responses=problems(*_REFUSED, InboxProtected, AlreadyMember, QuotaExceeded),
 )
+@permits("owner")
 async def create_invitation(
     invitations: WriteInvitations, project_id: UUID, data: InvitationCreate
 ) -> JsonRow:
@@ -95,6 +97,7 @@ async def create_invitation(
     operation_id="revoke_invitation",
     responses=problems(*_REFUSED, InvitationNotPending),
 )
+@permits("owner")
 async def revoke_invitation(
     invitations: WriteInvitations, project_id: UUID, invitation_id: UUID
 ) -> None:
@@ -111,6 +114,7 @@ async def revoke_invitation(
     response_model=OwnInvitationPage,
     responses=problems(CursorInvalid),
 )
+@permits("own")
 async def list_invitations(
     invitations: ReadInvitations, query: Annotated[InvitationQuery, Query()]
 ) -> JsonPage:
@@ -127,6 +131,7 @@ async def list_invitations(
     response_model=ProjectRead,
     responses=problems(*_UNANSWERABLE, AlreadyMember, QuotaExceeded),
 )
+@permits("token")
 async def accept_invitation_by_token(
     invitations: WriteInvitations, data: InvitationAcceptance
 ) -> JsonRow:
@@ -143,6 +148,7 @@ async def accept_invitation_by_token(
     response_model=ProjectRead,
     responses=problems(*_UNANSWERABLE, AlreadyMember, QuotaExceeded),
 )
+@permits("invited")
 async def accept_invitation(invitations: WriteInvitations, invitation_id: UUID) -> JsonRow:
     """Accept an invitation to your address.
 
@@ -157,6 +163,7 @@ async def accept_invitation(invitations: WriteInvitations, invitation_id: UUID) 
     operation_id="decline_invitation",
     responses=problems(*_UNANSWERABLE),
 )
+@permits("invited")
 async def decline_invitation(invitations: WriteInvitations, invitation_id: UUID) -> None:
     """Decline an invitation.
 

@@ -20,7 +20,7 @@ from app.features.projects.errors import InboxProtected
 from app.features.projects.schemas import ProjectRead
 from app.web.dependencies import ExpectedVersion
 from app.web.openapi.problems import problems
-from app.web.routing import Feature
+from app.web.routing import Feature, permits
 from app.web.routing import router as new_router
 
 router = new_router("/v1/projects/{project_id}", "members", cached=True)
@@ -40,6 +40,7 @@ _REFUSED = (NotFound, Forbidden, NotTheRoot, InboxProtected)
     response_model=MemberPage,
     responses=problems(NotFound, NotTheRoot, CursorInvalid),
 )
+@permits("viewer")
 async def list_members(
     members: ReadMembers, project_id: UUID, query: Annotated[MemberQuery, Query()]
 ) -> JsonPage:
@@ -57,6 +58,7 @@ async def list_members(
     response_model=MemberRead,
     responses=problems(*_REFUSED, OwnerCannotLeave),
 )
+@permits("owner")
 async def update_member(
     members: WriteMembers,
     project_id: UUID,
@@ -78,6 +80,7 @@ async def update_member(
     operation_id="delete_member",
     responses=problems(*_REFUSED, OwnerCannotLeave),
 )
+@permits("owner")
 async def delete_member(
     members: WriteMembers, project_id: UUID, user_id: UUID, expected: ExpectedVersion
 ) -> None:
@@ -95,6 +98,7 @@ async def delete_member(
     response_model=ProjectRead,
     responses=problems(*_REFUSED, NotAMember, QuotaExceeded),
 )
+@permits("owner")
 async def transfer_project(
     members: WriteMembers, project_id: UUID, data: Transfer, expected: ExpectedVersion
 ) -> JsonRow:
