@@ -27,6 +27,7 @@ def member_service(request: Request, connection: Connection) -> MemberService:
         state.cursor_signer,
         quota_projects=state.settings.quota_projects,
         quota_todos=state.settings.quota_todos,
+        quota_labels=state.settings.quota_labels,
     )
 
 

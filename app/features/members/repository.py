@@ -59,7 +59,9 @@ class MemberRepository(Repository):
 
     async def room(self, project: Row, user_id: UUID, **quotas: int) -> Row:
         """Whether somebody may own a locked project and its todos: see `statements`."""
-        row = await self._one(statements.ROOM, tree=project["tree"], user_id=user_id, **quotas)
+        row = await self._one(
+            statements.ROOM, **self._seen, tree=project["tree"], user_id=user_id, **quotas
+        )
         assert row is not None
         return row
 

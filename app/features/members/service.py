@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from app.core.context import Context, Expected
 from app.core.errors import NotFound, QuotaExceeded
 from app.core.pagination import Cursors
 from app.core.schemas import JsonPage, JsonRow
 from app.core.signing import Signer
 from app.database.repository import Row, differences, json_row
+from app.features.labels.adoption import with_ids
 from app.features.members.errors import NotAMember, NotTheRoot, OwnerCannotLeave
 from app.features.members.repository import MemberRepository
 from app.features.members.schemas import MemberQuery, MemberUpdate, Transfer
@@ -21,7 +24,7 @@ from app.security.principal import Principal
 class MemberService:
     """Reads and changes the members of projects, for one principal in one request.
 
-    Nobody is given more than `quota_projects` projects and `quota_todos` todos.
+    Nobody is given more than so many projects, todos and labels.
     """
 
     def __init__(
@@ -33,11 +36,13 @@ class MemberService:
         *,
         quota_projects: int,
         quota_todos: int,
+        quota_labels: int,
     ) -> None:
         self._repository = repository
         self._principal = principal
         self._context = context
         self._signer = signer
+        self._quota_labels = quota_labels
         self._quotas = {"quota_projects": quota_projects, "quota": quota_todos}
 
     async def list(self, project_id: UUID, query: MemberQuery) -> JsonPage:
@@ -100,12 +105,9 @@ class MemberService:
             raise NotAMember
         if data.user_id == self._principal.user_id:
             return await self._repository.read_project(project_id)
-        room = await self._repository.room(project, data.user_id, **self._quotas)
-        for name in ("projects", "todos"):
-            if not room[name]:
-                raise QuotaExceeded(name)
+        labels = await self._room(project, data.user_id)
         return await self._repository.transfer(
-            project, project_id, user_id=data.user_id, **self._by()
+            project, project_id, user_id=data.user_id, labels=labels, **self._by()
         )
 
     async def join(self, project_id: UUID, tree: Sequence[UUID], role: str) -> JsonRow:
@@ -114,6 +116,17 @@ class MemberService:
         return await self._repository.join(
             project_id, tree, user_id=user_id, role=role, **self._by()
         )
+
+    async def _room(self, project: Row, user_id: UUID) -> str:
+        """The labels that somebody needs to own a project, as JSON. Raises `QuotaExceeded`."""
+        room = await self._repository.room(project, user_id, **self._quotas)
+        for name in ("projects", "todos"):
+            if not room[name]:
+                raise QuotaExceeded(name)
+        added = len(orjson.loads(room["missing"]))
+        if added and room["labels"] + added > self._quota_labels:
+            raise QuotaExceeded("labels")
+        return with_ids(room["missing"])
 
     def _check(self, project: Row, expected: Expected) -> None:
         require_shareable(project)

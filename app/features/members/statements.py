@@ -39,6 +39,8 @@ from app.database.changes import bumped_timestamp
 from app.database.json_rows import as_object, as_text, instant, written
 from app.database.row_changes import only_principal
 from app.database.statement import AFFECTED_USERS, Statement
+from app.features.labels.adoption import making, missing
+from app.features.labels.statements import held_by as labels_of
 from app.features.projects.models import EDITOR, OWNER, Project, ProjectMember
 from app.features.projects.permissions import (
     affected_users_of_all,
@@ -63,6 +65,7 @@ users = table("users", column("id", Uuid), column("display_name", Text), column(
 _id: ColumnElement[Any] = bindparam("id", type_=Uuid)
 _user_id: ColumnElement[Any] = bindparam("user_id", type_=Uuid)
 _role: ColumnElement[Any] = bindparam("role", type_=Text)
+_now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
 _tree: ColumnElement[Any] = bindparam("tree", type_=ARRAY(Uuid))
 _principal_id: ColumnElement[Any] = bindparam("principal_id", type_=Uuid)
 
@@ -193,7 +196,10 @@ def _remove() -> Statement:
 
 
 def _transfer() -> Statement:
-    """Make a member the owner, and the owner an editor; returns the project as that sees it."""
+    """Make a member the owner, and the owner an editor; returns the project as that sees it.
+
+    The new owner gets the parameter `labels`: see `labels.adoption`.
+    """
     old = select(members).where(members.c.project_id == any_(_tree)).cte("old")
 
     def given(role: str, user_id: ColumnElement[Any], *after: ColumnElement[bool]) -> CTE:
@@ -216,19 +222,24 @@ def _transfer() -> Statement:
     answer = written(after, affected_users_of_all(_tree))
     return Statement(
         answer.where(after.c.id == _id, new.c.project_id == _id).add_cte(
-            members_updated(both, both.c.role_before)
+            members_updated(both, both.c.role_before), *making(_user_id, _now)
         )
     )
 
 
 def _room() -> Statement:
-    """Whether somebody may own these projects, and what is in them, the trash too."""
+    """Whether somebody may own these projects, and what is in them, the trash too.
+
+    `missing` are the labels that it has not: see `labels.adoption`.
+    """
     moved = select(func.count()).where(todos.c.project_id == any_(_tree)).scalar_subquery()
     quota: ColumnElement[Any] = bindparam("quota_projects", type_=Integer)
     return Statement(
         select(
             (owned_count(_user_id) + func.cardinality(_tree) <= quota).label("projects"),
             has_room_for(_user_id, moved).label("todos"),
+            missing(_tree, _principal_id, _user_id).label("missing"),
+            labels_of(_user_id).label("labels"),
         )
     )
 
@@ -237,11 +248,10 @@ def _join() -> Statement:
     """Make somebody a member of the projects; returns the project as that sees it."""
     below: ColumnElement[Any] = func.unnest(_tree)
     tree = select(below.label("id")).subquery("tree")
-    now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
     columns = ["user_id", "project_id", "role", "created_at"]
     new = (
         insert(members)
-        .from_select(columns, select(_user_id, tree.c.id, _role, now))
+        .from_select(columns, select(_user_id, tree.c.id, _role, _now))
         .returning(*members.c)
         .cte("new")
     )

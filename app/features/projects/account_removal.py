@@ -84,7 +84,7 @@ def _hand_over() -> Statement:
         .cte("changed")
     )
     told = members_updated(changed, changed.c.role_before)
-    return Statement(select(changed.c.project_id).add_cte(told))
+    return Statement(select(changed.c.project_id, changed.c.user_id).add_cte(told))
 
 
 LOCK = _lock()

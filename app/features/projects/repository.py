@@ -134,10 +134,10 @@ class ProjectRepository(Repository):
         """Those of these projects that have no owner, as rows of `id` and `deleted_at`."""
         return await self._all(account_removal.OWNERLESS, locked=locked)
 
-    async def hand_over(self, owned: Sequence[UUID], **by: Any) -> set[UUID]:
-        """Make a member the owner of each of these projects; returns those that have members."""
+    async def hand_over(self, owned: Sequence[UUID], **by: Any) -> dict[UUID, UUID]:
+        """Make a member the owner of each of these projects; returns them with who that is."""
         rows = await self._all(account_removal.HAND_OVER, owned=owned, **by)
-        return {row["project_id"] for row in rows}
+        return {row["project_id"]: row["user_id"] for row in rows}
 
     async def lock_roots(self, project_id: UUID, named: UUID | None) -> dict[UUID, Row]:
         """Lock the trees of two projects; read them, and what they are below, if visible."""

@@ -113,11 +113,11 @@ class ProjectService:
         changes = [RowChange(row["id"], "project.trashed", deleted) for row in tree]
         await self._repository.update(changes, role=OWNER, **by)
 
-    async def leave_all(self) -> None:
+    async def leave_all(self) -> dict[UUID, UUID]:
         """Take the principal, whose account ends, out of all projects.
 
         A shared project goes to its longest member, editors before viewers; one that nobody else
-        sees is deleted, the Inbox too.
+        sees is deleted, the Inbox too. Returns those that have another owner now, with who it is.
         """
         locked = await self._repository.lock_all()
         by = self._by()
@@ -135,6 +135,7 @@ class ProjectService:
             if row["deleted_at"] is None
         ]
         await self._repository.update(changes, role=OWNER, **by)
+        return shared
 
     def _by(self) -> dict[str, Any]:
         return self._context.by(self._principal.user_id)
