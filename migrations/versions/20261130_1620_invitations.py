@@ -1,12 +1,14 @@
-"""Invitations, and when an address was verified.
+"""Invitations, when an address was verified, and kept answers that it is enough to see.
 
 Revises: c58e1b0f7a94
 """
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision: str = "d16b3f0c52e7"
 down_revision: str | None = "c58e1b0f7a94"
@@ -17,6 +19,10 @@ depends_on: Sequence[str] | None = None
 def upgrade() -> None:
     verified = sa.Column("email_verified_at", sa.DateTime(timezone=True), nullable=True)
     op.add_column("users", verified, if_not_exists=True)
+    seen: sa.Column[list[UUID]] = sa.Column(
+        "seen_project_ids", postgresql.ARRAY(sa.Uuid()), nullable=True
+    )
+    op.add_column("idempotency_keys", seen, if_not_exists=True)
     op.create_table(
         "invitations",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -59,4 +65,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("invitations")
+    op.drop_column("idempotency_keys", "seen_project_ids")
     op.drop_column("users", "email_verified_at")

@@ -18,6 +18,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    cast,
     column,
     delete,
     func,
@@ -38,7 +39,7 @@ from app.database.base import table_of
 from app.database.changes import bumped_timestamp
 from app.database.json_rows import as_object, as_text, instant, written
 from app.database.row_changes import only_principal
-from app.database.statement import AFFECTED_USERS, Statement
+from app.database.statement import AFFECTED_USERS, SEEN_PROJECT, Statement
 from app.features.labels.adoption import making, missing
 from app.features.labels.statements import held_by as labels_of
 from app.features.projects.models import EDITOR, OWNER, Project, ProjectMember
@@ -257,9 +258,16 @@ def _join() -> Statement:
     )
     after = PROJECTS.document(_as_seen(_raised(), _role), "after")
     everybody = func.array_append(affected_users_of_all(_tree), _user_id)
-    return Statement(
-        written(after, everybody).where(after.c.id == _id).add_cte(members_created(new))
+    # To see the project is enough for the answer, also by a viewer who sends that again.
+    answer = select(
+        after.c.id,
+        after.c.version,
+        as_text(after.c.body).label("body"),
+        cast(null(), Uuid).label("project_id"),
+        after.c.project_id.label(SEEN_PROJECT),
+        everybody.label(AFFECTED_USERS),
     )
+    return Statement(answer.where(after.c.id == _id).add_cte(members_created(new)))
 
 
 LOCK = _lock(alone=False)

@@ -139,11 +139,21 @@ def affected_users_beside(user_id: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def may_edit_all(project_ids: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether the principal may edit in all of these projects, even deleted ones."""
+    return _are_among(project_ids, _members.c.role.in_(_EDITORS))
+
+
+def sees_all(project_ids: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the principal is a member of all of these projects, even deleted ones."""
+    return _are_among(project_ids)
+
+
+def _are_among(project_ids: ColumnElement[Any], *where: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether these are all projects of the principal's memberships that are so."""
     limit: ColumnElement[Any] = bindparam("principal_project_id", type_=Uuid)
     mine = select(_members.c.project_id).where(
         _members.c.user_id == bindparam("principal_id", type_=Uuid),
         or_(limit.is_(None), _members.c.project_id == limit),
-        _members.c.role.in_(_EDITORS),
+        *where,
     )
     return project_ids.op("<@")(func.array(mine.scalar_subquery()))
 

@@ -94,6 +94,20 @@ class TestAnswer:
         assert await items(bob, "/v1/todos") == [todo]
         assert len(await items(ada, f"/v1/projects/{root['id']}/members")) == 2
 
+    @pytest.mark.parametrize("role", ["editor", "viewer"])
+    async def test_is_replayed_while_the_project_is_seen(
+        self, ada: Person, bob: Person, role: str
+    ) -> None:
+        project = await ada.make_project()
+        made = await invite(ada, project, bob.user["email"], role)
+        url, keyed = f"{MINE}/{made['id']}/accept", {"Idempotency-Key": "k"}
+        first = await bob.client.post(url, headers=keyed)
+        again = await bob.client.post(url, headers=keyed)
+        assert (again.status_code, again.content) == (200, first.content)
+        assert again.headers["idempotency-replayed"] == "true"
+        await ada.client.delete(f"/v1/projects/{project['id']}/members/{bob.id}")
+        assert problem(await bob.client.post(url, headers=keyed)) == (404, "not_found")
+
     async def test_is_given_once(self, ada: Person, bob: Person) -> None:
         project = await ada.make_project()
         for first in ("accept", "decline"):
