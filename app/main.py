@@ -16,7 +16,12 @@ from app.database import idempotency_keys, migrations
 from app.database.unit_of_work import Database
 from app.features.auth.service import TokenAuthenticator
 from app.features.labels.dependencies import LabelUse
-from app.features.projects.permissions import affected_users_of_all, may_edit_all, seen_by
+from app.features.projects.permissions import (
+    affected_users_of_all,
+    may_edit_all,
+    seen_by,
+    sees_all,
+)
 from app.features.routes import FEATURES, SCOPES, include_features
 from app.features.sessions.repository import SessionRepository
 from app.features.sessions.revocations import EndedSessions
@@ -151,7 +156,7 @@ def _state(settings: Settings, now: Now, metrics: Metrics) -> AppState:
         ),
         request_gate=gate,
         idempotency=Idempotency(
-            idempotency_keys.look(may_edit_all, affected_users_of_all),
+            idempotency_keys.look(may_edit_all, sees_all, affected_users_of_all),
             seen_by,
             Signer(secret, "idempotency"),
             now,

@@ -2,6 +2,7 @@
 
 import app.database.changes
 import app.database.idempotency_keys
+import app.features.invitations.models
 import app.features.labels.models
 import app.features.projects.models
 import app.features.recurrence.models

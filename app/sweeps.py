@@ -10,6 +10,7 @@ from app.core.clock import Now
 from app.core.settings import Settings
 from app.database import idempotency_keys
 from app.database.unit_of_work import Database
+from app.features.invitations.purge import purge_invitations
 from app.features.labels.purge import purge_labels
 from app.features.projects.purge import memberless_projects, purge_project
 from app.features.sessions.sweep import sweep_sessions, sweep_tokens
@@ -44,6 +45,7 @@ SWEEPS: dict[str, Sweep] = {
     "sessions": sweep_sessions,
     "remains of accounts": clean_up_ended_accounts,
     "projects of deleted accounts": _sweep_projects,
+    "invitations": lambda database, _, now: purge_invitations(database, now),
     "labels of deleted accounts": lambda database, _, now: purge_labels(database, now),
     "deletions of older versions": lambda database, _settings, _now: backfill_deletions(database),
     "the trash": purge_expired,

@@ -155,3 +155,29 @@ async def share(
         role,
     )
     await person.invalidate()
+
+
+async def invite(owner: Person, project: Json, email: str, role: str = "editor") -> Json:
+    """The answer to an invitation of this address."""
+    response = await owner.client.post(
+        f"/v1/projects/{project['id']}/invitations", json={"email": email, "role": role}
+    )
+    assert response.status_code == 201, response.text
+    made: Json = response.json()
+    return made
+
+
+async def join(owner: Person, project: Json, person: Person, role: str = "editor") -> Json:
+    """Make somebody a member by an invitation; gives the project as that sees it."""
+    made = await invite(owner, project, person.user["email"], role)
+    response = await person.client.post("/v1/invitations/accept", json={"token": made["token"]})
+    assert response.status_code == 200, response.text
+    joined: Json = response.json()
+    return joined
+
+
+@asynccontextmanager
+async def another(person: Person) -> AsyncIterator[Person]:
+    """Somebody new in the same Tickbox."""
+    async with sign_up(person._app, "Other") as other:
+        yield other

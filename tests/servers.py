@@ -96,6 +96,8 @@ def settings_for(database: str, redis_database: int = 0) -> Settings:
         values["database_direct_url"] = values["database_url"]
         values["database_url"] = sibling(os.environ[_POOLED_URL], database)
         values["database_pool_mode"] = "transaction"
+    # As the embedded default does.
+    values["trust_unverified_email"] = True
     return Settings.model_validate({**values, **_POOL, **_UNLIMITED})
 
 

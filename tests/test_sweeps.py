@@ -16,7 +16,7 @@ from app.database.unit_of_work import Database
 from tests.apps import running
 from tests.commands import environment, run
 from tests.observability.logged import logged
-from tests.people import PASSWORD, Person, sign_up
+from tests.people import PASSWORD, Person, invite, sign_up
 
 
 async def test_goes_on_after_a_failure(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,6 +109,11 @@ async def test_purge_says_how_much_of_each(
         "WHERE id = $1",
         UUID(trashed["id"]),
     )
+    made = await invite(ada, await ada.make_project(), "grace@example.com")
+    await database.execute(
+        "UPDATE invitations SET expires_at = now() - interval '31 days' WHERE id = $1",
+        UUID(made["id"]),
+    )
     zoned = {"datetime": "2026-12-01T09:00:00", "timezone": "Europe/Vienna"}
     todo = await ada.make_todo(due=zoned)
     await database.execute("UPDATE todos SET due_rules = 0 WHERE id = $1", UUID(todo["id"]))
@@ -123,6 +128,7 @@ async def test_purge_says_how_much_of_each(
         "Sessions",
         "Remains of accounts",
         "Projects of deleted accounts",
+        "Invitations",
         "Labels of deleted accounts",
         "Deletions of older versions",
         "The trash",

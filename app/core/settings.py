@@ -133,6 +133,13 @@ class Settings(BaseSettings):
     """Labels that a user owns at most."""
     trash_days: int = Field(30, ge=1, le=3650)
     """Days for which what was deleted can be restored; then it is purged."""
+    quota_members: int = Field(500, ge=1)
+    """Members that a project has at most, with its owner; invitations count until they end."""
+    invitation_days: int = Field(14, ge=1, le=365)
+    """Days for which an invitation to a project is good."""
+    trust_unverified_email: bool | None = None
+    """Whether an invitation is for every account with its address, also where nobody has verified
+    that. On by the embedded default alone, since anybody can sign up with an address of others."""
     max_body_bytes: int = Field(1 << 20, ge=1024)
     """Largest request body; one over it is 413, and where no token is needed one over 16 KiB."""
     max_buffered_bytes: int = Field(64 << 20, ge=4096)

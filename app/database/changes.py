@@ -42,7 +42,7 @@ _now: sa.ColumnElement[Any] = sa.bindparam("now", type_=sa.DateTime(timezone=Tru
 _noise = sa.literal_column("ARRAY['version', 'updated_at']", ARRAY(sa.String))
 
 
-def record(resource: str, rows: sa.Select[tuple[object, ...]]) -> sa.CTE:
+def record(resource: str, rows: sa.Select[tuple[object, ...]], name: str = "change") -> sa.CTE:
     """A CTE that inserts a row into `changes` for each of `rows`.
 
     `rows` has the columns `id`, `project_id`, `event`, `before` and `after`: the last two are the
@@ -58,7 +58,7 @@ def record(resource: str, rows: sa.Select[tuple[object, ...]]) -> sa.CTE:
         sa.cast(given.c.before, JSONB).label("before"),
         sa.cast(given.c.after, JSONB).label("after"),
     )
-    source = parsed.cte("change_parsed").prefix_with("MATERIALIZED").c
+    source = parsed.cte(f"{name}_parsed").prefix_with("MATERIALIZED").c
     before, after = source.before, source.after
     columns: dict[str, sa.ColumnElement[Any]] = {
         "resource_type": sa.literal(resource),
@@ -71,7 +71,7 @@ def record(resource: str, rows: sa.Select[tuple[object, ...]]) -> sa.CTE:
         "row_after": after,
         "created_at": _now,
     }
-    return sa.insert(changes).from_select([*columns], sa.select(*columns.values())).cte("change")
+    return sa.insert(changes).from_select([*columns], sa.select(*columns.values())).cte(name)
 
 
 def departures(rows: sa.CTE) -> sa.Select[tuple[object, ...]]:

@@ -25,7 +25,9 @@ keys = sa.Table(
     sa.Column("status", sa.SmallInteger, nullable=True),
     sa.Column("headers", ARRAY(sa.Text), nullable=True),
     sa.Column("body", sa.LargeBinary, nullable=True),
+    # Where it wrote: the answer is for who may edit in all of these, and sees all of the others.
     sa.Column("project_ids", ARRAY(sa.Uuid), nullable=True),
+    sa.Column("seen_project_ids", ARRAY(sa.Uuid), nullable=True),
     sa.Index("ix_idempotency_keys_created_at", "created_at"),
 )
 
@@ -59,25 +61,30 @@ CLAIM = Statement(
 KEEP = Statement(
     sa.update(keys)
     .where(*_is_mine)
-    .values(**_given("status", "headers", "body", "project_ids"))
+    .values(**_given("status", "headers", "body", "project_ids", "seen_project_ids"))
     .returning(keys.c.user_id)
 )
 
 
 def look(
     may_edit: Callable[[sa.ColumnElement[Any]], sa.ColumnElement[bool]],
+    sees: Callable[[sa.ColumnElement[Any]], sa.ColumnElement[bool]],
     affected_users: Callable[[sa.ColumnElement[Any]], sa.ColumnElement[Any]],
 ) -> Statement:
     """What is kept under a key.
 
-    `may_edit` and `affected_users` turn an array of project ids into the condition that the caller
-    may change what is in all of them, and into the users who see any.
+    `may_edit`, `sees` and `affected_users` turn an array of project ids into the condition that the
+    caller may change what is in all of them, or sees them all, and into the users who see any.
     """
     kept = keys.c
     return Statement(
         sa.select(
             *(kept.fingerprint, kept.status, kept.headers, kept.body),
-            may_edit(kept.project_ids).label("may_edit"),
+            sa.and_(
+                may_edit(kept.project_ids),
+                # The version before keeps none.
+                sa.func.coalesce(sees(kept.seen_project_ids), sa.true()),
+            ).label("is_permitted"),
             # The unit of work invalidates these users' cached pages, as the first request did.
             sa.cast(sa.null(), sa.Uuid).label("project_id"),
             affected_users(kept.project_ids).label(AFFECTED_USERS),

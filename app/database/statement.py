@@ -7,6 +7,9 @@ from sqlalchemy.sql import ClauseElement
 
 # The column in which a write says whose view of the data it changed: an array of user ids.
 AFFECTED_USERS = "affected_users"
+# The column in which it names a project whose answer is for whoever sees that, and not only for who
+# may edit there.
+SEEN_PROJECT = "seen_project_id"
 
 
 class _Compiler(PGCompiler_asyncpg):
@@ -30,7 +33,7 @@ class Statement:
     Only those that are used often are worth preparing (`Shapes` counts the `uses` of many).
     """
 
-    __slots__ = ("_names", "is_prepared", "sql", "tells_affected_users", "uses")
+    __slots__ = ("_names", "is_prepared", "sql", "tells_affected_users", "tells_seen", "uses")
 
     def __init__(self, clause: ClauseElement) -> None:
         dialect: Any = _Dialect
@@ -38,7 +41,9 @@ class Statement:
         self.uses = 0
         compiled: Any = clause.compile(dialect=dialect())
         self.sql = str(compiled)
-        self.tells_affected_users = AFFECTED_USERS in getattr(clause, "exported_columns", ())
+        columns = getattr(clause, "exported_columns", ())
+        self.tells_affected_users = AFFECTED_USERS in columns
+        self.tells_seen = SEEN_PROJECT in columns
         self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
 
     def arguments(self, params: dict[str, Any]) -> list[Any]:

@@ -17,7 +17,7 @@ import asyncpg
 from app.core.errors import AppError, DatabaseBusy, DatabaseUnavailable, InvalidToken
 from app.core.settings import SECURITY_CONNECTIONS, Settings
 from app.database.pool import Pool, PooledConnection
-from app.database.statement import AFFECTED_USERS, Statement
+from app.database.statement import AFFECTED_USERS, SEEN_PROJECT, Statement
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class UnitOfWork:
 
     Leaving its block commits it, or rolls it back if the block raised, unless that error
     `keeps_transaction`. The account it acts for cannot end before it does. `projects` are those in
-    which its statements changed something.
+    which its statements changed something, and `seen_projects` those that it is enough to see.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class UnitOfWork:
         self._after_commit: list[AfterCommit] = []
         self._affected_users: set[UUID] = set()
         self.projects: set[UUID] = set()
+        self.seen_projects: set[UUID] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -101,6 +102,8 @@ class UnitOfWork:
                 if row["project_id"] is not None:
                     self.projects.add(row["project_id"])
                 self._affected_users.update(row[AFFECTED_USERS] or ())
+        if statement.tells_seen:
+            self.seen_projects.update(row[SEEN_PROJECT] for row in rows)
         return rows
 
     def hold_account_alone(self) -> None:

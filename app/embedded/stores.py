@@ -91,7 +91,7 @@ def embedded(
                 f"Another Tickbox (process {process}) uses the data folder {folder}: stop it, or "
                 "set TICKBOX_DATA_DIR to another; if it is just starting or ending, try again."
             )
-        values = {
+        values: dict[str, object] = {
             "database_url": SecretStr(POSTGRES_URL.format(link.resolve())),
             "redis_url": SecretStr(VALKEY_URL.format(link.resolve())),
             "secret_key": settings.secret_key
@@ -99,6 +99,9 @@ def embedded(
             "signing_keys": settings.signing_keys
             or load_or_create(keys / "signing_key.pem", new_signing_key),
         }
+        if settings.trust_unverified_email is None:
+            # Nobody but who runs it signs up here.
+            values["trust_unverified_email"] = True
         yield settings.model_copy(update=values)
 
 

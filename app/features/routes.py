@@ -4,7 +4,9 @@ from fastapi import FastAPI
 
 from app.features.auth import router as auth
 from app.features.completions import router as completions
+from app.features.invitations import router as invitations
 from app.features.labels import router as labels
+from app.features.members import router as members
 from app.features.projects import router as projects
 from app.features.quick import router as quick
 from app.features.sessions import router as sessions
@@ -24,6 +26,8 @@ FEATURES = tuple(
         trash,
         labels,
         projects,
+        members,
+        invitations,
         users,
         sessions,
         auth,

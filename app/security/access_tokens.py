@@ -160,9 +160,12 @@ def _jwk(key: Key) -> dict[str, str]:
     return {**public, "kid": kid, "use": "sig", "alg": _ALGORITHM}
 
 
-def new_opaque_token() -> str:
-    """A refresh token: 256 random bits as text, with a prefix for secret scanners."""
-    return "tbr_" + secrets.token_urlsafe(32)
+def new_opaque_token(prefix: str = "tbr_") -> str:
+    """A refresh token: 256 random bits as text, with a prefix for secret scanners.
+
+    What else is as secret has another `prefix`.
+    """
+    return prefix + secrets.token_urlsafe(32)
 
 
 def hash_opaque_token(token: str) -> bytes:

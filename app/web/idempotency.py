@@ -108,7 +108,7 @@ class Idempotency:
         first = kept[0]
         if first["fingerprint"] != claim["fingerprint"]:
             raise IdempotencyKeyReused.at(_NAME, "reused", "is that of another request", "header")
-        if not first["may_edit"]:
+        if not first["is_permitted"]:
             raise NotFound
         raise Replay(first)
 
@@ -123,6 +123,7 @@ async def keep(claim: Claim, unit: UnitOfWork, response: Response) -> None:
             headers=[response.headers.get(name, "") for name in _HEADERS],
             body=bytes(response.body),
             project_ids=sorted(unit.projects),
+            seen_project_ids=sorted(unit.seen_projects),
         )
 
 

@@ -239,3 +239,27 @@ def limited(limit: LimitPolicy) -> Callable[[F], F]:
         return endpoint
 
     return mark
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may call a route, besides the scopes that it needs.
+
+    `role` is the least one in the project that the request names, or `own` for what is the
+    caller's, or another word that the feature has for it. `elsewhere` is the answer to a token that
+    is limited to another project, where it is not the one that the role says.
+    """
+
+    role: str
+    elsewhere: int | None = None
+
+
+def permits(role: str, *, elsewhere: int | None = None) -> Callable[[F], F]:
+    """Mark an endpoint: see `Access`. `docs/permissions.md` is made of it."""
+
+    def mark(endpoint: F) -> F:
+        # A function's attribute, which its type does not know.
+        endpoint.access = Access(role, elsewhere)  # type: ignore[attr-defined]
+        return endpoint
+
+    return mark

@@ -1,6 +1,6 @@
 """With which deletion each todo went, and the ids of what was purged.
 
-Revises: c60a4f7be213
+Revises: d16b3f0c52e7
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from alembic import op
 from migrations.concurrent_indexes import concurrently, create_index
 
 revision: str = "d14b7c20e9a5"
-down_revision: str | None = "c60a4f7be213"
+down_revision: str | None = "d16b3f0c52e7"
 branch_labels: Sequence[str] | None = None
 depends_on: Sequence[str] | None = None
 

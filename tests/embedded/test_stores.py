@@ -144,6 +144,8 @@ def test_keys_are_private_and_kept(data_dir: Path) -> None:
         pass
     with embedded(Settings(data_dir=data_dir), durable=False) as second:
         assert (first.secret_key, first.signing_keys) == (second.secret_key, second.signing_keys)
+        # Whoever signs up here is let in by who runs it.
+        assert second.trust_unverified_email is True
     keys = data_dir / "keys"
     assert stat.S_IMODE(keys.stat().st_mode) == 0o700
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in keys.iterdir()} == {
@@ -156,10 +158,12 @@ def test_keys_are_private_and_kept(data_dir: Path) -> None:
 
 
 def test_keys_that_are_set_win(data_dir: Path) -> None:
-    chosen = Settings(data_dir=data_dir, secret_key=SecretStr(CHOSEN_KEY))
+    key = SecretStr(CHOSEN_KEY)
+    chosen = Settings(data_dir=data_dir, secret_key=key, trust_unverified_email=False)
     with embedded(chosen, durable=False) as settings:
         assert value(settings.secret_key) == CHOSEN_KEY
         assert settings.signing_keys is not None
+        assert settings.trust_unverified_email is False
 
 
 def test_second_tickbox_on_the_folder_is_told_which_process_has_it(data_dir: Path) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from app.core.clock import utc_now
-from tests.people import Person
+from tests.people import Person, another, invite
 
 # What fills tells the ids that its path then names, if it has parameters.
 Fill = Callable[[asyncpg.Connection, Person, int], Awaitable[dict[str, str] | None]]
@@ -127,6 +127,60 @@ async def trash(database: asyncpg.Connection, person: Person, count: int) -> Non
     await database.execute("UPDATE todos SET deletion_id = id WHERE created_by = $1", person.id)
 
 
+async def _members(database: asyncpg.Connection, person: Person, count: int) -> dict[str, str]:
+    """Of a project, each with names as long as they may be."""
+    project = await person.make_project()
+    await copy(
+        database,
+        "users",
+        person.id,
+        count,
+        email="lpad(n::text, 240, 'x') || '@' || gen_random_uuid()",
+        email_key="gen_random_uuid()::text",
+        display_name="lpad(n::text, 100, '\u884c')",
+        locale=f"'{project['id'][:35]}'",
+    )
+    await database.execute(
+        "INSERT INTO project_members (project_id, user_id, role, created_at) "
+        "SELECT $1, id, 'editor', now() FROM users WHERE locale = left($1::uuid::text, 35)",
+        UUID(project["id"]),
+    )
+    return {"project_id": project["id"]}
+
+
+async def _invitations(database: asyncpg.Connection, person: Person, count: int) -> dict[str, str]:
+    """To a project, or of somebody else's."""
+    project = await person.make_project()
+    made = await invite(person, project, "grace@example.com")
+    await copy(
+        database,
+        "invitations",
+        made["id"],
+        count - 1,
+        email_key="n || '@example.com'",
+        email="lpad(n::text, 240, 'x') || '@example.com'",
+        token_hash=r"'\x' || encode(sha256(gen_random_uuid()::text::bytea), 'hex')",
+    )
+    return {"project_id": project["id"]}
+
+
+async def _own_invitations(database: asyncpg.Connection, person: Person, count: int) -> None:
+    """To as many projects."""
+    async with another(person) as inviter:
+        project = await inviter.make_project("\u884c" * 200)
+        made = await invite(inviter, project, person.user["email"])
+        changed = "md5(n || '" + project["id"] + "')::uuid"
+        await copy(database, "projects", project["id"], count - 1, id=changed)
+        await copy(
+            database,
+            "invitations",
+            made["id"],
+            count - 1,
+            project_id=changed,
+            token_hash=r"'\x' || encode(sha256(gen_random_uuid()::text::bytea), 'hex')",
+        )
+
+
 # What there is to list, by the operation that does.
 LISTED: Mapping[str, Fill] = {
     "list_todos": _large_todos,
@@ -137,6 +191,9 @@ LISTED: Mapping[str, Fill] = {
     "list_projects": _large_projects,
     "list_labels": labels,
     "list_trash": trash,
+    "list_members": _members,
+    "list_project_invitations": _invitations,
+    "list_invitations": _own_invitations,
     "list_completions": _completions,
     "list_occurrences": _occurrences,
     "list_sessions": sessions,

@@ -45,6 +45,10 @@ ROOMS = {
             "tests/features/todos/test_quotas.py",
         ),
     ),
+    "members": Room(
+        ("features/members/*.py", "features/invitations/*.py", "features/labels/adoption.py"),
+        ("tests/features/members", "tests/features/invitations", "tests/web/test_permissions.py"),
+    ),
     "sessions": Room(
         ("features/sessions/*.py",),
         ("tests/features/sessions", "tests/features/auth", "tests/features/users/test_attempts.py"),

@@ -97,7 +97,7 @@ WRITES = [
     operation
     for operation in OPERATIONS
     if operation.method != "GET"
-    and operation.path.startswith(("/v1/todos", "/v1/projects", "/v1/labels"))
+    and operation.path.startswith(("/v1/todos", "/v1/projects", "/v1/labels", "/v1/invitations"))
 ]
 
 
@@ -106,8 +106,7 @@ async def test_every_write_tells_whom_it_concerns(ada: Person, operation: Operat
     caller = Caller(ada)
     await caller.send(operation)  # what it needs is made once
     caller = Caller(ada)
-    for name in operation.parameters("path"):
-        await caller._id(name)
+    await caller.ids(operation)
     await until_cached(ada, "/v1/projects")
     answer = await caller.send(operation)
     assert answer.is_success, answer.text

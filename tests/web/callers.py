@@ -7,7 +7,7 @@ from uuid import uuid4
 import orjson
 from httpx import Response
 
-from tests.people import PASSWORD, Person
+from tests.people import PASSWORD, Person, another, invite, join
 from tests.web.operations import Json, Operation
 
 Header = tuple[bytes, bytes]
@@ -29,6 +29,27 @@ async def _make_trash(person: Person) -> Json:
     return todo
 
 
+async def _make_member(person: Person) -> Json:
+    """Somebody who has joined a project of this person."""
+    project = await person.make_project()
+    async with another(person) as member:
+        await join(person, project, member)
+    return {"id": str(member.id), "project_id": project["id"]}
+
+
+async def _make_invitation(person: Person) -> Json:
+    """One to a project of this person."""
+    project = await person.make_project()
+    made = await invite(person, project, f"{uuid4().hex}@example.com")
+    return {**made, "project_id": project["id"]}
+
+
+async def _make_invitation_of(person: Person) -> Json:
+    """One that somebody else sent to this person."""
+    async with another(person) as inviter:
+        return await invite(inviter, await inviter.make_project(), person.user["email"])
+
+
 # What each path parameter stands for; a new one is added here.
 _MAKERS: Mapping[str, Callable[[Person], Awaitable[Json]]] = {
     "todo_id": _make_todo,
@@ -36,11 +57,20 @@ _MAKERS: Mapping[str, Callable[[Person], Awaitable[Json]]] = {
     "label_id": Person.make_label,
     "session_id": Person.make_session,
     "item_id": _make_trash,
+    "invitation_id": _make_invitation_of,
+}
+# Where it stands for something of the project that the path names before it.
+_IN_PROJECT: Mapping[str, Callable[[Person], Awaitable[Json]]] = {
+    "user_id": _make_member,
+    "invitation_id": _make_invitation,
 }
 # What these restore is put into the trash before.
 _RESTORES = {"restore_todo": "/v1/todos/{todo_id}", "restore_project": "/v1/projects/{project_id}"}
-# What may complete the todo's occurrence.
-_COMPLETES = {"create_completion", "update_todo"}
+# What may complete the todo's occurrence, or answers the invitation.
+_SPENDS = {
+    *("create_completion", "update_todo"),
+    *("accept_invitation", "accept_invitation_by_token", "decline_invitation"),
+}
 # What each required parameter of a query is, for which the declared scopes are enough.
 _REQUIRED = {"by": "label"}
 # What ends the caller's session, or changes its password: it goes on as somebody new.
@@ -54,6 +84,7 @@ class Caller:
         self.person = person
         # What the parameters of paths stand for.
         self._ids: dict[str, str] = dict(ids or {})
+        self._token: str | None = None
 
     async def send(
         self,
@@ -67,15 +98,11 @@ class Caller:
         signed_in: bool = True,
     ) -> Response:
         """The answer to a valid request with this changed; all is sent as it is given."""
-        ids = {
-            name: await self._id(name)
-            for name in operation.parameters("path")
-            if name not in (path or {})
-        }
-        address = operation.path.format(**ids, **(path or {}))
+        ids = {**await self.ids(operation), **(path or {})}
+        address = operation.path.format(**ids)
         if operation.id in _RESTORES:
             # Where it is there already, this changes nothing.
-            await self.person.client.delete(_RESTORES[operation.id].format(**ids, **(path or {})))
+            await self.person.client.delete(_RESTORES[operation.id].format(**ids))
         query = "&".join(filter(None, (query, *self._required(operation, query))))
         if body is None:
             body = self.body(operation)
@@ -92,11 +119,12 @@ class Caller:
         if not signed_in:
             del request.headers["Authorization"]
         response = await client.send(request)
-        # It is gone, or its occurrence is.
-        is_spent = operation.method == "DELETE" or operation.id in _COMPLETES
+        # It is gone, or what of it was to be answered.
+        is_spent = operation.method == "DELETE" or operation.id in _SPENDS
         # What was not restored is in the trash.
         if (is_spent and response.is_success) or operation.id in _RESTORES:
             self._ids.clear()
+            self._token = None
         if operation.id in _ENDS and response.is_success:
             await self.person.begin_anew()
             self._ids.clear()
@@ -124,12 +152,31 @@ class Caller:
         }
         if operation.id == "create_label":
             unique["name"] = f"Label {uuid4().hex}"
+        if operation.id == "transfer_project":
+            unique["user_id"] = str(self.person.id)
+        if operation.id == "accept_invitation_by_token":
+            unique["token"] = self._token or "tbi_none"
         return {**operation.example, **unique}
 
     def form(self, operation: Operation) -> dict[str, str]:
         example: dict[str, str] = operation.example
         real = {"username": self.person.user["email"], "password": PASSWORD}
         return example | {name: text for name, text in real.items() if name in example}
+
+    async def ids(self, operation: Operation) -> dict[str, str]:
+        """What the parameters of its path stand for; what its body names is there then, too."""
+        if operation.id == "accept_invitation_by_token" and self._token is None:
+            self._token = (await _make_invitation_of(self.person))["token"]
+        names = operation.parameters("path").keys()
+        found = _IN_PROJECT.keys() & names if "project_id" in names else set()
+        ids: dict[str, str] = {}
+        for name in found:
+            known = f"{name} in project_id"
+            if known not in self._ids:
+                made = await _IN_PROJECT[name](self.person)
+                self._ids |= {known: made["id"], f"project_id of {name}": made["project_id"]}
+            ids |= {name: self._ids[known], "project_id": self._ids[f"project_id of {name}"]}
+        return ids | {name: await self._id(name) for name in names - ids.keys()}
 
     async def _id(self, name: str) -> str:
         if name not in self._ids:

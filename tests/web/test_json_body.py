@@ -200,6 +200,7 @@ async def test_many_unknown_fields_make_a_short_answer(
 
 @each_json_operation
 async def test_body_as_large_as_may_be_is_read(caller: Caller, operation: Operation) -> None:
+    await caller.ids(operation)
     response = await caller.send(operation, body=caller.body(operation).ljust(_limit(operation)))
     assert response.is_success, response.text
 

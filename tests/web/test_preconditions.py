@@ -16,6 +16,7 @@ ROWS = {
     "delete_label", "update_current_user", "delete_current_user",
     "create_completion", "delete_completion",
     "move_todo", "move_project", "restore_todo", "restore_project",
+    "update_member", "delete_member", "transfer_project",
 }  # fmt: skip
 MATCH, NONE_MATCH = b"If-Match", b"If-None-Match"
 NO_TAGS = [b"", b",", b"1", b'"1', b"'1'", b'w/"1"', b'"1""1"', b'"1" "1"', b'"a,"1",b"', b'*, "1"']

@@ -28,7 +28,7 @@ from app.security.password_hashing import PasswordHashingBusy
 from app.web.dependencies import Caller, app_state
 from app.web.openapi.problems import problems
 from app.web.responses import SchemaResponse
-from app.web.routing import Feature, Route, limited
+from app.web.routing import Feature, Route, limited, permits
 from app.web.routing import router as new_router
 
 _AS_THEY_ARE = OAuthError | RateLimited | RequestTimeout | ContentTooLarge
@@ -127,6 +127,7 @@ async def revoke_token(auth: Auth, data: Annotated[RevocationRequest, Form()]) -
     response_model=Introspection,
     responses=_errors(InvalidRequest),
 )
+@permits("own")
 async def introspect_token(
     caller: Caller, inspector: Inspector, data: Annotated[IntrospectionRequest, Form()]
 ) -> Introspection:

@@ -24,7 +24,7 @@ from app.features.recurrence.errors import (
 )
 from app.web.dependencies import ExpectedVersion
 from app.web.openapi.problems import problems
-from app.web.routing import CachedRoute, Feature
+from app.web.routing import CachedRoute, Feature, permits
 
 
 class _CompletionRoute(CachedRoute):
@@ -51,6 +51,7 @@ _REFUSED = (NotFound, Forbidden, ProjectArchived)
     response_model=CompletionPage,
     responses=problems(NotFound, CursorInvalid),
 )
+@permits("viewer")
 async def list_completions(
     completions: ReadCompletions, todo_id: UUID, query: Annotated[CompletionQuery, Query()]
 ) -> JsonPage:
@@ -68,6 +69,7 @@ async def list_completions(
     response_model=CompletionMade,
     responses=problems(*_REFUSED, NotRepeating, OccurrenceNotCurrent),
 )
+@permits("editor")
 async def create_completion(
     completions: WriteCompletions, todo_id: UUID, data: CompletionCreate, expected: ExpectedVersion
 ) -> JsonRow:
@@ -86,6 +88,7 @@ async def create_completion(
     operation_id="delete_completion",
     responses=problems(*_REFUSED, CompletionNotLatest),
 )
+@permits("editor")
 async def delete_completion(
     completions: WriteCompletions, todo_id: UUID, completion_id: UUID, expected: ExpectedVersion
 ) -> None:
@@ -102,6 +105,7 @@ async def delete_completion(
     response_model=Occurrences,
     responses=problems(NotFound),
 )
+@permits("viewer")
 async def list_occurrences(
     completions: ReadCompletions, todo_id: UUID, query: Annotated[OccurrenceQuery, Query()]
 ) -> JsonRow:

@@ -12,7 +12,7 @@ from app.features.labels.errors import LabelNameTaken
 from app.features.labels.schemas import LabelCreate, LabelPage, LabelQuery, LabelRead, LabelUpdate
 from app.web.dependencies import ExpectedVersion
 from app.web.openapi.problems import problems
-from app.web.routing import Feature
+from app.web.routing import Feature, permits
 from app.web.routing import router as new_router
 
 router = new_router("/v1/labels", "labels", cached=True)
@@ -31,6 +31,7 @@ FEATURE = Feature(
     response_model=LabelPage,
     responses=problems(CursorInvalid),
 )
+@permits("own")
 async def list_labels(labels: ReadLabels, query: Annotated[LabelQuery, Query()]) -> JsonPage:
     """List labels.
 
@@ -46,6 +47,7 @@ async def list_labels(labels: ReadLabels, query: Annotated[LabelQuery, Query()])
     response_model=LabelRead,
     responses=problems(IdTaken, LabelNameTaken, Forbidden, QuotaExceeded),
 )
+@permits("own", elsewhere=403)
 async def create_label(labels: WriteLabels, data: LabelCreate) -> JsonRow:
     """Create a label.
 
@@ -60,6 +62,7 @@ async def create_label(labels: WriteLabels, data: LabelCreate) -> JsonRow:
     response_model=LabelRead,
     responses=problems(NotFound),
 )
+@permits("viewer")
 async def get_label(labels: ReadLabels, label_id: UUID) -> JsonRow:
     """Read a label.
 
@@ -74,6 +77,7 @@ async def get_label(labels: ReadLabels, label_id: UUID) -> JsonRow:
     response_model=LabelRead,
     responses=problems(NotFound, Forbidden, LabelNameTaken),
 )
+@permits("owner")
 async def update_label(
     labels: WriteLabels, label_id: UUID, data: LabelUpdate, expected: ExpectedVersion
 ) -> JsonRow:
@@ -92,6 +96,7 @@ async def update_label(
     operation_id="delete_label",
     responses=problems(NotFound, Forbidden),
 )
+@permits("owner")
 async def delete_label(labels: WriteLabels, label_id: UUID, expected: ExpectedVersion) -> None:
     """Delete a label.
 

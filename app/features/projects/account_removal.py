@@ -22,6 +22,7 @@ from sqlalchemy.sql import ColumnElement
 from app.database.statement import AFFECTED_USERS, Statement
 from app.features.projects.models import OWNER, VIEWER
 from app.features.projects.permissions import affected_users_of, is_owner
+from app.features.projects.representation import members_deleted, members_updated
 from app.features.projects.statements import members, projects
 
 _principal_id: ColumnElement[Any] = bindparam("principal_id", type_=Uuid)
@@ -46,17 +47,25 @@ def _lock() -> Statement:
 
 
 def _leave() -> Statement:
-    """Delete all memberships of the user; returns the projects, and who else sees them."""
-    gone = delete(members).where(_mine).returning(members.c.project_id).cte("gone")
+    """Delete all memberships of the user; returns the projects, and who sees them."""
+    gone = delete(members).where(_mine).returning(*members.c).cte("gone")
+    others = members.alias("others")
+    remain = exists().where(
+        others.c.project_id == gone.c.project_id, others.c.user_id != gone.c.user_id
+    )
+    # Where nobody remains, nobody is told.
+    told = select(gone).where(remain).cte("told")
     return Statement(
-        select(gone.c.project_id, affected_users_of(gone.c.project_id).label(AFFECTED_USERS))
+        select(
+            gone.c.project_id, affected_users_of(gone.c.project_id).label(AFFECTED_USERS)
+        ).add_cte(members_deleted(told))
     )
 
 
 def _hand_over() -> Statement:
     """Make one member the owner of each of these projects: the longest there, editors first."""
     heirs = (
-        select(members.c.project_id, members.c.user_id)
+        select(members.c.project_id, members.c.user_id, members.c.role)
         .ext(distinct_on(members.c.project_id))
         .where(members.c.project_id == any_(_owned))
         .order_by(
@@ -67,12 +76,15 @@ def _hand_over() -> Statement:
         )
         .cte("heirs")
     )
-    return Statement(
+    changed = (
         update(members)
         .where(members.c.project_id == heirs.c.project_id, members.c.user_id == heirs.c.user_id)
         .values(role=literal(OWNER))
-        .returning(members.c.project_id)
+        .returning(*members.c, heirs.c.role.label("role_before"))
+        .cte("changed")
     )
+    told = members_updated(changed, changed.c.role_before)
+    return Statement(select(changed.c.project_id, changed.c.user_id).add_cte(told))
 
 
 LOCK = _lock()

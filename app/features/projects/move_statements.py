@@ -35,7 +35,13 @@ from sqlalchemy.sql import ColumnElement
 from app.database.json_rows import written
 from app.database.statement import Statement
 from app.features.projects.permissions import affected_users_of, is_owner, visible_to_principal
-from app.features.projects.representation import as_placed, own_position
+from app.features.projects.representation import (
+    as_placed,
+    members_created,
+    members_deleted,
+    members_updated,
+    own_position,
+)
 from app.features.projects.statements import PROJECTS, members, projects
 
 _id: ColumnElement[Any] = bindparam("id", type_=Uuid)
@@ -180,8 +186,8 @@ def _placed() -> CTE:
     )
 
 
-def _replaced() -> tuple[CTE, CTE]:
-    """Give the `tree` the members of `root_id`, if there is one."""
+def _replaced() -> tuple[CTE, ...]:
+    """Give the `tree` the members of `root_id`, if there is one, and record who they are."""
     tree: ColumnElement[Any] = func.unnest(bindparam("tree", type_=ARRAY(Uuid)))
     below = select(tree.label("id")).subquery("below")
     root: ColumnElement[Any] = bindparam("root_id", type_=Uuid)
@@ -190,9 +196,11 @@ def _replaced() -> tuple[CTE, CTE]:
     gone = (
         delete(members)
         .where(members.c.project_id.in_(select(below.c.id)), root.is_not(None), goes)
-        .returning(members.c.project_id)
+        .returning(*members.c)
         .cte("gone")
     )
+    # As it was, whoever the statement adds or changes.
+    old = select(members).where(members.c.project_id.in_(select(below.c.id))).cte("old")
     # A project has one owner at each moment: the old one goes, or gets another role, before.
     is_done = select(func.count()).select_from(gone).scalar_subquery() >= 0
     values = (
@@ -207,7 +215,18 @@ def _replaced() -> tuple[CTE, CTE]:
         index_elements=["user_id", "project_id"],
         set_={"role": new.excluded.role, "position": null()},
     )
-    return gone, taken.returning(members.c.project_id).cte("taken")
+    given = taken.returning(*members.c).cte("taken")
+    was = (old.c.project_id == given.c.project_id) & (old.c.user_id == given.c.user_id)
+    both = select(given, old.c.role.label("role_before")).outerjoin(old, was).cte("both")
+    joined = select(both).where(both.c.role_before.is_(None)).cte("joined")
+    changed = select(both).where(both.c.role_before != both.c.role).cte("changed")
+    return (
+        gone,
+        given,
+        members_created(joined),
+        members_updated(changed, changed.c.role_before),
+        members_deleted(gone),
+    )
 
 
 LOCK_ROOTS = _lock_roots()

@@ -74,6 +74,7 @@ class ProjectMover:
             own={} if stays or parent is not None else {**neighbours, project_id: position},
             tree=place["tree"],
             root_id=joins,
+            **self._by,
         )
         if not all(_is_as_seen(row, named[each]) for each, row in rows.items() if each in named):
             raise LocksContended

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, Uuid, and_, any_, bindparam, func, literal, or_, select
 from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.selectable import Subquery
 
 from app.core.errors import Forbidden
 from app.database.base import table_of
@@ -92,6 +93,12 @@ def _users_of(where: ColumnElement[bool]) -> ColumnElement[Any]:
     return select(func.array_agg(_members.c.user_id)).where(where).scalar_subquery()
 
 
+def members_of(project_id: ColumnElement[Any]) -> Subquery:
+    """The members of a project: `user_id`, `role`."""
+    theirs = select(_members.c.user_id, _members.c.role)
+    return theirs.where(_members.c.project_id == project_id).subquery("theirs")
+
+
 def owner_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
     """The id of a project's owner."""
     return (
@@ -101,6 +108,12 @@ def owner_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
         .correlate_except(_members)
         .scalar_subquery()
     )
+
+
+def owned_count(owner_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """How many projects an account owns, archived and deleted ones too."""
+    owned = select(func.count()).where(_members.c.user_id == owner_id, is_owner(_members))
+    return owned.correlate_except(_members).scalar_subquery()
 
 
 def owned_by(owner_id: ColumnElement[Any]) -> Select[Any]:
@@ -120,13 +133,35 @@ def affected_users_of_owner(owner_id: ColumnElement[Any]) -> ColumnElement[Any]:
     )
 
 
+def affected_users_beside(user_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A user, and all who share a project with them: these see who it is."""
+    own, other = _members.alias("own"), _members.alias("other")
+    beside = (
+        select(func.array_agg(other.c.user_id.distinct()))
+        .where(own.c.user_id == user_id, other.c.project_id == own.c.project_id)
+        .correlate_except(own, other)
+        .scalar_subquery()
+    )
+    return func.array_append(beside, user_id)
+
+
 def may_edit_all(project_ids: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether the principal may edit in all of these projects, even deleted ones."""
+    return _are_among(project_ids, _members.c.role.in_(_EDITORS))
+
+
+def sees_all(project_ids: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the principal is a member of all of these projects, even deleted ones."""
+    return _are_among(project_ids)
+
+
+def _are_among(project_ids: ColumnElement[Any], *where: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether these are all projects of the principal's memberships that are so."""
     limit: ColumnElement[Any] = bindparam("principal_project_id", type_=Uuid)
     mine = select(_members.c.project_id).where(
         _members.c.user_id == bindparam("principal_id", type_=Uuid),
         or_(limit.is_(None), _members.c.project_id == limit),
-        _members.c.role.in_(_EDITORS),
+        *where,
     )
     return project_ids.op("<@")(func.array(mine.scalar_subquery()))
 
@@ -171,5 +206,10 @@ def require_editable(row: Row) -> None:
 
 def require_owner(row: Row) -> None:
     """Raise `Forbidden` unless the row's `role` is owner."""
-    if row["role"] != OWNER:
+    if not owns(row["role"]):
         raise Forbidden
+
+
+def owns(role: str | None) -> bool:
+    """Whether this is the owner's role."""
+    return role is not None and role == str(OWNER)

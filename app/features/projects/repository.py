@@ -128,19 +128,19 @@ class ProjectRepository(Repository):
         """Lock the projects that the principal is a member of, or made and nobody owns."""
         return [row["id"] for row in await self._all(account_removal.LOCK, **self._seen)]
 
-    async def leave_all(self) -> list[UUID]:
+    async def leave_all(self, **by: Any) -> list[UUID]:
         """Delete all memberships of the principal; returns of which projects."""
-        rows = await self._all(account_removal.LEAVE, **self._seen)
+        rows = await self._all(account_removal.LEAVE, **self._seen, **by)
         return [row["project_id"] for row in rows]
 
     async def ownerless(self, locked: Sequence[UUID]) -> list[Row]:
         """Those of these projects that have no owner, as rows of `id` and `deleted_at`."""
         return await self._all(account_removal.OWNERLESS, locked=locked)
 
-    async def hand_over(self, owned: Sequence[UUID]) -> set[UUID]:
-        """Make a member the owner of each of these projects; returns those that have members."""
-        rows = await self._all(account_removal.HAND_OVER, owned=owned)
-        return {row["project_id"] for row in rows}
+    async def hand_over(self, owned: Sequence[UUID], **by: Any) -> dict[UUID, UUID]:
+        """Make a member the owner of each of these projects; returns them with who that is."""
+        rows = await self._all(account_removal.HAND_OVER, owned=owned, **by)
+        return {row["project_id"]: row["user_id"] for row in rows}
 
     async def lock_roots(self, project_id: UUID, named: UUID | None) -> dict[UUID, Row]:
         """Lock the trees of two projects; read them, and what they are below, if visible."""
@@ -155,12 +155,12 @@ class ProjectRepository(Repository):
         return row
 
     async def lock_moved(
-        self, project_id: UUID, ids: Sequence[UUID], own: dict[UUID, str], **members: Any
+        self, project_id: UUID, ids: Sequence[UUID], own: dict[UUID, str], **members_and_by: Any
     ) -> dict[UUID, Row]:
         """Lock projects, and write what their members have of them: see `move_statements`."""
         placed = [{"id": str(each), "position": position} for each, position in own.items()]
-        params = {"id": project_id, "ids": ids, "own": orjson.dumps(placed).decode(), **members}
-        rows = await self._all(move_statements.LOCK, **self._seen, **params)
+        params = {"id": project_id, "ids": ids, "own": orjson.dumps(placed).decode()}
+        rows = await self._all(move_statements.LOCK, **self._seen, **params, **members_and_by)
         return {row["id"]: row for row in rows}
 
     async def move(

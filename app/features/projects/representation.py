@@ -1,11 +1,25 @@
-"""The SQL expression of each field of `ProjectRead`, in its order."""
+"""The SQL expression of each field of `ProjectRead`, in its order, and the changes of members."""
 
 from typing import Any
 
-from sqlalchemy import FromClause, Uuid, bindparam, case, func, select
+from sqlalchemy import (
+    CTE,
+    FromClause,
+    Select,
+    Uuid,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import ColumnElement
 
 from app.database.base import table_of
+from app.database.changes import record
 from app.database.json_rows import instant
 from app.features.projects.models import ProjectMember
 
@@ -50,3 +64,41 @@ def as_placed(project: FromClause, position: ColumnElement[Any]) -> list[ColumnE
         instant(row.updated_at).label("updated_at"),
         instant(row.deleted_at).label("deleted_at"),
     ]
+
+
+def members_created(rows: CTE) -> CTE:
+    """Record that these users have become members."""
+    return _record_members("created", rows, null())
+
+
+def members_updated(rows: CTE, role_before: ColumnElement[Any]) -> CTE:
+    """Record that these members have another role."""
+    before = as_member(rows).concat(cast(func.jsonb_build_object("role", role_before), JSONB))
+    return _record_members("updated", rows, before)
+
+
+def members_deleted(rows: CTE) -> CTE:
+    """Record that these users are members no more."""
+    return _record_members("deleted", rows, as_member(rows))
+
+
+def as_member(row: FromClause) -> ColumnElement[Any]:
+    """What `changes` has of a membership: name and address are the account's, and end with it."""
+    return func.jsonb_build_object(
+        *("user_id", row.c.user_id),
+        *("role", row.c.role),
+        *("created_at", instant(row.c.created_at)),
+        type_=JSONB,
+    )
+
+
+def _record_members(event: str, rows: CTE, before: ColumnElement[Any]) -> CTE:
+    """A change is the user's, whom it is told to as well."""
+    told: Select[Any] = select(
+        rows.c.user_id.label("id"),
+        rows.c.project_id,
+        literal(f"member.{event}").label("event"),
+        before.label("before"),
+        as_member(rows).label("after"),
+    )
+    return record("member", told, f"members_{event}")

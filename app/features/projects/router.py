@@ -33,7 +33,7 @@ from app.features.projects.schemas import (
 )
 from app.web.dependencies import ExpectedVersion
 from app.web.openapi.problems import problems
-from app.web.routing import Feature
+from app.web.routing import Feature, permits
 from app.web.routing import router as new_router
 
 router = new_router("/v1/projects", "projects", cached=True)
@@ -54,6 +54,7 @@ FEATURE = Feature(
     response_model=ProjectPage,
     responses=problems(CursorInvalid),
 )
+@permits("own")
 async def list_projects(
     projects: ReadProjects, query: Annotated[ProjectQuery, Query()]
 ) -> JsonPage:
@@ -73,6 +74,7 @@ async def list_projects(
         IdTaken, Forbidden, ProjectNotFound, ProjectArchived, ProjectTooDeep, QuotaExceeded
     ),
 )
+@permits("own", elsewhere=403)
 async def create_project(projects: WriteProjects, data: ProjectCreate) -> JsonRow:
     """Create a project.
 
@@ -87,6 +89,7 @@ async def create_project(projects: WriteProjects, data: ProjectCreate) -> JsonRo
     response_model=ProjectRead,
     responses=problems(NotFound),
 )
+@permits("viewer")
 async def get_project(projects: ReadProjects, project_id: UUID) -> JsonRow:
     """Read a project.
 
@@ -101,6 +104,7 @@ async def get_project(projects: ReadProjects, project_id: UUID) -> JsonRow:
     response_model=ProjectRead,
     responses=problems(NotFound, Forbidden, ProjectArchived, InboxProtected),
 )
+@permits("editor")
 async def update_project(
     projects: WriteProjects, project_id: UUID, data: ProjectUpdate, expected: ExpectedVersion
 ) -> JsonRow:
@@ -128,6 +132,7 @@ async def update_project(
         ProjectTooDeep,
     ),
 )
+@permits("viewer")
 async def move_project(
     projects: WriteProjects, project_id: UUID, data: ProjectMove, expected: ExpectedVersion
 ) -> JsonRow:
@@ -147,6 +152,7 @@ async def move_project(
     operation_id="delete_project",
     responses=problems(NotFound, Forbidden, InboxProtected),
 )
+@permits("owner")
 async def delete_project(
     projects: WriteProjects, project_id: UUID, expected: ExpectedVersion
 ) -> None:

@@ -113,18 +113,18 @@ class ProjectService:
         changes = [RowChange(row["id"], "project.trashed", deleted) for row in tree]
         await self._repository.update(changes, role=OWNER, **by)
 
-    async def leave_all(self) -> None:
+    async def leave_all(self) -> dict[UUID, UUID]:
         """Take the principal, whose account ends, out of all projects.
 
         A shared project goes to its longest member, editors before viewers; one that nobody else
-        sees is deleted, the Inbox too.
+        sees is deleted, the Inbox too. Returns those that have another owner now, with who it is.
         """
         locked = await self._repository.lock_all()
-        # Others may have made one below while this waited for their lock, with the same members.
-        left = await self._repository.leave_all()
-        ownerless = await self._repository.ownerless([*locked, *left])
-        shared = await self._repository.hand_over([row["id"] for row in ownerless])
         by = self._by()
+        # Others may have made one below while this waited for their lock, with the same members.
+        left = await self._repository.leave_all(**by)
+        ownerless = await self._repository.ownerless([*locked, *left])
+        shared = await self._repository.hand_over([row["id"] for row in ownerless], **by)
         changes = [
             # It is no Inbox any more, which could not be deleted.
             RowChange(row["id"], "project.updated", {"is_inbox": False})
@@ -138,6 +138,7 @@ class ProjectService:
             if row["deleted_at"] is None
         ]
         await self._repository.update(changes, role=OWNER, **by)
+        return shared
 
     def _by(self) -> dict[str, Any]:
         return self._context.by(self._principal.user_id)

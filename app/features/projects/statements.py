@@ -21,7 +21,6 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    true,
     tuple_,
 )
 from sqlalchemy.sql import ColumnElement
@@ -35,6 +34,7 @@ from app.features.projects.permissions import (
     affected_users_of,
     is_owner,
     may_edit,
+    owned_count,
     owner_of,
     visible_to_principal,
 )
@@ -68,17 +68,15 @@ _visible_project = (
 )
 
 
-def _has_room(owner_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether an account may own one project more, by the parameter `quota`."""
-    owned = select(func.count()).where(members.c.user_id == owner_id, is_owner(members))
-    room = owned.correlate_except(members).scalar_subquery() < _quota
-    return or_(_quota.is_(None), room).label("has_room")
+def _has_room(owner_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Whether an account may own one project more."""
+    return or_(_quota.is_(None), owned_count(owner_id) < _quota).label("has_room")
 
 
-def _joined(values: Select[Any]) -> CTE:
-    """Insert memberships: rows of a user, a project, a role and a time."""
+def _memberships(values: Select[Any]) -> CTE:
+    """Insert members: user, project, role, since when."""
     columns = ["user_id", "project_id", "role", "created_at"]
-    return insert(members).from_select(columns, values).cte("joined")
+    return insert(members).from_select(columns, values).cte("memberships")
 
 
 def _create() -> Statement:
@@ -87,8 +85,8 @@ def _create() -> Statement:
     return PROJECTS.insert(
         place,
         place.c.has_room,
-        also=lambda new: _joined(select(_principal_id, new.c.id, _role, _now)),
-        # A statement does not see the memberships that it inserts itself.
+        also=lambda new: _memberships(select(_principal_id, new.c.id, _role, _now)),
+        # A statement does not see the membership that it inserts itself.
         affected_users=only_principal,
     )
 
@@ -109,23 +107,24 @@ def _root_of(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
 def _create_below() -> Statement:
     """Insert a project below another one, with the members of that, which are those of the root."""
     parent = visible_to_principal(only=_parent_id).subquery("parent")
-    room = _has_room(owner_of(_parent_id))
     place = (
-        select(parent, projects.c.depth, room, _root_of(_parent_id))
+        select(parent, projects.c.depth, _has_room(owner_of(_parent_id)), _root_of(_parent_id))
         .join_from(parent, projects, projects.c.id == parent.c.id)
         .cte("place")
     )
-    theirs = select(members).where(members.c.project_id == _parent_id).subquery("theirs")
-    role = select(place.c.role).scalar_subquery()
-    return replace(PROJECTS, personal={"role": role}).insert(
+
+    def copied(new: CTE) -> CTE:
+        theirs = select(members.c.user_id, new.c.id, members.c.role, members.c.created_at)
+        return _memberships(theirs.where(members.c.project_id == _parent_id))
+
+    as_member = replace(PROJECTS, personal={"role": select(place.c.role).scalar_subquery()})
+    return as_member.insert(
         place,
         may_edit(place) & place.c.has_room,
         "role",
         "archived",
         "root_id",
-        also=lambda new: _joined(
-            select(theirs.c.user_id, new.c.id, theirs.c.role, _now).join_from(new, theirs, true())
-        ),
+        also=copied,
         affected_users=affected_users_of(_parent_id),
         depth=place.c.depth + 1,
     )

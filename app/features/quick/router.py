@@ -11,7 +11,7 @@ from app.features.quick.dependencies import WriteQuick
 from app.features.quick.schemas import QuickAdd, QuickRead
 from app.web.openapi.problems import problems
 from app.web.responses import SchemaResponse
-from app.web.routing import CachedRoute, Feature
+from app.web.routing import CachedRoute, Feature, permits
 
 
 class _TodoRoute(CachedRoute):
@@ -37,6 +37,7 @@ _DRY_RUN: dict[int | str, dict[str, Any]] = {
     response_model=QuickRead,
     responses=_DRY_RUN | problems(Forbidden, ProjectNotFound, ProjectArchived, QuotaExceeded),
 )
+@permits("own", elsewhere=404)
 async def create_todo_from_text(quick: WriteQuick, data: QuickAdd) -> JsonRow | Response:
     """Create a todo from a text.
 

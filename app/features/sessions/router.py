@@ -10,7 +10,7 @@ from app.core.schemas import JsonPage
 from app.features.sessions.dependencies import AccountManager, ReadSessions, WriteSessions
 from app.features.sessions.schemas import SessionPage, SessionQuery
 from app.web.openapi.problems import problems
-from app.web.routing import Feature
+from app.web.routing import Feature, permits
 from app.web.routing import router as new_router
 
 router = new_router("/v1/sessions", "sessions")
@@ -28,6 +28,7 @@ FEATURE = Feature(
     response_model=SessionPage,
     responses=problems(CursorInvalid),
 )
+@permits("own")
 async def list_sessions(
     caller: AccountManager, sessions: ReadSessions, query: Annotated[SessionQuery, Query()]
 ) -> JsonPage:
@@ -44,6 +45,7 @@ async def list_sessions(
     operation_id="delete_session",
     responses=problems(NotFound),
 )
+@permits("own")
 async def delete_session(caller: AccountManager, sessions: WriteSessions, session_id: UUID) -> None:
     """End a session.
 
@@ -53,6 +55,7 @@ async def delete_session(caller: AccountManager, sessions: WriteSessions, sessio
 
 
 @router.delete("", status_code=204, operation_id="delete_other_sessions")
+@permits("own")
 async def delete_other_sessions(caller: AccountManager, sessions: WriteSessions) -> None:
     """End all other sessions.
 

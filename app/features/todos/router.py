@@ -46,7 +46,7 @@ from app.features.todos.schemas import (
 )
 from app.web.dependencies import ExpectedVersion
 from app.web.openapi.problems import problems
-from app.web.routing import Feature
+from app.web.routing import Feature, permits
 from app.web.routing import router as new_router
 
 router = new_router("/v1/todos", "todos", cached=True)
@@ -70,6 +70,7 @@ _RECURRENCE = (RruleInvalid, RruleTooFine, RruleEnds, RecurrenceNeedsDue)
     response_model=TodoPage,
     responses=problems(CursorInvalid, SortNeedsProject, SortNeedsSearch),
 )
+@permits("own")
 async def list_todos(todos: ReadTodos, query: Annotated[TodoQuery, Query()]) -> JsonPage:
     """List todos.
 
@@ -97,6 +98,7 @@ async def list_todos(todos: ReadTodos, query: Annotated[TodoQuery, Query()]) -> 
         *_RECURRENCE,
     ),
 )
+@permits("editor")
 async def create_todo(todos: WriteTodos, data: TodoCreate) -> JsonRow:
     """Create a todo.
 
@@ -112,6 +114,7 @@ async def create_todo(todos: WriteTodos, data: TodoCreate) -> JsonRow:
     response_model=TodoRead,
     responses=problems(NotFound),
 )
+@permits("viewer")
 async def get_todo(todos: ReadTodos, todo_id: UUID) -> JsonRow:
     """Read a todo.
 
@@ -126,6 +129,7 @@ async def get_todo(todos: ReadTodos, todo_id: UUID) -> JsonRow:
     response_model=TodoRead,
     responses=problems(*_REFUSED, *_RECURRENCE, LabelRepeated, QuotaExceeded),
 )
+@permits("editor")
 async def update_todo(
     todos: WriteTodos, todo_id: UUID, data: TodoUpdate, expected: ExpectedVersion
 ) -> JsonRow:
@@ -156,6 +160,7 @@ async def update_todo(
         QuotaExceeded,
     ),
 )
+@permits("editor")
 async def move_todo(
     todos: WriteTodos, todo_id: UUID, data: TodoMove, expected: ExpectedVersion
 ) -> JsonRow:
@@ -176,6 +181,7 @@ async def move_todo(
     operation_id="delete_todo",
     responses=problems(*_REFUSED),
 )
+@permits("editor")
 async def delete_todo(todos: WriteTodos, todo_id: UUID, expected: ExpectedVersion) -> None:
     """Delete a todo.
 

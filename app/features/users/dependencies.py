@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.database.unit_of_work import Connection
+from app.features.labels.adoption import LabelAdopter
 from app.features.projects.dependencies import project_service
 from app.features.sessions.dependencies import network_of_client, session_reader, session_service
 from app.features.users.credentials import Attempts, PasswordProof
@@ -75,6 +76,8 @@ def _account(request: Request) -> AccountService:
         repository,
         sessions,
         lambda principal: project_service(unit, principal, context, state.cursor_signer),
+        LabelAdopter(unit),
+        context,
     )
     return AccountService(
         repository,

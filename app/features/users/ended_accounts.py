@@ -13,6 +13,7 @@ from app.core.errors import DatabaseUnavailable
 from app.core.settings import Settings
 from app.core.signing import Signer
 from app.database.unit_of_work import Database
+from app.features.labels.adoption import LabelAdopter
 from app.features.projects.dependencies import project_service
 from app.features.sessions.service import SessionService
 from app.features.users.repository import UNSETTLED, UserRepository
@@ -57,6 +58,8 @@ async def _settle(database: Database, settings: Settings, now: Now, user_id: UUI
             # Processes that serve requests read the ended sessions from the database.
             SessionService(session, None, context, settings, network=None),
             lambda principal: project_service(session, principal, context, signer),
+            LabelAdopter(session),
+            context,
         )
         await end.settle(user_id)
         await repository.settled(user_id, now())

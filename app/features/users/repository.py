@@ -11,12 +11,15 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     cast,
+    column,
+    delete,
     literal,
     null,
+    or_,
     select,
+    table,
     update,
 )
-from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.sql import ColumnElement
 
 from app.core.errors import NotFound
@@ -28,6 +31,7 @@ from app.database.json_rows import instant
 from app.database.repository import Repository, Row, json_row
 from app.database.row_changes import Resource, RowChange
 from app.database.statement import Statement
+from app.features.projects.permissions import affected_users_beside
 from app.features.users.errors import EmailTaken
 from app.features.users.models import User
 
@@ -44,6 +48,7 @@ def representation(user: FromClause) -> list[ColumnElement[Any]]:
         row.id,
         row.version,
         row.email,
+        instant(row.email_verified_at).label("email_verified_at"),
         row.display_name,
         row.timezone,
         row.locale,
@@ -58,10 +63,19 @@ USERS = Resource(
     users,
     representation,
     project_id=lambda _: cast(null(), Uuid),
-    # What a user reads depends on their time zone.
-    affected_users=lambda document: array([document.c.id]),
+    # What a user reads depends on their time zone, and who shares a project sees their name.
+    affected_users=lambda document: affected_users_beside(document.c.id),
     # A trigger deletes the account's row of todo counts once `settled_at` is written.
-    fixed=frozenset({"email", "email_key", "password_hash", "deleted_at", "settled_at"}),
+    fixed=frozenset(
+        {
+            "email",
+            "email_key",
+            "email_verified_at",
+            "password_hash",
+            "deleted_at",
+            "settled_at",
+        }
+    ),
     # Nobody else sees an account.
     has_changes=False,
 )
@@ -69,7 +83,7 @@ _INSERT = USERS.insert()
 _there = select(users).where(users.c.deleted_at.is_(None))
 _mine = _there.where(users.c.id == _id)
 _READ = USERS.read(_mine)
-_LOCK = USERS.lock(_mine)
+_LOCK = USERS.lock(_mine, "email_key")
 _UPDATE = USERS.update()
 _CREDENTIALS = Statement(
     _there.where(users.c.email_key == bindparam("email_key", type_=users.c.email_key.type))
@@ -95,6 +109,7 @@ _ANONYMISE = Statement(
     .values(
         email=literal(""),
         email_key=literal("deleted:") + cast(users.c.id, Text),
+        email_verified_at=null(),
         password_hash=literal(""),
         display_name=null(),
         version=users.c.version + 1,
@@ -102,6 +117,18 @@ _ANONYMISE = Statement(
         deleted_at=_now,
     )
     .returning(users.c.id)
+)
+# They belong to a feature that knows this one: their table is used by name, as in a foreign key.
+_invitations = table("invitations", column("id"), column("email_key", Text), column("invited_by"))
+_FORGET_INVITATIONS = Statement(
+    delete(_invitations)
+    .where(
+        or_(
+            _invitations.c.invited_by == _id,
+            _invitations.c.email_key == bindparam("email_key", type_=Text),
+        )
+    )
+    .returning(_invitations.c.id)
 )
 # Accounts deleted before `now`, after which nothing has cleaned up since.
 UNSETTLED = Statement(
@@ -177,6 +204,10 @@ class UserRepository(Repository):
     async def forget_answers(self, user_id: UUID) -> None:
         """Delete the answers kept under the account's `Idempotency-Key`s: they hold its data."""
         await self._all(idempotency_keys.FORGET, user_id=user_id)
+
+    async def forget_invitations(self, user_id: UUID, email_key: str | None) -> None:
+        """Delete the invitations that an account sent, and those to its address."""
+        await self._all(_FORGET_INVITATIONS, id=user_id, email_key=email_key)
 
     async def hold_unsettled(self, user_id: UUID) -> bool:
         """Lock a deleted account to clean up after; False if another process does or did."""

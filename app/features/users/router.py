@@ -24,7 +24,7 @@ from app.features.users.schemas import (
 from app.security.password_hashing import PasswordHashingBusy
 from app.web.dependencies import Caller, ExpectedVersion
 from app.web.openapi.problems import problems
-from app.web.routing import Feature, Route, limited
+from app.web.routing import Feature, Route, limited, permits
 
 
 class UserRoute(Route):
@@ -61,6 +61,7 @@ async def create_user(users: WriteUsers, data: UserCreate) -> JsonRow:
 
 
 @router.get("/me", operation_id="get_current_user", response_model=UserRead)
+@permits("own")
 async def get_current_user(users: ReadUsers, caller: Caller) -> JsonRow:
     """Read your account.
 
@@ -74,6 +75,7 @@ async def get_current_user(users: ReadUsers, caller: Caller) -> JsonRow:
     operation_id="update_current_user",
     response_model=UserRead,
 )
+@permits("own")
 async def update_current_user(
     caller: AccountManager, users: WriteUsers, data: UserUpdate, expected: ExpectedVersion
 ) -> JsonRow:
@@ -90,6 +92,7 @@ async def update_current_user(
     operation_id="change_password",
     responses=problems(PasswordHashingBusy),
 )
+@permits("own")
 async def change_password(caller: AccountManager, account: Account, data: PasswordChange) -> None:
     """Change your password.
 
@@ -105,6 +108,7 @@ async def change_password(caller: AccountManager, account: Account, data: Passwo
     operation_id="delete_current_user",
     responses=problems(PasswordHashingBusy),
 )
+@permits("own")
 async def delete_current_user(
     caller: AccountManager, account: EndingAccount, data: AccountDeletion, expected: ExpectedVersion
 ) -> None:

@@ -128,6 +128,9 @@ class UserRead(Schema):
     id: UUID
     version: int = Field(description="Raised by every change; the `ETag` holds it too.")
     email: str = Field(examples=["ada@example.com"])
+    email_verified_at: Instant | None = Field(
+        description="When you proved that the address is yours."
+    )
     display_name: str | None = Field(examples=["Ada Lovelace"])
     timezone: str = Field(examples=["Europe/Berlin"])
     locale: str = Field(examples=["en-GB"])

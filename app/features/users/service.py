@@ -8,6 +8,7 @@ from app.core.context import Context, Expected
 from app.core.errors import InvalidToken, NotFound
 from app.core.schemas import JsonRow
 from app.database.repository import differences, json_row
+from app.features.labels.adoption import LabelAdopter
 from app.features.projects.service import ProjectService
 from app.features.sessions.service import SessionService
 from app.features.users import emails, passwords
@@ -90,15 +91,29 @@ class AccountEnd:
         repository: UserRepository,
         sessions: SessionService,
         projects_of: Callable[[Principal], ProjectService],
+        labels: LabelAdopter,
+        context: Context,
     ) -> None:
         self._repository = repository
         self._sessions = sessions
         self._projects_of = projects_of
+        self._labels = labels
+        self._context = context
 
-    async def settle(self, user_id: UUID) -> None:
-        """Delete kept answers, leave all projects, end all sessions."""
+    async def settle(self, user_id: UUID, email_key: str | None = None) -> None:
+        """Delete kept answers, leave all projects, delete invitations, end all sessions.
+
+        Invitations that it sent, and those to its address, if that is known still.
+        """
         await self._repository.forget_answers(user_id)
-        await self._projects_of(_oneself(user_id)).leave_all()
+        heirs = await self._projects_of(_oneself(user_id)).leave_all()
+        by = self._context.by(user_id)
+        # In the order of their ids: two accounts that end may have the same heirs.
+        for heir in sorted(set(heirs.values())):
+            theirs = [project_id for project_id, owner_id in heirs.items() if owner_id == heir]
+            await self._labels.adopt(theirs, former_id=user_id, owner_id=heir, **by)
+        # Who accepts one has the project locked as well, and before it.
+        await self._repository.forget_invitations(user_id, email_key)
         await self._sessions.end_all(user_id)
 
 
@@ -155,7 +170,7 @@ class AccountService:
         now = self._context.now()
         if not await self._repository.anonymise(proved.user_id, proved.password_hash, now):
             raise PasswordIncorrect("/password")
-        await self._end.settle(proved.user_id)
+        await self._end.settle(proved.user_id, user["email_key"])
 
     async def _prove(
         self, principal: Principal, password: str, pointer: str

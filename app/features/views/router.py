@@ -11,7 +11,7 @@ from app.features.todos.schemas import CountQuery, TodoPage
 from app.features.views.dependencies import Views
 from app.features.views.schemas import CountPage, UpcomingQuery, ViewQuery
 from app.web.openapi.problems import problems
-from app.web.routing import Feature
+from app.web.routing import Feature, permits
 from app.web.routing import router as new_router
 
 router = new_router("/v1/views", "views", cached=True)
@@ -26,6 +26,7 @@ _REFUSED = problems(CursorInvalid, SortNeedsProject)
 
 
 @router.get("/today", operation_id="list_today", response_model=TodoPage, responses=_REFUSED)
+@permits("own")
 async def list_today(views: Views, query: Annotated[ViewQuery, Query()]) -> JsonPage:
     """List what is due today.
 
@@ -37,6 +38,7 @@ async def list_today(views: Views, query: Annotated[ViewQuery, Query()]) -> Json
 
 
 @router.get("/upcoming", operation_id="list_upcoming", response_model=TodoPage, responses=_REFUSED)
+@permits("own")
 async def list_upcoming(views: Views, query: Annotated[UpcomingQuery, Query()]) -> JsonPage:
     """List what is due on the days to come.
 
@@ -47,6 +49,7 @@ async def list_upcoming(views: Views, query: Annotated[UpcomingQuery, Query()]) 
 
 
 @router.get("/overdue", operation_id="list_overdue", response_model=TodoPage, responses=_REFUSED)
+@permits("own")
 async def list_overdue(views: Views, query: Annotated[ViewQuery, Query()]) -> JsonPage:
     """List what is overdue.
 
@@ -61,6 +64,7 @@ async def list_overdue(views: Views, query: Annotated[ViewQuery, Query()]) -> Js
     response_model=CountPage,
     responses=problems(CursorInvalid),
 )
+@permits("own")
 async def list_counts(views: Views, query: Annotated[CountQuery, Query()]) -> JsonPage:
     """Count open and overdue todos.
 

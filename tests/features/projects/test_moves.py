@@ -175,7 +175,7 @@ async def test_an_editors_project_goes_to_another_root(
     assert (await read(ada, x))["role"] == "owner"
     assert (await bob.get(f"/v1/projects/{x['id']}")).status_code == 404
 
-    # Whoever owned it stays, in the role that the root gives.
+    # Whoever made it stays, in the role that the root gives.
     [n] = await make_row(ada, "n", parent_id=a["id"])
     y = await make_own(n, "y")
     await share(database, b, bob, "viewer")

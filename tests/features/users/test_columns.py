@@ -11,7 +11,7 @@ from tests.people import PASSWORD, Person
 # What no client sends: the service sets it, or PostgreSQL.
 _OWN = {
     "id", "email_key", "password_hash", "version", "created_at", "updated_at", "deleted_at",
-    "settled_at",
+    "settled_at", "email_verified_at",
 }  # fmt: skip
 # What only a new account takes by this way.
 _FIRST = {"email", "password"}

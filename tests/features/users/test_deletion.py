@@ -13,7 +13,7 @@ from app.features.sessions.revocations import EndedSessions
 from tests.apps import client_of, running
 from tests.features.auth.tokens import assert_refused, is_alive, refresh
 from tests.locks import somebody_waits
-from tests.people import PASSWORD, Json, Person, share, sign_in, sign_up, until_cached
+from tests.people import PASSWORD, Json, Person, join, share, sign_in, sign_up, until_cached
 
 ME = "/v1/users/me"
 
@@ -228,3 +228,16 @@ class TestProjects:
         assert (seen["id"], seen["role"], seen["deleted_at"]) == (shed["id"], "owner", None)
         made = await bob.make_todo(project_id=shed["id"])
         assert made["project_id"] == shed["id"]
+
+    async def test_that_others_see_take_their_labels_along(self, ada: Person, bob: Person) -> None:
+        garden = await ada.make_project()
+        shed = await ada.make_project(parent_id=garden["id"])
+        await join(ada, garden, bob)
+        await ada.make_label("Errand", color="#2e7d32")
+        await ada.make_todo(project_id=shed["id"], labels=["errand"])
+        await ada.make_todo(labels=["private"])
+        await until_cached(bob, "/v1/labels")
+        await deleted(ada)
+        [label] = (await bob.get("/v1/labels")).json()["items"]
+        assert (label["name"], label["color"]) == ("Errand", "#2e7d32")
+        assert label["owner_id"] == str(bob.id)

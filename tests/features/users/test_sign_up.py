@@ -45,6 +45,7 @@ async def test_answers_the_whole_account(client: AsyncClient) -> None:
         "id": user["id"],
         "version": 1,
         "email": email,
+        "email_verified_at": None,
         "display_name": "Ada Lovelace",
         "timezone": "Europe/London",
         "locale": "en-GB",

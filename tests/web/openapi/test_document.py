@@ -21,7 +21,10 @@ from tests.web.operations import (
 
 # SDKs call their methods so: a name may be added, and none may change.
 OPERATION_IDS = {
+    "accept_invitation",
+    "accept_invitation_by_token",
     "change_password",
+    "create_invitation",
     "create_label",
     "create_completion",
     "create_project",
@@ -31,7 +34,9 @@ OPERATION_IDS = {
     "create_user",
     "delete_completion",
     "delete_current_user",
+    "decline_invitation",
     "delete_label",
+    "delete_member",
     "delete_other_sessions",
     "delete_project",
     "delete_session",
@@ -46,7 +51,10 @@ OPERATION_IDS = {
     "get_todo",
     "introspect_token",
     "list_counts",
+    "list_invitations",
     "list_labels",
+    "list_members",
+    "list_project_invitations",
     "list_completions",
     "list_occurrences",
     "list_overdue",
@@ -62,9 +70,12 @@ OPERATION_IDS = {
     "purge_trash_item",
     "restore_project",
     "restore_todo",
+    "revoke_invitation",
     "revoke_token",
+    "transfer_project",
     "update_current_user",
     "update_label",
+    "update_member",
     "update_project",
     "update_todo",
 }
@@ -73,15 +84,18 @@ OPTIONAL = {
     "CompletionPage": ["total"],
     "CountPage": ["total"],
     "Introspection": ["token_type", "scope", "sub", "exp", "iss", "aud", "jti"],
+    "InvitationPage": ["total"],
     "LabelPage": ["total"],
+    "MemberPage": ["total"],
+    "OwnInvitationPage": ["total"],
     "ProjectPage": ["total"],
     "SessionPage": ["total"],
     "TodoPage": ["total"],
     "TrashPage": ["total"],
 }
 VERBS = {
-    *("change", "create", "delete", "get", "introspect", "list", "move", "purge", "restore"),
-    *("revoke", "update"),
+    *("accept", "change", "create", "decline", "delete", "get", "introspect", "list", "move"),
+    *("purge", "restore", "revoke", "transfer", "update"),
 }
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=str)
