@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.selectable import LateralFromClause
 
+from app.core.pagination import MAX_BYTES
 from app.database.statement import AFFECTED_USERS
 
 
@@ -24,6 +25,19 @@ def as_object(row: sa.Subquery | LateralFromClause) -> sa.ColumnElement[Any]:
 def as_text(json: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
     """JSON as the driver gives it without parsing."""
     return sa.cast(json, sa.Text)
+
+
+def fitting(
+    rows: sa.Subquery, size: sa.ColumnElement[Any], order: list[sa.ColumnElement[Any]]
+) -> sa.Subquery:
+    """The rows of a page of 4 MiB, of those in this order; `Cursors.page` cuts exactly.
+
+    `size` is that of each row's text, in bytes. What is cut is not sent.
+    """
+    before = sa.func.sum(size).over(order_by=order, rows=(None, -1))
+    sized = sa.select(rows, before.label("before")).subquery("sized")
+    fits = sa.func.coalesce(sized.c.before, 0) < MAX_BYTES
+    return sa.select(sized).where(fits).subquery("fitting")
 
 
 def document(
