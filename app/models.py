@@ -2,6 +2,7 @@
 
 from app.database import changes, idempotency_keys
 from app.database.base import Base
+from app.features.comments import models as comments
 from app.features.labels import models as labels
 from app.features.projects import models as projects
 from app.features.recurrence import models as recurrence
@@ -12,6 +13,7 @@ from app.features.users import models as users
 __all__ = [
     "Base",
     "changes",
+    "comments",
     "idempotency_keys",
     "labels",
     "projects",

@@ -131,6 +131,8 @@ class Settings(BaseSettings):
     """Projects that a user owns at most, with the Inbox."""
     quota_labels: int = Field(1000, ge=1)
     """Labels that a user owns at most."""
+    quota_comments: int = Field(1000, ge=1)
+    """Comments that a todo has at most."""
     max_body_bytes: int = Field(1 << 20, ge=1024)
     """Largest request body; one over it is 413, and where no token is needed one over 16 KiB."""
     max_buffered_bytes: int = Field(64 << 20, ge=4096)

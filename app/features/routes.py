@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from app.features.auth import router as auth
+from app.features.comments import router as comments
 from app.features.completions import router as completions
 from app.features.labels import router as labels
 from app.features.projects import router as projects
@@ -20,6 +21,7 @@ FEATURES = tuple(
         todos,
         views,
         completions,
+        comments,
         labels,
         projects,
         users,

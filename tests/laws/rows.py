@@ -94,6 +94,16 @@ async def _completions(database: asyncpg.Connection, person: Person, count: int)
     return {"todo_id": todo["id"]}
 
 
+async def _large_comments(
+    database: asyncpg.Connection, person: Person, count: int
+) -> dict[str, str]:
+    """On one todo, each as long as one may be."""
+    todo = await person.make_todo()
+    original = await person.make_comment(todo, '\u884c"' * 5_000)
+    await copy(database, "comments", original["id"], count - 1)
+    return {"todo_id": todo["id"]}
+
+
 async def _occurrences(_: asyncpg.Connection, person: Person, _count: int) -> dict[str, str]:
     """Of a todo that seldom repeats."""
     rule = "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO"
@@ -128,6 +138,7 @@ LISTED: Mapping[str, Fill] = {
     "list_overdue": _large_todos_due(-3),
     "list_projects": _large_projects,
     "list_labels": labels,
+    "list_comments": _large_comments,
     "list_completions": _completions,
     "list_occurrences": _occurrences,
     "list_sessions": sessions,

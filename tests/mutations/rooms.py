@@ -28,6 +28,10 @@ ROOMS = {
         ("features/labels/*.py",),
         ("tests/features/labels", "tests/features/users/test_purge.py"),
     ),
+    "comments": Room(
+        ("features/comments/*.py",),
+        ("tests/features/comments", "tests/features/users/test_purge.py"),
+    ),
     "repetition": Room(
         ("features/recurrence/*.py", "features/completions/*.py"),
         ("tests/features/recurrence", "tests/features/completions"),

@@ -23,6 +23,7 @@ from tests.web.operations import (
 # SDKs call their methods so: a name may be added, and none may change.
 OPERATION_IDS = {
     "change_password",
+    "create_comment",
     "create_label",
     "create_completion",
     "create_project",
@@ -30,6 +31,7 @@ OPERATION_IDS = {
     "create_todo_from_text",
     "create_token",
     "create_user",
+    "delete_comment",
     "delete_completion",
     "delete_current_user",
     "delete_label",
@@ -37,6 +39,7 @@ OPERATION_IDS = {
     "delete_project",
     "delete_session",
     "delete_todo",
+    "get_comment",
     "get_current_user",
     "get_jwks",
     "get_label",
@@ -48,6 +51,7 @@ OPERATION_IDS = {
     "introspect_token",
     "list_counts",
     "list_labels",
+    "list_comments",
     "list_completions",
     "list_occurrences",
     "list_overdue",
@@ -59,6 +63,7 @@ OPERATION_IDS = {
     "move_project",
     "move_todo",
     "revoke_token",
+    "update_comment",
     "update_current_user",
     "update_label",
     "update_project",
@@ -66,6 +71,7 @@ OPERATION_IDS = {
 }
 # What an answer holds only if it was asked for.
 OPTIONAL = {
+    "CommentPage": ["total"],
     "CompletionPage": ["total"],
     "CountPage": ["total"],
     "Introspection": ["token_type", "scope", "sub", "exp", "iss", "aud", "jti"],
