@@ -2,6 +2,7 @@
 
 from app.database import changes, idempotency_keys
 from app.database.base import Base
+from app.features.activity import models as activity
 from app.features.comments import models as comments
 from app.features.labels import models as labels
 from app.features.projects import models as projects
@@ -12,6 +13,7 @@ from app.features.users import models as users
 
 __all__ = [
     "Base",
+    "activity",
     "changes",
     "comments",
     "idempotency_keys",

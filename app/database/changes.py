@@ -10,8 +10,10 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
+    FromClause,
     Identity,
     Index,
     Select,
@@ -22,6 +24,8 @@ from sqlalchemy import (
     all_,
     bindparam,
     cast,
+    extract,
+    false,
     func,
     insert,
     literal,
@@ -49,9 +53,13 @@ changes = Table(
     Column("changed", JSONB, nullable=False),
     Column("row_after", JSONB, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    # A new position that makes room for another row's move: told, and no activity.
+    Column("incidental", Boolean, nullable=False, server_default=false()),
     Index("uq_changes_sequence", "sequence", unique=True),
     Index("ix_changes_unnumbered", "id", postgresql_where=text("sequence IS NULL")),
-    Index("ix_changes_resource_id", "resource_id", "id"),
+    # For activity, and for what erases a resource or a project.
+    Index("ix_changes_resource_id_project_id", "resource_id", "project_id", "id"),
+    Index("ix_changes_project_id", "project_id", "id"),
 )
 
 _now: ColumnElement[Any] = bindparam("now", type_=DateTime(timezone=True))
@@ -63,8 +71,8 @@ def record(resource: str, rows: Select[tuple[object, ...]], name: str = "change"
     """A CTE that inserts a row into `changes` for each of `rows`.
 
     `rows` has the columns `id`, `project_id`, `event`, `before` and `after`: the last two are the
-    representation as JSON, and `before` is NULL for a new row. The statement takes the parameters
-    `actor_id`, `request_id` and `now`.
+    representation as JSON, and `before` is NULL for a new row. They may say that they are
+    `incidental`. The statement takes the parameters `actor_id`, `request_id` and `now`.
     """
     given = rows.subquery("changed_rows")
     # Once for each row, and not each time that one of its fields is looked at.
@@ -74,6 +82,7 @@ def record(resource: str, rows: Select[tuple[object, ...]], name: str = "change"
         given.c.event,
         cast(given.c.before, JSONB).label("before"),
         cast(given.c.after, JSONB).label("after"),
+        given.c.get("incidental", false()).label("incidental"),
     )
     source = parsed.cte(f"{name}_parsed").prefix_with("MATERIALIZED").c
     before, after = source.before, source.after
@@ -87,8 +96,18 @@ def record(resource: str, rows: Select[tuple[object, ...]], name: str = "change"
         "changed": _difference(before, after),
         "row_after": after,
         "created_at": _now,
+        "incidental": source.incidental,
     }
     return insert(changes).from_select([*columns], select(*columns.values())).cte(name)
+
+
+def event_id(change: FromClause) -> ColumnElement[Any]:
+    """The id of a change as clients know it: a UUIDv7 of its instant and its number."""
+    milliseconds = cast(extract("epoch", change.c.created_at) * 1000, BigInteger)
+    instant = func.lpad(func.to_hex(milliseconds), 12, "0")
+    number = func.lpad(func.to_hex(change.c.id), 18, "0")
+    digits = (instant, "7", func.substr(number, 1, 3), "8", func.substr(number, 4))
+    return cast(func.concat(*digits), Uuid)
 
 
 def departures(rows: CTE) -> Select[tuple[object, ...]]:
@@ -106,6 +125,7 @@ def departures(rows: CTE) -> Select[tuple[object, ...]]:
         rows.c.change_event.label("event"),
         before.label("before"),
         after.label("after"),
+        false().label("incidental"),
     ).where(rows.c.project_before != rows.c.project_id)
 
 

@@ -1,7 +1,13 @@
-"""Rows as the JSON that clients get, built by PostgreSQL: an object a row, fetched as text."""
+"""Rows as the JSON that clients get, built by PostgreSQL: an object a row, fetched as text.
 
+And rows as JSON parameters, of which PostgreSQL makes rows.
+"""
+
+from collections.abc import Container, Iterable
 from typing import Any
+from uuid import UUID
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.sql.selectable import LateralFromClause
 
@@ -85,3 +91,12 @@ def written(
     return answer_of(document, described).add_columns(
         document.c.project_id, affected_users.label(AFFECTED_USERS)
     )
+
+
+def encode(rows: Any, names: Iterable[str], columns: Container[str]) -> str:
+    """Encode as JSON. Raises `ValueError` for what is no column: PostgreSQL would ignore it."""
+    unknown = [name for name in names if name not in columns]
+    if unknown:
+        raise ValueError(f"no columns to write: {', '.join(unknown)}")
+    # The driver's ids are a subclass of UUID, which orjson does not know.
+    return orjson.dumps(rows, default=UUID.__str__).decode()

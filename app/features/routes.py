@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from app.features.activity import router as activity
 from app.features.auth import router as auth
 from app.features.comments import router as comments
 from app.features.completions import router as completions
@@ -22,6 +23,7 @@ FEATURES = tuple(
         views,
         completions,
         comments,
+        activity,
         labels,
         projects,
         users,

@@ -94,6 +94,27 @@ async def _completions(database: asyncpg.Connection, person: Person, count: int)
     return {"todo_id": todo["id"]}
 
 
+_CHANGES = """
+INSERT INTO changes (resource_type, resource_id, project_id, actor_id, request_id, event, changed,
+    row_after, created_at)
+SELECT resource_type, resource_id, project_id, actor_id, request_id, event, changed, row_after,
+    created_at
+FROM (SELECT * FROM changes WHERE resource_id = $1 ORDER BY id DESC LIMIT 1) AS c,
+    generate_series(1, $2)
+"""
+
+
+async def _large_changes(
+    database: asyncpg.Connection, person: Person, count: int
+) -> dict[str, str]:
+    """Of one todo, each from one text as long as may be to another."""
+    todo = await person.make_todo(**_LARGE_TODO)
+    other = {"description": '"\u884c' * 25_000}
+    assert (await person.client.patch(f"/v1/todos/{todo['id']}", json=other)).is_success
+    await database.execute(_CHANGES, UUID(todo["id"]), count - 2)
+    return {"todo_id": todo["id"], "project_id": todo["project_id"]}
+
+
 async def _large_comments(
     database: asyncpg.Connection, person: Person, count: int
 ) -> dict[str, str]:
@@ -138,6 +159,8 @@ LISTED: Mapping[str, Fill] = {
     "list_overdue": _large_todos_due(-3),
     "list_projects": _large_projects,
     "list_labels": labels,
+    "list_todo_activity": _large_changes,
+    "list_project_activity": _large_changes,
     "list_comments": _large_comments,
     "list_completions": _completions,
     "list_occurrences": _occurrences,

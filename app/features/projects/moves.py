@@ -93,7 +93,8 @@ class ProjectMover:
             if (levels or joins) and each != project_id
         ]
         changes += (
-            RowChange(each, _MOVED, {"position": text}) for each, text in neighbours.items()
+            RowChange(each, _MOVED, {"position": text}, incidental=True)
+            for each, text in neighbours.items()
         )
         values["depth"] = rows[project_id]["depth"] + levels
         changes.append(RowChange(project_id, _MOVED, values))

@@ -56,8 +56,10 @@ OPERATION_IDS = {
     "list_occurrences",
     "list_overdue",
     "list_projects",
+    "list_project_activity",
     "list_sessions",
     "list_today",
+    "list_todo_activity",
     "list_todos",
     "list_upcoming",
     "move_project",
@@ -71,6 +73,7 @@ OPERATION_IDS = {
 }
 # What an answer holds only if it was asked for.
 OPTIONAL = {
+    "ActivityPage": ["total"],
     "CommentPage": ["total"],
     "CompletionPage": ["total"],
     "CountPage": ["total"],
