@@ -2,6 +2,8 @@
 
 import app.database.changes
 import app.database.idempotency_keys
+import app.features.activity.models
+import app.features.comments.models
 import app.features.invitations.models
 import app.features.labels.models
 import app.features.projects.models

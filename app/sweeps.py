@@ -10,6 +10,7 @@ from app.core.clock import Now
 from app.core.settings import Settings
 from app.database import idempotency_keys
 from app.database.unit_of_work import Database
+from app.features.comments.purge import purge_comments
 from app.features.invitations.purge import purge_invitations
 from app.features.labels.purge import purge_labels
 from app.features.projects.purge import memberless_projects, purge_project
@@ -33,6 +34,7 @@ Sweep = Callable[[Database, Settings, Now], Awaitable[int]]
 async def _sweep_projects(database: Database, _settings: Settings, now: Now) -> int:
     count = 0
     for project_id in await memberless_projects(database, now):
+        await purge_comments(database, project_id)
         await purge_todos(database, project_id)
         count += await purge_project(database, project_id)
     return count

@@ -76,6 +76,9 @@ class Person:
         """One with a name that no other has, unless it is given one."""
         return await self._made("/v1/labels", name=name or f"Label {uuid4().hex}", **fields)
 
+    async def make_comment(self, todo: Json, body: str = "Sold out.", **fields: Any) -> Json:
+        return await self._made(f"/v1/todos/{todo['id']}/comments", body=body, **fields)
+
     async def make_session(self) -> Json:
         """Another one than the client's."""
         await sign_in(self.client, self.user["email"])

@@ -29,7 +29,8 @@ Made from the code by `python -m tests.permissions_page`; a test walks all of it
 The columns are who asks: a member of the project that the request names, by role; somebody who was
 invited to it and has not answered; a stranger; whoever may, by a token that is limited to another
 project; and by one that lacks the scope. `own` is what is the caller's, and nobody else's. A label
-is the project owner's, on a todo there. Everybody but the owner may leave a project, which is
+is the project owner's, on a todo there, and so is a comment: whoever wrote one, the `author`, may
+change and delete it. Everybody but the owner may leave a project, which is
 `delete_member` of oneself. A dash: there is no such token.
 
 | Operation | Needs | {columns} |
@@ -52,8 +53,9 @@ def statuses(operation: Operation, declared: Access) -> dict[str, int | None]:
     done = max(int(status) for status in operation.responses if status < "300")
     is_account = not operation.scopes or "account:manage" in operation.scopes
     found: dict[str, int | None]
-    if declared.role in MEMBERS:
-        may = MEMBERS[: MEMBERS.index(declared.role) + 1]
+    role = "owner" if declared.role == "author" else declared.role
+    if role in MEMBERS:
+        may = MEMBERS[: MEMBERS.index(role) + 1]
         members = dict.fromkeys(MEMBERS, 403) | dict.fromkeys(may, done)
         found = {**members, **dict.fromkeys(OTHERS, 404)}
     elif declared.role == "own":

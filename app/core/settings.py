@@ -140,6 +140,8 @@ class Settings(BaseSettings):
     trust_unverified_email: bool | None = None
     """Whether an invitation is for every account with its address, also where nobody has verified
     that. On by the embedded default alone, since anybody can sign up with an address of others."""
+    quota_comments: int = Field(1000, ge=1)
+    """Comments that a todo has at most."""
     max_body_bytes: int = Field(1 << 20, ge=1024)
     """Largest request body; one over it is 413, and where no token is needed one over 16 KiB."""
     max_buffered_bytes: int = Field(64 << 20, ge=4096)

@@ -71,9 +71,13 @@ def _refuse_unreadable(line: str) -> str:
         raise PydanticCustomError("line_break", "must be one line")
     if _CONTROL.search(line):
         raise PydanticCustomError("control_character", "must not contain control characters")
-    if not is_visible(line):
+    return _refuse_invisible(line)
+
+
+def _refuse_invisible(text: str) -> str:
+    if not is_visible(text):
         raise PydanticCustomError("invisible", "must have something to see")
-    return line
+    return text
 
 
 @dataclass(frozen=True)
@@ -93,3 +97,5 @@ class _Checked(AfterValidator):
 Storable = _Checked(_refuse_unstorable, r"^[^\x00]*$")
 # After `Storable`.
 OneLine = _Checked(_refuse_unreadable, r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")
+# After `Storable`, of a text that may have several lines.
+Visible = _Checked(_refuse_invisible, r"^[^\x00]*[^\x00-\x20][^\x00]*$")

@@ -30,9 +30,13 @@ changes = sa.Table(
     sa.Column("changed", JSONB, nullable=False),
     sa.Column("row_after", JSONB, nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    # A new position that makes room for another row's move: told, and no activity.
+    sa.Column("incidental", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("uq_changes_sequence", "sequence", unique=True),
     sa.Index("ix_changes_unnumbered", "id", postgresql_where=sa.text("sequence IS NULL")),
-    sa.Index("ix_changes_resource_id", "resource_id", "id"),
+    # For activity, and for what erases a resource or a project.
+    sa.Index("ix_changes_resource_id_project_id", "resource_id", "project_id", "id"),
+    sa.Index("ix_changes_project_id", "project_id", "id"),
     # To purge a project: what was said there of rows that it no longer has.
     sa.Index("ix_changes_departures", "project_id", postgresql_where=sa.text(_IS_DEPARTURE)),
 )
@@ -46,8 +50,8 @@ def record(resource: str, rows: sa.Select[tuple[object, ...]], name: str = "chan
     """A CTE that inserts a row into `changes` for each of `rows`.
 
     `rows` has the columns `id`, `project_id`, `event`, `before` and `after`: the last two are the
-    representation as JSON, and `before` is NULL for a new row. The statement takes the parameters
-    `actor_id`, `request_id` and `now`.
+    representation as JSON, and `before` is NULL for a new row. They may say that they are
+    `incidental`. The statement takes the parameters `actor_id`, `request_id` and `now`.
     """
     given = rows.subquery("changed_rows")
     # Once for each row, and not each time that one of its fields is looked at.
@@ -57,6 +61,7 @@ def record(resource: str, rows: sa.Select[tuple[object, ...]], name: str = "chan
         given.c.event,
         sa.cast(given.c.before, JSONB).label("before"),
         sa.cast(given.c.after, JSONB).label("after"),
+        given.c.get("incidental", sa.false()).label("incidental"),
     )
     source = parsed.cte(f"{name}_parsed").prefix_with("MATERIALIZED").c
     before, after = source.before, source.after
@@ -70,8 +75,18 @@ def record(resource: str, rows: sa.Select[tuple[object, ...]], name: str = "chan
         "changed": _difference(before, after),
         "row_after": after,
         "created_at": _now,
+        "incidental": source.incidental,
     }
     return sa.insert(changes).from_select([*columns], sa.select(*columns.values())).cte(name)
+
+
+def event_id(change: sa.FromClause) -> sa.ColumnElement[Any]:
+    """The id of a change as clients know it: a UUIDv7 of its instant and its number."""
+    milliseconds = sa.cast(sa.extract("epoch", change.c.created_at) * 1000, sa.BigInteger)
+    instant = sa.func.lpad(sa.func.to_hex(milliseconds), 12, "0")
+    number = sa.func.lpad(sa.func.to_hex(change.c.id), 18, "0")
+    digits = (instant, "7", sa.func.substr(number, 1, 3), "8", sa.func.substr(number, 4))
+    return sa.cast(sa.func.concat(*digits), sa.Uuid)
 
 
 def departures(rows: sa.CTE) -> sa.Select[tuple[object, ...]]:
@@ -89,6 +104,7 @@ def departures(rows: sa.CTE) -> sa.Select[tuple[object, ...]]:
         rows.c.change_event.label("event"),
         before.label("before"),
         after.label("after"),
+        sa.false().label("incidental"),
     ).where(rows.c.project_before != rows.c.project_id)
 
 

@@ -1,11 +1,17 @@
-"""Rows as the JSON that clients get, built by PostgreSQL: an object a row, fetched as text."""
+"""Rows as the JSON that clients get, built by PostgreSQL: an object a row, fetched as text.
 
-from collections.abc import Sequence
+And rows as JSON parameters, of which PostgreSQL makes rows.
+"""
+
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.sql.selectable import LateralFromClause
 
+from app.core.pagination import MAX_BYTES
 from app.database.statement import AFFECTED_USERS
 
 
@@ -25,6 +31,19 @@ def as_object(row: sa.Subquery | LateralFromClause) -> sa.ColumnElement[Any]:
 def as_text(row: sa.Subquery | LateralFromClause) -> sa.ColumnElement[str]:
     """The same as the driver gives it without parsing."""
     return sa.cast(as_object(row), sa.Text)
+
+
+def fitting(
+    rows: sa.Subquery, size: sa.ColumnElement[Any], order: list[sa.ColumnElement[Any]]
+) -> sa.Subquery:
+    """The rows of a page of 4 MiB, of those in this order; `Cursors.page` cuts exactly.
+
+    `size` is that of each row's text, in bytes. What is cut is not sent.
+    """
+    before = sa.func.sum(size).over(order_by=order, rows=(None, -1))
+    sized = sa.select(rows, before.label("before")).subquery("sized")
+    fits = sa.func.coalesce(sized.c.before, 0) < MAX_BYTES
+    return sa.select(sized).where(fits).subquery("fitting")
 
 
 def written(
@@ -74,3 +93,12 @@ def page(
         answer = sa.select(told, *columns).select_from(sa.outerjoin(told, found, sa.true()))
     order = (rows.c.sort_key, rows.c.id)
     return answer.order_by(*(key.desc() for key in order) if descending else order)
+
+
+def encode(rows: Any, names: Iterable[str], columns: Container[str]) -> str:
+    """Encode as JSON. Raises `ValueError` for what is no column: PostgreSQL would ignore it."""
+    unknown = [name for name in names if name not in columns]
+    if unknown:
+        raise ValueError(f"no columns to write: {', '.join(unknown)}")
+    # The driver's ids are a subclass of UUID, which orjson does not know.
+    return orjson.dumps(rows, default=UUID.__str__).decode()

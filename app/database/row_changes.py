@@ -6,25 +6,27 @@ parameter, so that a resource has one statement whatever changes, in one row or 
 `docs/decisions/writes.md`.
 """
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, array
 
 from app.database.base import key_columns
 from app.database.changes import bumped_timestamp, departures, record
-from app.database.json_rows import as_object, written
+from app.database.json_rows import as_object, encode, written
 from app.database.statement import Statement
 
 _given: sa.ColumnElement[Any] = sa.bindparam("given", type_=JSONB)
 # For a read under a lock: it may be newer than what the caller has read before.
 only_principal: sa.ColumnElement[Any] = array([sa.bindparam("principal_id", type_=sa.Uuid)])
+
+# Among a row's values in `given`; no table has a column of this name.
+_INCIDENTAL = "incidental"
 
 Columns = dict[str, sa.ColumnElement[Any]]
 
@@ -33,12 +35,19 @@ Columns = dict[str, sa.ColumnElement[Any]]
 class RowChange:
     """The change of one row: the columns to set, and the event to record.
 
-    No event: nothing that clients see changes, so that the row keeps its version.
+    No event: nothing that clients see changes, so that the row keeps its version. `incidental`: it
+    makes room for another row that moves.
     """
 
     id: UUID
     event: str | None
     values: Mapping[str, Any]
+    incidental: bool = False
+
+    def given(self, resource: str) -> dict[str, Any]:
+        """The row of the parameter `given`."""
+        values = {**self.values, _INCIDENTAL: True} if self.incidental else self.values
+        return {"id": self.id, "event": self.event or resource, "values": values}
 
 
 @dataclass(frozen=True)
@@ -194,14 +203,14 @@ class Resource:
             .returning(
                 *self.table.c,
                 target.c.change_event,
+                target.c.given.has_key(sa.literal(_INCIDENTAL, sa.Text)).label(_INCIDENTAL),
                 target.c.body.label("body_before"),
                 target.c.project_id.label("project_before"),
             )
             .cte("new")
         )
-        after = self.document(
-            self._as_seen(new), "after", "change_event", "body_before", "project_before"
-        )
+        carried = ("change_event", _INCIDENTAL, "body_before", "project_before")
+        after = self.document(self._as_seen(new), "after", *carried)
         affected_users = self.affected_users(after)
         if moves:
             affected_users = sa.func.array_cat(affected_users, self.affected_users(before))
@@ -216,6 +225,7 @@ class Resource:
             return Statement(answer)
         change = self._change(after, after.c.change_event, after.c.body_before)
         if moves:
+            change = change.add_columns(after.c.incidental)
             told = change.union_all(departures(after)).subquery("told")
             change = sa.select(told).where(told.c.event != sa.literal(self.name))
         return Statement(answer.add_cte(record(self.name, change)))
@@ -223,7 +233,7 @@ class Resource:
     def inserted(self, values: Mapping[str, Any], now: datetime) -> str:
         """The parameter `given` of `insert`."""
         row = {"version": 1, "created_at": now, "updated_at": now, **values}
-        return _encode(row, row, self._columns)
+        return encode(row, row, self._columns)
 
     def changed(self, changes: Sequence[RowChange], *, moves: bool = False) -> str:
         """The parameter `given` of `update`, which would silently skip what is refused here."""
@@ -233,11 +243,9 @@ class Resource:
                 raise ValueError(f"no event of a {self.name}: {one.event}")
         if len({one.id for one in changes}) < len(changes):
             raise ValueError("a row is changed once")
-        rows = [
-            {"id": row.id, "event": row.event or self.name, "values": row.values} for row in changes
-        ]
+        rows = [one.given(self.name) for one in changes]
         names = {name for one in changes for name in one.values}
-        return _encode(rows, names, self.movable if moves else self.settable)
+        return encode(rows, names, self.movable if moves else self.settable)
 
     @cached_property
     def _columns(self) -> dict[str, sa.Column[Any]]:
@@ -290,12 +298,3 @@ class Resource:
         """A row's JSON without its `personal` fields."""
         body = sa.cast(body, JSONB)
         return body.op("-")(array(list(self.personal), type_=sa.Text)) if self.personal else body
-
-
-def _encode(rows: Any, names: Iterable[str], columns: Container[str]) -> str:
-    """Encode as JSON. Raises `ValueError` for what is no column: PostgreSQL would ignore it."""
-    unknown = [name for name in names if name not in columns]
-    if unknown:
-        raise ValueError(f"no columns to write: {', '.join(unknown)}")
-    # The driver's ids are a subclass of UUID, which orjson does not know.
-    return orjson.dumps(rows, default=UUID.__str__).decode()

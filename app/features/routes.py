@@ -2,7 +2,9 @@
 
 from fastapi import FastAPI
 
+from app.features.activity import router as activity
 from app.features.auth import router as auth
+from app.features.comments import router as comments
 from app.features.completions import router as completions
 from app.features.invitations import router as invitations
 from app.features.labels import router as labels
@@ -24,6 +26,8 @@ FEATURES = tuple(
         views,
         completions,
         trash,
+        comments,
+        activity,
         labels,
         projects,
         members,

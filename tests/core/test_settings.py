@@ -55,6 +55,7 @@ VALUES: dict[str, Any] = {
     "limit_account_failures_per_minute": 50,
     "quota_todos": 500,
     "quota_labels": 500,
+    "quota_comments": 500,
     "quota_projects": 50,
     "trash_days": 7,
     "quota_members": 20,

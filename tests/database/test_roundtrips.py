@@ -45,6 +45,8 @@ class Ada:
         made["repeating"] = repeating
         made["trashed"] = await self.client.post("/v1/todos", json={"title": "Ferry"})
         made["shed"] = await self.client.post("/v1/projects", json={"name": "Shed"})
+        comments = f"{todo.headers['location']}/comments"
+        made["comment"] = await self.client.post(comments, json={"body": "Sold out."})
         self.ids = {name: answer.json()["id"] for name, answer in made.items()}
         for method, url, body, _ in REQUESTS:
             await self.request(method, url, body)
@@ -149,6 +151,8 @@ class TestInput:
                 await client.get("/v1/todos", params=params)
             label = await client.post("/v1/labels", json={"name": f"label {mark}"})
             await client.patch(label.headers["location"], json={"name": f"other {mark}"})
+            comment = await client.post(f"{url}/comments", json={"body": mark})
+            await client.patch(comment.headers["location"], json={"body": f"other {mark}"})
             page = await client.get("/v1/todos", params={"limit": 1})
             await client.get("/v1/todos", params={"limit": 1, "cursor": page.json()["next_cursor"]})
             await client.patch("/v1/users/me", json={"display_name": mark, "locale": "ha-NG"})

@@ -94,6 +94,37 @@ async def _completions(database: asyncpg.Connection, person: Person, count: int)
     return {"todo_id": todo["id"]}
 
 
+_CHANGES = """
+INSERT INTO changes (resource_type, resource_id, project_id, actor_id, request_id, event, changed,
+    row_after, created_at)
+SELECT resource_type, resource_id, project_id, actor_id, request_id, event, changed, row_after,
+    created_at
+FROM (SELECT * FROM changes WHERE resource_id = $1 ORDER BY id DESC LIMIT 1) AS c,
+    generate_series(1, $2)
+"""
+
+
+async def _large_changes(
+    database: asyncpg.Connection, person: Person, count: int
+) -> dict[str, str]:
+    """Of one todo, each from one text as long as may be to another."""
+    todo = await person.make_todo(**_LARGE_TODO)
+    other = {"description": '"\u884c' * 25_000}
+    assert (await person.client.patch(f"/v1/todos/{todo['id']}", json=other)).is_success
+    await database.execute(_CHANGES, UUID(todo["id"]), count - 2)
+    return {"todo_id": todo["id"], "project_id": todo["project_id"]}
+
+
+async def _large_comments(
+    database: asyncpg.Connection, person: Person, count: int
+) -> dict[str, str]:
+    """On one todo, each as long as one may be."""
+    todo = await person.make_todo()
+    original = await person.make_comment(todo, '\u884c"' * 5_000)
+    await copy(database, "comments", original["id"], count - 1)
+    return {"todo_id": todo["id"]}
+
+
 async def _occurrences(_: asyncpg.Connection, person: Person, _count: int) -> dict[str, str]:
     """Of a todo that seldom repeats."""
     rule = "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO"
@@ -194,6 +225,9 @@ LISTED: Mapping[str, Fill] = {
     "list_members": _members,
     "list_project_invitations": _invitations,
     "list_invitations": _own_invitations,
+    "list_todo_activity": _large_changes,
+    "list_project_activity": _large_changes,
+    "list_comments": _large_comments,
     "list_completions": _completions,
     "list_occurrences": _occurrences,
     "list_sessions": sessions,

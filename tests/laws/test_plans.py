@@ -1,6 +1,5 @@
 """What lists cost where there are many todos: rows that PostgreSQL touches for a page."""
 
-import json
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -17,12 +16,12 @@ from sqlalchemy import func, select
 
 from app.core.pagination import Cursors, Position
 from app.core.settings import Settings
-from app.database.pool import PooledConnection
 from app.database.statement import Statement
 from tests import servers
 from tests.apps import Clock, running
 from tests.features.todos.many import largest_project, load
 from tests.people import Json, Person, sign_up
+from tests.plans import plan_of, rows_of, statement_of
 
 LIMIT = 50
 # Half as many todos stand before a page in the middle, if there are as many.
@@ -84,20 +83,7 @@ class House:
 
     async def statement(self, person: Person, url: str) -> tuple[str, list[Any]]:
         """What the app sends to PostgreSQL, and its parameters."""
-        sent: list[tuple[str, list[Any]]] = []
-        fetch = PooledConnection.fetch
-
-        async def noted(connection: Any, statement: Statement, arguments: list[Any]) -> Any:
-            if "sort_key" in statement.sql:
-                sent.append((statement.sql, list(arguments)))
-            return await fetch(connection, statement, arguments)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(PooledConnection, "fetch", noted)
-            response = await person.get(f"/v1/{url}")
-            assert response.status_code == 200, response.text
-        [told] = sent
-        return told
+        return await statement_of(person, url)
 
     async def deep(self, person: Person, url: str) -> str:
         """The address of a page in the middle."""
@@ -116,14 +102,7 @@ class House:
 
     async def plan(self, person: Person, url: str) -> list[Json]:
         """The nodes of the plan that the app's connections make for the list."""
-        sql, arguments = await self.statement(person, url)
-        await self.database.execute(f"PREPARE page AS {sql}")
-        values = ", ".join(map(_literal, arguments))
-        plan = await self.database.fetchval(
-            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE page ({values})"
-        )
-        await self.database.execute("DEALLOCATE page")
-        return [*_nodes(json.loads(plan)[0]["Plan"])]
+        return await plan_of(self.database, *await self.statement(person, url))
 
 
 @contextmanager
@@ -141,30 +120,9 @@ def _cursors() -> Iterator[list[Cursors]]:
         yield used
 
 
-def _literal(value: object) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, list):
-        return _literal("{" + ",".join(map(str, value)) + "}")
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def _nodes(node: Json) -> Iterator[Json]:
-    yield node
-    for child in node.get("Plans", []):
-        yield from _nodes(child)
-
-
 def _rows(node: Json) -> int:
     """The rows of todos that a node touches itself."""
-    name = node.get("Index Name", "")
-    is_bitmap = node["Node Type"] == "Bitmap Index Scan"
-    if node.get("Relation Name") != "todos" and not (is_bitmap and "todos" in name):
-        return 0
-    names = ("Rows Removed by Filter", "Rows Removed by Index Recheck")
-    rows: float = node["Actual Rows"]
-    rows += sum(node.get(name, 0) for name in names)
-    return round(rows * int(node["Actual Loops"]))
+    return rows_of(node, "todos")
 
 
 @pytest.fixture(scope="module")

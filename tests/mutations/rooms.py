@@ -28,6 +28,14 @@ ROOMS = {
         ("features/labels/*.py",),
         ("tests/features/labels", "tests/features/users/test_purge.py"),
     ),
+    "comments": Room(
+        ("features/comments/*.py",),
+        ("tests/features/comments", "tests/features/users/test_purge.py"),
+    ),
+    "activity": Room(
+        ("features/activity/*.py",),
+        ("tests/features/activity",),
+    ),
     "repetition": Room(
         ("features/recurrence/*.py", "features/completions/*.py"),
         ("tests/features/recurrence", "tests/features/completions"),

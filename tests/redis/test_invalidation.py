@@ -42,6 +42,10 @@ async def _every_write(person: Person, project: Json, todo: Json) -> AsyncIterat
     yield made
     yield await client.delete(f"{todos}/completions/{made.json()['completion']['id']}")
     yield await client.patch(todos, json={"completed": True, "recurrence": None})
+    comment = await client.post(f"{todos}/comments", json={"body": "New"})
+    yield comment
+    yield await client.patch(comment.headers["location"], json={"body": "Other"})
+    yield await client.delete(comment.headers["location"])
     yield await client.post(f"{todos}/move", json={"last": True})
     yield await client.delete(todos)
     yield await client.patch(f"/v1/projects/{project['id']}", json={"name": "Other"})

@@ -54,6 +54,13 @@ class World:
         )
         url = f"/v1/todos/{todo['id']}/completions"
         made = (await owner.client.post(url, json={"occurrence": _DUE})).json()
+        commented = await owner.client.post(
+            f"/v1/todos/{todo['id']}/comments", json={"body": "Sold out."}
+        )
+        trashed = await owner.make_todo(project_id=project["id"])
+        shed = await owner.make_project("Shed", parent_id=project["id"])
+        for url in (f"/v1/todos/{trashed['id']}", f"/v1/projects/{shed['id']}"):
+            assert (await owner.client.delete(url)).is_success
         invited = await invite(owner, project, self.people["invited"].user["email"])
         other = await invite(owner, project, f"{uuid4().hex}@example.com")
         return {
@@ -61,6 +68,9 @@ class World:
             "todo_id": todo["id"],
             "label_id": label["id"],
             "completion_id": made["completion"]["id"],
+            "comment_id": commented.json()["id"],
+            "item_id": trashed["id"],
+            "trashed_project_id": shed["id"],
             "due": made["todo"]["due"]["date"],
             "user_id": str(self.people["another"].id),
             "received": invited["id"],
@@ -74,6 +84,10 @@ class World:
         """A valid request, that names what `ids` are."""
         received = not operation.path.startswith("/v1/projects")
         named = {**ids, "invitation_id": ids["received" if received else "sent"]}
+        if operation.id == "restore_todo":
+            named["todo_id"] = ids["item_id"]
+        if operation.id == "restore_project":
+            named["project_id"] = ids["trashed_project_id"]
         body = self._body(operation, named) if operation.body is not None else None
         return await person.client.request(
             operation.method, operation.path.format(**named), json=body, headers=headers
@@ -105,14 +119,13 @@ async def world(app: FastAPI) -> AsyncIterator[World]:
 def limit(app: FastAPI, patch: pytest.MonkeyPatch, project: Json) -> None:
     """Take every token for one that is limited to this project."""
     gate = app.state.request_gate
-    authenticate = gate.authenticator.authenticate
+    authenticate = gate.authenticate
 
-    class Limited:
-        async def authenticate(self, token: str) -> Principal:
-            principal: Principal = await authenticate(token)
-            return replace(principal, project_id=UUID(project["id"]))
+    async def limited(token: str) -> Principal:
+        principal: Principal = await authenticate(token)
+        return replace(principal, project_id=UUID(project["id"]))
 
-    patch.setattr(gate, "authenticator", Limited())
+    patch.setattr(gate, "authenticate", limited)
 
 
 def _is_own(operation: Operation) -> bool:

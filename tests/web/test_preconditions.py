@@ -13,7 +13,8 @@ from tests.web.operations import OPERATIONS, Operation
 # Whose row is locked and compared by the very statement that writes it.
 ROWS = {
     "update_todo", "delete_todo", "update_project", "delete_project", "update_label",
-    "delete_label", "update_current_user", "delete_current_user",
+    "delete_label", "update_comment", "delete_comment",
+    "update_current_user", "delete_current_user",
     "create_completion", "delete_completion",
     "move_todo", "move_project", "restore_todo", "restore_project",
     "update_member", "delete_member", "transfer_project",

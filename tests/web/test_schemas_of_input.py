@@ -56,6 +56,8 @@ def test_a_form_is_text(operation: Operation) -> None:
         ("TodoUpdate", "title", "\u00a0", "a\0b"),
         ("ProjectUpdate", "name", "one line", "line\u2028break"),
         ("TodoUpdate", "description", None, "\0"),
+        ("CommentCreate", "body", "two\nlines", " \n\t"),
+        ("CommentUpdate", "body", "x", "x\0"),
         ("ProjectCreate", "name", "ß", "\0"),
         ("UserCreate", "display_name", None, "\0"),
         ("UserCreate", "timezone", "America/Port-au-Prince", ""),

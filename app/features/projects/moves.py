@@ -96,7 +96,8 @@ class ProjectMover:
         # At the top level, a position that somebody has is always told as a move.
         beside = _MOVED if parent is None else "project.updated"
         changes += (
-            RowChange(each, beside, {"position": text}) for each, text in neighbours.items()
+            RowChange(each, beside, {"position": text}, incidental=True)
+            for each, text in neighbours.items()
         )
         values["depth"] = rows[project_id]["depth"] + levels
         changes.append(RowChange(project_id, _MOVED, values))

@@ -227,13 +227,14 @@ def relabelled(change: RowChange, row: Row, labels: Mapping[str, str]) -> RowCha
 def _beside(row: Row, position: str) -> RowChange:
     """The change of a sibling whose position is a new one: nobody moved it, and its place stays."""
     event = "todo.updated" if row["deleted_at"] is None else None
-    return RowChange(row["id"], event, {"position": position})
+    return RowChange(row["id"], event, {"position": position}, incidental=True)
 
 
 def merged(changes: Sequence[RowChange]) -> list[RowChange]:
-    """One change a row: the last event, and all values."""
+    """One change a row: the last event, and all values; it is incidental if all of it is."""
     rows: dict[UUID, RowChange] = {}
     for one in changes:
-        values = {**rows[one.id].values, **one.values} if one.id in rows else one.values
-        rows[one.id] = RowChange(one.id, one.event, values)
+        before = rows.get(one.id, RowChange(one.id, None, {}, incidental=True))
+        values = {**before.values, **one.values}
+        rows[one.id] = RowChange(one.id, one.event, values, before.incidental and one.incidental)
     return list(rows.values())

@@ -14,7 +14,7 @@ from app.features.trash.dependencies import ReadTrash, RestoreProjects, RestoreT
 from app.features.trash.schemas import TrashPage, TrashQuery
 from app.web.dependencies import ExpectedVersion
 from app.web.openapi.problems import problems
-from app.web.routing import Feature
+from app.web.routing import Feature, permits
 from app.web.routing import router as new_router
 
 router = new_router("/v1/trash", "trash", cached=True)
@@ -33,6 +33,7 @@ FEATURE = Feature(
     response_model=TrashPage,
     responses=problems(CursorInvalid),
 )
+@permits("own")
 async def list_trash(trash: ReadTrash, query: Annotated[TrashQuery, Query()]) -> JsonPage:
     """List the trash.
 
@@ -43,6 +44,7 @@ async def list_trash(trash: ReadTrash, query: Annotated[TrashQuery, Query()]) ->
 
 
 @router.delete("", status_code=204, operation_id="purge_trash", responses=problems())
+@permits("own")
 async def purge_trash(trash: WriteTrash) -> None:
     """Empty the trash.
 
@@ -57,6 +59,7 @@ async def purge_trash(trash: WriteTrash) -> None:
     operation_id="purge_trash_item",
     responses=problems(NotFound, Forbidden),
 )
+@permits("owner")
 async def purge_trash_item(trash: WriteTrash, item_id: UUID) -> None:
     """Purge one.
 
@@ -72,6 +75,7 @@ async def purge_trash_item(trash: WriteTrash, item_id: UUID) -> None:
     response_model=TodoRead,
     responses=problems(NotFound, Forbidden, ProjectArchived, QuotaExceeded),
 )
+@permits("editor")
 async def restore_todo(trash: RestoreTodos, todo_id: UUID, expected: ExpectedVersion) -> JsonRow:
     """Restore a todo.
 
@@ -88,6 +92,7 @@ async def restore_todo(trash: RestoreTodos, todo_id: UUID, expected: ExpectedVer
     response_model=ProjectRead,
     responses=problems(NotFound, Forbidden),
 )
+@permits("owner")
 async def restore_project(
     trash: RestoreProjects, project_id: UUID, expected: ExpectedVersion
 ) -> JsonRow:

@@ -41,6 +41,7 @@ async def test_a_new_project_is_a_change(ada: Person, log: Log) -> None:
         "changed": {},
         "row_after": _shared(project),
         "created_at": change["created_at"],
+        "incidental": False,
     }
 
 

@@ -47,6 +47,7 @@ async def test_a_new_todo_is_a_change(ada: Person, log: Log) -> None:
         "changed": {},
         "row_after": todo,
         "created_at": change["created_at"],
+        "incidental": False,
     }
     assert change["created_at"].isoformat(timespec="milliseconds") == todo["updated_at"].replace(
         "Z", "+00:00"

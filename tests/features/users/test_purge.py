@@ -76,6 +76,11 @@ async def write_everywhere(person: Person, canary: str) -> None:
         await send("POST", "/v1/todos", title=canary, project_id=place["id"])
     gone = await send("POST", "/v1/todos", title=canary)
     await send("DELETE", f"/v1/todos/{gone['id']}")
+    for place in (todo, below):
+        comments = f"/v1/todos/{place['id']}/comments"
+        comment = await send("POST", comments, body=canary)
+        await send("PATCH", f"{comments}/{comment['id']}", body=f"{canary} again")
+    await send("DELETE", f"{comments}/{comment['id']}")
     label = await send("POST", "/v1/labels", name=canary)
     await send("PATCH", f"/v1/labels/{label['id']}", name=f"{canary} again")
     await send("POST", "/v1/todos", title=canary, labels=[canary, f"{canary} again"])
@@ -92,6 +97,7 @@ async def test_nothing_is_left_in_any_table(
     await write_everywhere(ada, canary)
     assert await found(database, canary) == {
         "changes",
+        "comments",
         "idempotency_keys",
         "labels",
         "projects",
@@ -100,7 +106,9 @@ async def test_nothing_is_left_in_any_table(
     }
     await delete(ada)
     # At once what says who it was, and with the next sweep what nobody sees any more.
-    assert await found(database, canary) == {"changes", "labels", "projects", "todos"}
+    assert await found(database, canary) == {
+        "changes", "comments", "labels", "projects", "todos",
+    }  # fmt: skip
     assert await found(database, ada.user["email"]) == set()
     assert await sweep(settings) >= 4
     assert await found(database, canary) == set()

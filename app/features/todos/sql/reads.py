@@ -18,7 +18,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import ColumnElement, FromClause
 
-from app.core.pagination import MAX_BYTES
 from app.database import json_rows
 from app.database.statement import Statement
 from app.features.projects.permissions import visible_to_principal
@@ -87,22 +86,13 @@ def _in_order(rows: FromClause, *, descending: bool) -> list[ColumnElement[Any]]
     return [column.desc() if descending else column for column in (rows.c.sort_key, rows.c.id)]
 
 
-def _fitting(rows: FromClause, *, descending: bool) -> FromClause:
-    """The rows whose descriptions may fit on a page of 4 MiB; `Cursors.page` cuts exactly.
-
-    PostgreSQL knows a text's length without reading it, so what is cut is neither read nor sent. No
-    single description is as long as a page.
-    """
-    before = func.sum(func.octet_length(rows.c.description)).over(
-        order_by=_in_order(rows, descending=descending), rows=(None, -1)
-    )
-    sized = select(rows, before.label("before")).subquery("sized")
-    return select(sized).where(func.coalesce(sized.c.before, 0) < MAX_BYTES).subquery("fitting")
-
-
 def answer(found: Select[Any], beside: list[ColumnElement[Any]], *, descending: bool) -> Statement:
     """Turn a page's todos with their `sort_key`, and the columns `beside`, into the statement."""
-    merged = _fitting(found.subquery("merged"), descending=descending)
+    all_found = found.subquery("merged")
+    # PostgreSQL knows a text's length without reading it, so what is cut is not read either. No
+    # single description is as long as a page.
+    size = func.octet_length(all_found.c.description)
+    merged = json_rows.fitting(all_found, size, _in_order(all_found, descending=descending))
     fields = representation(merged)
     return Statement(json_rows.page(merged, fields, descending=descending, beside=beside))
 
