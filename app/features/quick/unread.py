@@ -1,0 +1,156 @@
+"""The words that were not read: whether they speak of days, times, repetition or limits.
+
+What such a word says may change what the others say, and so nothing is understood beside it.
+"""
+
+import re
+from dataclasses import dataclass
+
+from app.features.quick.vocabulary import (
+    MONTHS,
+    NUMBERS,
+    ORDINALS,
+    PARTS_OF_DAY,
+    SMALL,
+    UNITS,
+    WEEKDAYS,
+    is_ordinal,
+)
+from app.features.quick.words import Word, listed
+
+# Those that are also other words and names speak of days only beside what does.
+_FAINT = listed("sat sun wed jan mar march april may june august spring fall").union(ORDINALS)
+_PLURALS = {f"{name}s" for name in (*WEEKDAYS, *PARTS_OF_DAY) if len(name) > 4}
+_PLAIN = (
+    listed(
+        "today tonight tomorrow tmr tmrw yesterday every ev everyday ago weekdays weekends "
+        "workdays weeknight weeknights"
+    ).union(WEEKDAYS, MONTHS, _PLURALS)
+    - _FAINT
+)
+_DAYS = _PLAIN | _FAINT
+_OF_CLOCKS = listed("noon midday midnight dawn dusk sunrise sunset overnight").union(PARTS_OF_DAY)
+# The weekly report, the evening dress: these also say of which kind the next word is.
+_ATTRIBUTES = listed(
+    "hourly daily nightly weekly biweekly fortnightly monthly bimonthly quarterly yearly annually "
+    "biannually weekday workday weekend midweek fortnight fortnights quarter quarters summer "
+    "autumn winter q1 q2 q3 q4 easter christmas halloween thanksgiving"
+).union(UNITS, _OF_CLOCKS)
+_SINGULAR = listed("minute min hour hr day week month year")
+_DURATIONS = listed("minute minutes min mins hour hours hr hrs")
+# What may limit a rule, or multiply it.
+_LIMITS = listed(
+    "until till except excluding but not unless while during twice thrice times skip skipping "
+    "starting beginning ending"
+)
+_BEFORE_DAYS = listed(
+    "in on by of this next last each until till from since through between during before after"
+)
+_FUNCTIONS = SMALL.union(
+    _BEFORE_DAYS,
+    listed("at @ due if when because unless so then ago later earlier ahead prior"),
+)
+_ARTICLES = listed("a an the my your our")
+_JOINTS = listed("and or & - \u2013")
+_LINKED = re.compile("[-/+&\u2013\u2014]")
+# 5pm, 25/12, 2026-12-25.
+_FORMS = re.compile(
+    r"[0-9]{1,2}(?:[:.][0-9]{2})?[ap]\.?m\b.*|[0-9]{1,2}/[0-9]{1,2}(?:/[0-9]{2,4})?"
+    r"|[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}.*|[0-9]{1,2}[-.][0-9]{1,2}[-.][0-9]{2,4}"
+)
+_UNCLEAR = re.compile("[0-9]{1,2}(:[0-9]{2})?")
+_YEAR = re.compile("(?:19|20)[0-9]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The words of a text but those that were `read`, which say a day, a rule, or a time."""
+
+    words: list[Word]
+    read: frozenset[int]
+    has_day: bool
+    has_rule: bool
+    has_clock: bool
+
+    def speak_of_time(self) -> bool:
+        """Whether one of them does."""
+        return any(
+            word.key and not word.sigil and n not in self.read and self._speaks(n)
+            for n, word in enumerate(self.words)
+        )
+
+    def _speaks(self, n: int) -> bool:
+        key, before = self._key(n), self._key(n - 1)
+        pieces = _LINKED.split(key)
+        if key in ("am", "pm"):
+            return before.isdigit() or before in NUMBERS
+        if _UNCLEAR.fullmatch(key):
+            # A time that has two readings says no other day.
+            is_clock = ":" in key or (before in ("at", "@") and not self._is_plain(n + 1))
+            return is_clock and (self.has_clock or not self.has_day)
+        if key in _FAINT:
+            return self._is_beside_days(n) and not self._is_attribute(n)
+        if is_ordinal(key) or any(piece in _ATTRIBUTES for piece in pieces):
+            return not (self._is_duration(n) or self._is_attribute(n))
+        return (
+            (self.has_rule and key in _LIMITS)
+            or (before in _BEFORE_DAYS and _YEAR.fullmatch(key) is not None)
+            or (not self.has_day and key[0].isdigit() and len(pieces) > 1)
+            or (len(pieces) > 1 and all(_is_of_time(piece) for piece in pieces))
+            or any(piece in _PLAIN for piece in pieces)
+            or _FORMS.fullmatch(key) is not None
+        )
+
+    def _key(self, n: int) -> str:
+        key = self.words[n].key if 0 <= n < len(self.words) else ""
+        return key.removesuffix("'s").removesuffix("\u2019s")
+
+    def _is_plain(self, n: int) -> bool:
+        """Whether it goes on with a word that has nothing to do with time."""
+        if n >= len(self.words) or n in self.read or self.words[n].before:
+            return False
+        word, key = self.words[n], self._key(n)
+        is_word = key[:1].isalpha() and not self.words[n - 1].after and not word.sigil
+        return is_word and not (key in _FUNCTIONS or _is_of_time(key))
+
+    def _is_attribute(self, n: int) -> bool:
+        """Whether it says of which kind the next word is, and the day is said elsewhere."""
+        key, before = self._key(n), self._key(n - 1)
+        if not self.has_day or n - 1 in self.read or (key in _OF_CLOCKS and self.has_clock):
+            return False
+        is_counted = key in UNITS and self._key(n + 1).isdigit() and not self.words[n].after
+        if not self._is_plain(n + (2 if is_counted else 1)):
+            return False
+        if before in _ARTICLES:
+            return n - 2 not in self.read and key not in UNITS
+        if before.isdigit() or before in NUMBERS:
+            return key in _SINGULAR and before not in ("1", "one")
+        return n == 0 or bool(self.words[n - 1].after) or self._is_plain(n - 1)
+
+    def _is_duration(self, n: int) -> bool:
+        """Whether it is how long something takes: 2 hours."""
+        count, following = self._key(n - 1), self._key(n + 1)
+        return (
+            self._key(n) in _DURATIONS
+            and (count.isdigit() or count in NUMBERS)
+            and self._key(n - 2) not in ("in", "within", "every", "ev", "each")
+            and following not in _FUNCTIONS
+        )
+
+    def _is_beside_days(self, n: int) -> bool:
+        """Whether the words around it are of days too."""
+        before, after = self._key(n - 1), self._key(n + 1)
+        last = self._key(n - 2) if before in _JOINTS else before
+        following = self._key(n + 2) if after in _JOINTS else after
+        if before in _BEFORE_DAYS or last in _DAYS or following in _FAINT:
+            return True
+        if self._key(n) in WEEKDAYS and after in MONTHS:
+            return True
+        if before == "the" and (self._key(n - 2) in _BEFORE_DAYS or self._key(n) in ORDINALS):
+            return self._key(n) not in WEEKDAYS
+        is_number = last[:1].isdigit() or following[:1].isdigit()
+        return is_number or (after in _JOINTS and following in _PLAIN)
+
+
+def _is_of_time(key: str) -> bool:
+    return key in _DAYS or key in _ATTRIBUTES or is_ordinal(key)
