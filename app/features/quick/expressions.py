@@ -156,7 +156,8 @@ class _Finder:
         if end >= len(self._words):
             return False
         following = self._words[end].text.lower()
-        if following in ZONES or following == "time" or _OFFSET.fullmatch(following):
+        is_time = "time" in [word.key for word in self._words[end : end + 2]]
+        if is_time or following in ZONES or _OFFSET.fullmatch(following):
             return True
         last = self._words[end - 1].key
         place = end + (following in _JOINTS)

@@ -11,7 +11,7 @@ from app.features.quick.words import Cursor, listed
 _CLOCK = re.compile(r"([0-9]{1,2})(?::([0-9]{2}))?(am|pm|a\.m|p\.m)?")
 ZONES = listed(
     "utc gmt bst cet cest eet eest msk ist jst aest aedt est edt et cst cdt ct mst mdt mt pst pdt "
-    "pt akst hst"
+    "pt akst hst z zulu eastern pacific"
 )
 # Without am or pm, an hour from 1 to 8 may be in either half of the day.
 _CLEAR_FROM = 9

@@ -20,11 +20,11 @@ from app.features.quick.words import Word, listed
 
 # Those that are also other words and names speak of days only beside what does.
 _FAINT = listed("sat sun wed jan mar march april may june august spring fall").union(ORDINALS)
-_PLURALS = {f"{name}s" for name in (*WEEKDAYS, *PARTS_OF_DAY) if len(name) > 4}
+_PLURALS = {f"{name}s" for name in (*WEEKDAYS, *PARTS_OF_DAY)} - {"thus"}
 _PLAIN = (
     listed(
         "today tonight tomorrow tmr tmrw yesterday every ev everyday ago weekdays weekends "
-        "workdays weeknight weeknights"
+        "workdays weeknight weeknights someday"
     ).union(WEEKDAYS, MONTHS, _PLURALS)
     - _FAINT
 )
@@ -41,14 +41,14 @@ _DURATIONS = listed("minute minutes min mins hour hours hr hrs")
 # What may limit a rule, or multiply it.
 _LIMITS = listed(
     "until till except excluding but not unless while during twice thrice times skip skipping "
-    "starting beginning ending"
+    "starting beginning ending end other without minus"
 )
 _BEFORE_DAYS = listed(
-    "in on by of this next last each until till from since through between during before after"
+    "in on by of this next last each until till from since through thru between during before after"
 )
 _FUNCTIONS = SMALL.union(
     _BEFORE_DAYS,
-    listed("at @ due if when because unless so then ago later earlier ahead prior"),
+    listed("at @ due if when because unless so then ago later earlier ahead prior off"),
 )
 _ARTICLES = listed("a an the my your our")
 _JOINTS = listed("and or & - \u2013")
@@ -59,6 +59,7 @@ _FORMS = re.compile(
     r"|[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}.*|[0-9]{1,2}[-.][0-9]{1,2}[-.][0-9]{2,4}"
 )
 _UNCLEAR = re.compile("[0-9]{1,2}(:[0-9]{2})?")
+_OF_DIGITS = re.compile("[0-9]+[-/.][0-9].*")
 _YEAR = re.compile("(?:19|20)[0-9]{2}")
 
 
@@ -86,16 +87,17 @@ class Unread:
             return before.isdigit() or before in NUMBERS
         if _UNCLEAR.fullmatch(key):
             # A time that has two readings says no other day.
-            is_clock = ":" in key or (before in ("at", "@") and not self._is_plain(n + 1))
+            is_clock = ":" in key or (before in ("at", "@", "on") and not self._goes_on(n))
             return is_clock and (self.has_clock or not self.has_day)
+        if _YEAR.fullmatch(key):
+            return before in _BEFORE_DAYS or (n - 1 in self.read and not self._goes_on(n))
         if key in _FAINT:
             return self._is_beside_days(n) and not self._is_attribute(n)
         if is_ordinal(key) or any(piece in _ATTRIBUTES for piece in pieces):
             return not (self._is_duration(n) or self._is_attribute(n))
         return (
             (self.has_rule and key in _LIMITS)
-            or (before in _BEFORE_DAYS and _YEAR.fullmatch(key) is not None)
-            or (not self.has_day and key[0].isdigit() and len(pieces) > 1)
+            or (not self.has_day and _OF_DIGITS.fullmatch(key) is not None)
             or (len(pieces) > 1 and all(_is_of_time(piece) for piece in pieces))
             or any(piece in _PLAIN for piece in pieces)
             or _FORMS.fullmatch(key) is not None
@@ -106,12 +108,17 @@ class Unread:
         return key.removesuffix("'s").removesuffix("\u2019s")
 
     def _is_plain(self, n: int) -> bool:
-        """Whether it goes on with a word that has nothing to do with time."""
-        if n >= len(self.words) or n in self.read or self.words[n].before:
+        """Whether a word has nothing to do with time."""
+        key = self._key(n)
+        if n in self.read or not key[:1].isalpha():
             return False
-        word, key = self.words[n], self._key(n)
-        is_word = key[:1].isalpha() and not self.words[n - 1].after and not word.sigil
-        return is_word and not (key in _FUNCTIONS or _is_of_time(key))
+        return not (key in _FUNCTIONS or _is_of_time(key))
+
+    def _goes_on(self, n: int) -> bool:
+        """Whether such a word follows."""
+        following = self.words[n + 1 : n + 2]
+        is_one = not self.words[n].after and self._is_plain(n + 1)
+        return is_one and not following[0].before
 
     def _is_attribute(self, n: int) -> bool:
         """Whether it says of which kind the next word is, and the day is said elsewhere."""
@@ -119,7 +126,7 @@ class Unread:
         if not self.has_day or n - 1 in self.read or (key in _OF_CLOCKS and self.has_clock):
             return False
         is_counted = key in UNITS and self._key(n + 1).isdigit() and not self.words[n].after
-        if not self._is_plain(n + (2 if is_counted else 1)):
+        if not self._goes_on(n + is_counted):
             return False
         if before in _ARTICLES:
             return n - 2 not in self.read and key not in UNITS
@@ -144,10 +151,12 @@ class Unread:
         following = self._key(n + 2) if after in _JOINTS else after
         if before in _BEFORE_DAYS or last in _DAYS or following in _FAINT:
             return True
-        if self._key(n) in WEEKDAYS and after in MONTHS:
+        if self._key(n) in WEEKDAYS and (after in MONTHS or self.has_rule):
             return True
         if before == "the" and (self._key(n - 2) in _BEFORE_DAYS or self._key(n) in ORDINALS):
             return self._key(n) not in WEEKDAYS
+        if self.has_rule and before == "to":
+            return True
         is_number = last[:1].isdigit() or following[:1].isdigit()
         return is_number or (after in _JOINTS and following in _PLAIN)
 

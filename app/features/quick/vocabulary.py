@@ -74,7 +74,8 @@ UNITS = {
 SMALL = listed(
     "to until till since from of with about before after between for a an the than like through "
     "and or & - \u2013 \u2014 my your our his her their each every any last this next except but "
-    "excluding not never starting beginning ending within past around during mid middle late end"
+    "excluding not never starting beginning ending within past around during mid middle late end "
+    "sans exc ex minus without besides following previous"
 )
 _NUMBER = re.compile("[0-9]{1,3}")
 _ORDINAL = re.compile("([0-9]{1,2})(st|nd|rd|th)")
