@@ -164,13 +164,15 @@ class _Reading:
         title = ""
         for piece in filter(None, kept):
             goes_on = piece.lstrip(_ENDS)[:1] in ("", " ") and piece[0] in _ENDS
-            if goes_on and title.endswith(tuple(_ENDS)):
+            if title.endswith(tuple(_OPEN)):
+                title += piece.lstrip(" ,;:")
+            elif goes_on and title.endswith(tuple(_ENDS)):
                 # Re: tomorrow: plan
                 title += f" {piece.lstrip(_ENDS).lstrip()}"
-            elif not title or goes_on or piece[0] in _CLOSED or title[-1] in _OPEN:
-                title += piece
+            elif piece[0] in _CLOSED:
+                title = title.rstrip(" ,;") + piece
             else:
-                title += f" {piece}"
+                title += piece if goes_on or not title else f" {piece}"
         if parts and place == len(self._text):
             title = title.rstrip(" ,;")
         return title

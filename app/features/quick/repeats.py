@@ -14,6 +14,7 @@ from app.features.quick.days_of_rules import (
     nth_weekday,
 )
 from app.features.quick.moments import read_moment
+from app.features.quick.times import read_time
 from app.features.quick.vocabulary import (
     ORDINALS,
     PARTS_OF_DAY,
@@ -117,7 +118,9 @@ class Repeats:
             return None
         words.take("on")
         day = words.first(self._days.read)
-        return None if day is None or day.clock else replace(repeat, until=day.day)
+        if day is None or day.clock or words.first(read_time):
+            return None
+        return replace(repeat, until=day.day)
 
 
 def _with_time(words: Cursor, repeat: Repeat) -> Repeat | None:

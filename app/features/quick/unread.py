@@ -6,6 +6,7 @@ What such a word says may change what the others say, and so nothing is understo
 import re
 from dataclasses import dataclass
 
+from app.features.quick.times import ZONES
 from app.features.quick.vocabulary import (
     MONTHS,
     NUMBERS,
@@ -18,13 +19,18 @@ from app.features.quick.vocabulary import (
 )
 from app.features.quick.words import Word, listed
 
+_ORDINALS = listed(
+    "sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth "
+    "seventeenth eighteenth nineteenth twentieth thirtieth"
+).union(ORDINALS)
 # Those that are also other words and names speak of days only beside what does.
-_FAINT = listed("sat sun wed jan mar march april may june august spring fall").union(ORDINALS)
+_FAINT = _ORDINALS | listed("sat sun wed jan mar march april may june august spring fall")
 _PLURALS = {f"{name}s" for name in (*WEEKDAYS, *PARTS_OF_DAY)} - {"thus"}
 _PLAIN = (
     listed(
-        "today tonight tomorrow tmr tmrw yesterday every ev everyday ago weekdays weekends "
-        "workdays weeknight weeknights someday"
+        "today tonight tonite tomorrow tmr tmrw tmw tomorow tommorow tommorrow yesterday someday "
+        "eow eom eoy everyday weekdays weekends workdays weeknight weeknights ago repeat repeats "
+        "repeating recurring"
     ).union(WEEKDAYS, MONTHS, _PLURALS)
     - _FAINT
 )
@@ -32,9 +38,9 @@ _DAYS = _PLAIN | _FAINT
 _OF_CLOCKS = listed("noon midday midnight dawn dusk sunrise sunset overnight").union(PARTS_OF_DAY)
 # The weekly report, the evening dress: these also say of which kind the next word is.
 _ATTRIBUTES = listed(
-    "hourly daily nightly weekly biweekly fortnightly monthly bimonthly quarterly yearly annually "
-    "biannually weekday workday weekend midweek fortnight fortnights quarter quarters summer "
-    "autumn winter q1 q2 q3 q4 easter christmas halloween thanksgiving"
+    "every ev hourly daily nightly weekly biweekly fortnightly monthly bimonthly quarterly yearly "
+    "annually biannually weekday workday weekend midweek fortnight fortnights quarter quarters "
+    "summer autumn winter q1 q2 q3 q4 easter christmas halloween thanksgiving"
 ).union(UNITS, _OF_CLOCKS)
 _SINGULAR = listed("minute min hour hr day week month year")
 _DURATIONS = listed("minute minutes min mins hour hours hr hrs")
@@ -48,15 +54,15 @@ _BEFORE_DAYS = listed(
 )
 _FUNCTIONS = SMALL.union(
     _BEFORE_DAYS,
-    listed("at @ due if when because unless so then ago later earlier ahead prior off"),
+    listed("at @ due if when because unless so once then ago later earlier ahead prior off"),
 )
 _ARTICLES = listed("a an the my your our")
 _JOINTS = listed("and or & - \u2013")
 _LINKED = re.compile("[-/+&\u2013\u2014]")
-# 5pm, 25/12, 2026-12-25.
-_FORMS = re.compile(
-    r"[0-9]{1,2}(?:[:.][0-9]{2})?[ap]\.?m\b.*|[0-9]{1,2}/[0-9]{1,2}(?:/[0-9]{2,4})?"
-    r"|[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}.*|[0-9]{1,2}[-.][0-9]{1,2}[-.][0-9]{2,4}"
+_CLOCK = re.compile(r"[0-9]{1,2}(?:[:.][0-9]{2})?[ap]\.?m\b.*")
+_DATE = re.compile(
+    "[0-9]{1,2}/[0-9]{1,2}(?:/[0-9]{2,4})?|[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}.*"
+    "|(?:19|20)[0-9]{6}|[+]?[0-9]{1,3}[dwy]|[0-9]{1,2}[-.][0-9]{1,2}[-.][0-9]{2,4}"
 )
 _UNCLEAR = re.compile("[0-9]{1,2}(:[0-9]{2})?")
 _OF_DIGITS = re.compile("[0-9]+[-/.][0-9].*")
@@ -84,7 +90,7 @@ class Unread:
         key, before = self._key(n), self._key(n - 1)
         pieces = _LINKED.split(key)
         if key in ("am", "pm"):
-            return before.isdigit() or before in NUMBERS
+            return before.isdigit() or before in NUMBERS or before in ("in", "the")
         if _UNCLEAR.fullmatch(key):
             # A time that has two readings says no other day.
             is_clock = ":" in key or (before in ("at", "@", "on") and not self._goes_on(n))
@@ -93,14 +99,17 @@ class Unread:
             return before in _BEFORE_DAYS or (n - 1 in self.read and not self._goes_on(n))
         if key in _FAINT:
             return self._is_beside_days(n) and not self._is_attribute(n)
-        if is_ordinal(key) or any(piece in _ATTRIBUTES for piece in pieces):
+        if (
+            any(piece in _ATTRIBUTES or piece in _ORDINALS for piece in pieces)
+            or any(form.fullmatch(key) for form in (_CLOCK, _DATE))
+            or is_ordinal(key)
+        ):
             return not (self._is_duration(n) or self._is_attribute(n))
         return (
             (self.has_rule and key in _LIMITS)
             or (not self.has_day and _OF_DIGITS.fullmatch(key) is not None)
             or (len(pieces) > 1 and all(_is_of_time(piece) for piece in pieces))
             or any(piece in _PLAIN for piece in pieces)
-            or _FORMS.fullmatch(key) is not None
         )
 
     def _key(self, n: int) -> str:
@@ -112,7 +121,8 @@ class Unread:
         key = self._key(n)
         if n in self.read or not key[:1].isalpha():
             return False
-        return not (key in _FUNCTIONS or _is_of_time(key))
+        is_zone = _LINKED.split(key)[0] in ZONES
+        return not (is_zone or key in _FUNCTIONS or _is_of_time(key))
 
     def _goes_on(self, n: int) -> bool:
         """Whether such a word follows."""
@@ -123,7 +133,8 @@ class Unread:
     def _is_attribute(self, n: int) -> bool:
         """Whether it says of which kind the next word is, and the day is said elsewhere."""
         key, before = self._key(n), self._key(n - 1)
-        if not self.has_day or n - 1 in self.read or (key in _OF_CLOCKS and self.has_clock):
+        is_clock = key in _OF_CLOCKS or _CLOCK.fullmatch(key)
+        if not self.has_day or n - 1 in self.read or (is_clock and self.has_clock):
             return False
         is_counted = key in UNITS and self._key(n + 1).isdigit() and not self.words[n].after
         if not self._goes_on(n + is_counted):
@@ -153,7 +164,7 @@ class Unread:
             return True
         if self._key(n) in WEEKDAYS and (after in MONTHS or self.has_rule):
             return True
-        if before == "the" and (self._key(n - 2) in _BEFORE_DAYS or self._key(n) in ORDINALS):
+        if before == "the" and (self._key(n - 2) in _BEFORE_DAYS or self._key(n) in _ORDINALS):
             return self._key(n) not in WEEKDAYS
         if self.has_rule and before == "to":
             return True
