@@ -14,7 +14,7 @@ from app.features.quick.moments import Moment, read_moment
 from app.features.quick.repeats import FIRST_OF_REPEATS, Repeat, Repeats
 from app.features.quick.times import ZONES, Form
 from app.features.quick.unread import Unread
-from app.features.quick.vocabulary import NUMBERS, PARTS_OF_DAY, SMALL, is_ordinal
+from app.features.quick.vocabulary import NUMBERS, PARTS_OF_DAY, SMALL, UNITS, is_ordinal
 from app.features.quick.words import Cursor, Word, listed
 
 # Some are the rest of a day's name.
@@ -29,6 +29,7 @@ _TOMORROW_OR_TOM = frozenset({"tom", "tod"})
 # These are longer than a day that a rule could begin on.
 _PERIODS = listed("week weekend month")
 _OFFSET = re.compile("[+-][0-9]{2}:?[0-9]{2}")
+_BEFORE_TIME = listed("am pm a.m p.m noon").union(UNITS)
 _JOINTS = listed("to until till through thru and or & - \u2013 \u2014")
 _BARE_NUMBER = re.compile("'?[0-9]{1,2}|(?:19|20)[0-9]{2}")
 
@@ -147,6 +148,12 @@ class _Finder:
             says_which = before.key in _NOT_AFTER or is_ordinal(before.key)
             if not before.after and (says_which or before.text in _TOMORROW_OR_TOM):
                 return False
+            if (
+                _BARE_NUMBER.fullmatch(before.key)
+                and self._words[words.place - 1].key in PARTS_OF_DAY
+            ):
+                # Dinner 8 tomorrow evening.
+                return False
         if self._goes_on(words.place):
             return False
         return is_sure or words.ends_clause(may_go_on=words.start > self._first)
@@ -155,11 +162,13 @@ class _Finder:
         """Whether a time zone follows, or another number: dec 20, 21."""
         if end >= len(self._words):
             return False
-        following = self._words[end].text.lower()
-        is_time = "time" in [word.key for word in self._words[end : end + 2]]
-        if is_time or following in ZONES or _OFFSET.fullmatch(following):
+        last, following = self._words[end - 1].key, self._words[end].text.lower()
+        if following in ZONES or _OFFSET.fullmatch(following):
             return True
-        last = self._words[end - 1].key
+        is_counted = last[:1].isdigit() or last in _BEFORE_TIME
+        if is_counted and "time" in [word.key for word in self._words[end : end + 2]]:
+            # 5pm Berlin time, in two weeks time.
+            return True
         place = end + (following in _JOINTS)
         key = self._words[place].key if place < len(self._words) else ""
         if key in NUMBERS or key == "so":

@@ -19,12 +19,8 @@ from app.features.quick.vocabulary import (
 )
 from app.features.quick.words import Word, listed
 
-_ORDINALS = listed(
-    "sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth "
-    "seventeenth eighteenth nineteenth twentieth thirtieth"
-).union(ORDINALS)
 # Those that are also other words and names speak of days only beside what does.
-_FAINT = _ORDINALS | listed("sat sun wed jan mar march april may june august spring fall")
+_FAINT = listed("sat sun wed jan mar march april may june august spring fall").union(ORDINALS)
 _PLURALS = {f"{name}s" for name in (*WEEKDAYS, *PARTS_OF_DAY)} - {"thus"}
 _PLAIN = (
     listed(
@@ -56,6 +52,7 @@ _FUNCTIONS = SMALL.union(
     _BEFORE_DAYS,
     listed("at @ due if when because unless so once then ago later earlier ahead prior off"),
 )
+_BEFORE_CLOCKS = listed("at @ on by from around about before after between until till past")
 _ARTICLES = listed("a an the my your our")
 _JOINTS = listed("and or & - \u2013")
 _LINKED = re.compile("[-/+&\u2013\u2014]")
@@ -64,7 +61,8 @@ _DATE = re.compile(
     "[0-9]{1,2}/[0-9]{1,2}(?:/[0-9]{2,4})?|[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}.*"
     "|(?:19|20)[0-9]{6}|[+]?[0-9]{1,3}[dwy]|[0-9]{1,2}[-.][0-9]{1,2}[-.][0-9]{2,4}"
 )
-_UNCLEAR = re.compile("[0-9]{1,2}(:[0-9]{2})?")
+_UNCLEAR = re.compile("[0-9]{1,2}(:[0-9]{2})?(ish|h|-[0-9]{1,2})?")
+_MINUTES = re.compile("[0-9]+:")
 _OF_DIGITS = re.compile("[0-9]+[-/.][0-9].*")
 _YEAR = re.compile("(?:19|20)[0-9]{2}")
 
@@ -91,22 +89,23 @@ class Unread:
         pieces = _LINKED.split(key)
         if key in ("am", "pm"):
             return before.isdigit() or before in NUMBERS or before in ("in", "the")
-        if _UNCLEAR.fullmatch(key):
+        if key in NUMBERS or _UNCLEAR.fullmatch(key):
             # A time that has two readings says no other day.
-            is_clock = ":" in key or (before in ("at", "@", "on") and not self._goes_on(n))
-            return is_clock and (self.has_clock or not self.has_day)
+            is_clock = _MINUTES.match(key) or (before in _BEFORE_CLOCKS and not self._goes_on(n))
+            return bool(is_clock) and (self.has_clock or not self.has_day)
         if _YEAR.fullmatch(key):
             return before in _BEFORE_DAYS or (n - 1 in self.read and not self._goes_on(n))
         if key in _FAINT:
             return self._is_beside_days(n) and not self._is_attribute(n)
         if (
-            any(piece in _ATTRIBUTES or piece in _ORDINALS for piece in pieces)
+            any(piece in _ATTRIBUTES or piece in ORDINALS for piece in pieces)
             or any(form.fullmatch(key) for form in (_CLOCK, _DATE))
             or is_ordinal(key)
         ):
             return not (self._is_duration(n) or self._is_attribute(n))
         return (
             (self.has_rule and key in _LIMITS)
+            or (self.has_clock and key in ("past", "o'clock", "oclock"))
             or (not self.has_day and _OF_DIGITS.fullmatch(key) is not None)
             or (len(pieces) > 1 and all(_is_of_time(piece) for piece in pieces))
             or any(piece in _PLAIN for piece in pieces)
@@ -164,7 +163,7 @@ class Unread:
             return True
         if self._key(n) in WEEKDAYS and (after in MONTHS or self.has_rule):
             return True
-        if before == "the" and (self._key(n - 2) in _BEFORE_DAYS or self._key(n) in _ORDINALS):
+        if before == "the" and (self._key(n - 2) in _BEFORE_DAYS or self._key(n) in ORDINALS):
             return self._key(n) not in WEEKDAYS
         if self.has_rule and before == "to":
             return True

@@ -42,7 +42,10 @@ MONTHS = _named(
     "december dec",
 )
 NUMBERS = _counted("one two three four five six seven eight nine ten eleven twelve")
-ORDINALS = _counted("first second third fourth fifth")
+ORDINALS = _counted(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+    "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+)
 
 
 @dataclass(frozen=True, slots=True)
