@@ -27,6 +27,23 @@ def test_it_is_read_right(text: str, expected: list[str]) -> None:
     assert values(text) == dict(fields)
 
 
+def test_mentions_count_all_the_same() -> None:
+    assert values("gym fridays at 7pm #work @sport !high") == {
+        "title": "gym fridays at 7pm",
+        "project": "Work",
+        "labels": "sport",
+        "priority": "high",
+    }
+
+
+def test_words_of_mentions_and_in_quotes_are_not_counted() -> None:
+    assert values('gym tomorrow @weekly "every friday"') == {
+        "title": 'gym "every friday"',
+        "due": "2026-03-12",
+        "labels": "weekly",
+    }
+
+
 def test_the_rows_are_of_both_kinds_and_stand_once() -> None:
     assert len(LEFT) > 100
     assert len(READ) > 100

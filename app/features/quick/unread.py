@@ -34,15 +34,16 @@ _DAYS = _PLAIN | _FAINT
 _OF_CLOCKS = listed("noon midday midnight dawn dusk sunrise sunset overnight").union(PARTS_OF_DAY)
 # The weekly report, the evening dress: these also say of which kind the next word is.
 _ATTRIBUTES = listed(
-    "every ev hourly daily nightly weekly biweekly fortnightly monthly bimonthly quarterly yearly "
-    "annually biannually weekday workday weekend midweek fortnight fortnights quarter quarters "
-    "summer autumn winter q1 q2 q3 q4 easter christmas halloween thanksgiving"
+    "every ev once twice thrice hourly daily nightly weekly biweekly fortnightly monthly "
+    "bimonthly quarterly yearly annually biannually weekday workday weekend midweek fortnight "
+    "fortnights quarter quarters summer autumn winter q1 q2 q3 q4 easter christmas halloween "
+    "thanksgiving"
 ).union(UNITS, _OF_CLOCKS)
 _SINGULAR = listed("minute min hour hr day week month year")
 _DURATIONS = listed("minute minutes min mins hour hours hr hrs")
 # What may limit a rule, or multiply it.
 _LIMITS = listed(
-    "until till except excluding but not unless while during twice thrice times skip skipping "
+    "until till except excluding but not unless while during skip skipping "
     "starting beginning ending end other without minus"
 )
 _BEFORE_DAYS = listed(
@@ -50,9 +51,10 @@ _BEFORE_DAYS = listed(
 )
 _FUNCTIONS = SMALL.union(
     _BEFORE_DAYS,
-    listed("at @ due if when because unless so once then ago later earlier ahead prior off"),
+    listed("at @ due if when because unless so then ago later earlier ahead prior off"),
 )
 _BEFORE_CLOCKS = listed("at @ on by from around about before after between until till past")
+_AFTER_NUMBERS = listed("am pm times")
 _ARTICLES = listed("a an the my your our")
 _JOINTS = listed("and or & - \u2013")
 _LINKED = re.compile("[-/+&\u2013\u2014]")
@@ -62,6 +64,7 @@ _DATE = re.compile(
     "|(?:19|20)[0-9]{6}|[+]?[0-9]{1,3}[dwy]|[0-9]{1,2}[-.][0-9]{1,2}[-.][0-9]{2,4}"
 )
 _UNCLEAR = re.compile("[0-9]{1,2}(:[0-9]{2})?(ish|h|-[0-9]{1,2})?")
+_TIMES = re.compile("[0-9]+x")
 _MINUTES = re.compile("[0-9]+:")
 _OF_DIGITS = re.compile("[0-9]+[-/.][0-9].*")
 _YEAR = re.compile("(?:19|20)[0-9]{2}")
@@ -87,7 +90,7 @@ class Unread:
     def _speaks(self, n: int) -> bool:
         key, before = self._key(n), self._key(n - 1)
         pieces = _LINKED.split(key)
-        if key in ("am", "pm"):
+        if key in _AFTER_NUMBERS:
             return before.isdigit() or before in NUMBERS or before in ("in", "the")
         if key in NUMBERS or _UNCLEAR.fullmatch(key):
             # A time that has two readings says no other day.
@@ -104,7 +107,7 @@ class Unread:
         ):
             return not (self._is_duration(n) or self._is_attribute(n))
         return (
-            (self.has_rule and key in _LIMITS)
+            (self.has_rule and (key in _LIMITS or _TIMES.fullmatch(key) is not None))
             or (self.has_clock and key in ("past", "o'clock", "oclock"))
             or (not self.has_day and _OF_DIGITS.fullmatch(key) is not None)
             or (len(pieces) > 1 and all(_is_of_time(piece) for piece in pieces))
@@ -159,10 +162,13 @@ class Unread:
         before, after = self._key(n - 1), self._key(n + 1)
         last = self._key(n - 2) if before in _JOINTS else before
         following = self._key(n + 2) if after in _JOINTS else after
+        is_read = n - 1 in self.read or n + 1 in self.read
         if before in _BEFORE_DAYS or last in _DAYS or following in _FAINT:
             return True
-        if self._key(n) in WEEKDAYS and (after in MONTHS or self.has_rule):
+        if before in _JOINTS and n - 2 in self.read:
             return True
+        if self._key(n) in WEEKDAYS and (is_read or after in MONTHS or self.has_rule):
+            return before not in _ARTICLES
         if before == "the" and (self._key(n - 2) in _BEFORE_DAYS or self._key(n) in ORDINALS):
             return self._key(n) not in WEEKDAYS
         if self.has_rule and before == "to":
