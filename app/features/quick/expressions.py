@@ -148,11 +148,10 @@ class _Finder:
             says_which = before.key in _NOT_AFTER or is_ordinal(before.key)
             if not before.after and (says_which or before.text in _TOMORROW_OR_TOM):
                 return False
-            if (
-                _BARE_NUMBER.fullmatch(before.key)
-                and self._words[words.place - 1].key in PARTS_OF_DAY
-            ):
-                # Dinner 8 tomorrow evening.
+            is_list = before.after == "," and self._words[words.start].key[:1].isdigit()
+            says_part = self._words[words.place - 1].key in PARTS_OF_DAY
+            if _BARE_NUMBER.fullmatch(before.key) and (is_list or says_part):
+                # 5, 7 may; dinner 8 tomorrow evening.
                 return False
         if self._goes_on(words.place):
             return False

@@ -34,7 +34,7 @@ _DAYS = _PLAIN | _FAINT
 _OF_CLOCKS = listed("noon midday midnight dawn dusk sunrise sunset overnight").union(PARTS_OF_DAY)
 # The weekly report, the evening dress: these also say of which kind the next word is.
 _ATTRIBUTES = listed(
-    "every ev once twice thrice hourly daily nightly weekly biweekly fortnightly monthly "
+    "every ev each once twice thrice hourly daily nightly weekly biweekly fortnightly monthly "
     "bimonthly quarterly yearly annually biannually weekday workday weekend midweek fortnight "
     "fortnights quarter quarters summer autumn winter q1 q2 q3 q4 easter christmas halloween "
     "thanksgiving"
@@ -44,16 +44,19 @@ _DURATIONS = listed("minute minutes min mins hour hours hr hrs")
 # What may limit a rule, or multiply it.
 _LIMITS = listed(
     "until till except excluding but not unless while during skip skipping "
-    "starting beginning ending end other without minus"
+    "starting beginning ending end other without minus alternating"
 )
 _BEFORE_DAYS = listed(
     "in on by of this next last each until till from since through thru between during before after"
 )
 _FUNCTIONS = SMALL.union(
     _BEFORE_DAYS,
-    listed("at @ due if when because unless so then ago later earlier ahead prior off"),
+    listed(
+        "at @ due if when because unless so then ago later earlier ahead prior off "
+        "alternate odd even single"
+    ),
 )
-_BEFORE_CLOCKS = listed("at @ on by from around about before after between until till past")
+_BEFORE_CLOCKS = listed("at @ on the by from around about before after between until till past")
 _AFTER_NUMBERS = listed("am pm times")
 _ARTICLES = listed("a an the my your our")
 _JOINTS = listed("and or & - \u2013")
@@ -108,7 +111,7 @@ class Unread:
             return not (self._is_duration(n) or self._is_attribute(n))
         return (
             (self.has_rule and (key in _LIMITS or _TIMES.fullmatch(key) is not None))
-            or (self.has_clock and key in ("past", "o'clock", "oclock"))
+            or ((self.has_clock or self.has_rule) and key in ("past", "o'clock", "oclock"))
             or (not self.has_day and _OF_DIGITS.fullmatch(key) is not None)
             or (len(pieces) > 1 and all(_is_of_time(piece) for piece in pieces))
             or any(piece in _PLAIN for piece in pieces)
