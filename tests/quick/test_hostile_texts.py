@@ -18,7 +18,8 @@ HOSTILE = [
     "every feb 29 at 9 ", "every 999 years on feb 29 ", "every day until ", "on ", "due on the ",
     "in 1 ", "at 1 ", "1 ", "31st ", "5 a.m ", "jan 5 ", "jan 5 to ", "may ", "tomorrow ", "the ",
     "next ", "monday ", '"', '" ', "“ ", '#"a ', "# ", "#a ", "@a ", "!high ", "(", "((a ", "1/1/",
-    "12:", "5.", "a\u0301", "\u200b ", "\U0001d7d9 ", "\u00b2 ", "\u0661 ",
+    "12:", "5.", "a\u0301", "\u200b ", "\U0001d7d9 ", "\u00b2 ", "\u0661 ", "tomorrow sun ",
+    "tomorrow weekly report ", "tomorrow week 3 report ", "at 9 in the evening ", "in the ",
 ]  # fmt: skip
 
 

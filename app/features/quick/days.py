@@ -9,6 +9,7 @@ from enum import Enum
 from app.features.quick.vocabulary import (
     MONTHS,
     NUMBERS,
+    PARTS_OF_DAY,
     UNITS,
     WEEKDAYS,
     days_of_month,
@@ -45,12 +46,12 @@ class Needs(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day, with the time if that was said too (in 2 hours), or the half of the day (tonight)."""
+    """A day, with the time if that was said too (in 2 hours), or the hours of it (tonight)."""
 
     day: date
     needs: Needs = Needs.END
     clock: time | None = None
-    half: str = ""
+    hours: range | None = None
 
 
 class Days:
@@ -93,7 +94,8 @@ class Days:
             place > 0 or any(word.is_capitalised for word in following)
         )
         needs = Needs.END if is_name else Needs.NOTHING
-        return Day(self._today + timedelta(days), needs, half="pm" if key == "tonight" else "")
+        hours = PARTS_OF_DAY["night"].hours if key == "tonight" else None
+        return Day(self._today + timedelta(days), needs, hours=hours)
 
     def _after_tomorrow(self, words: Cursor) -> Day | None:
         words.take_small("the")
@@ -117,7 +119,9 @@ class Days:
             return Day(max(monday + timedelta(5), self._today))
         if is_next:
             return self._next_period(words, monday)
-        is_part = words.key in ("morning", "afternoon", "evening")
+        place = words.place
+        is_part = bool(words.take("morning", "afternoon", "evening")) and words.ends_clause()
+        words.place = place
         return Day(self._today, Needs.NOTHING) if is_part else None
 
     def _next_period(self, words: Cursor, monday: date) -> Day | None:

@@ -42,6 +42,9 @@ def due_repeatedly(
         first = _first(rule, start, at, clock, has_days=bool(repeat.by))
         if first is None or not _goes_on(rule, first, timezone):
             return None
+        if day is not None and repeat.by and first.date() != day:
+            # Tomorrow every friday, where that is none.
+            return None
         if start is None and at is not None and not _is_to_come(first, now):
             return None
     except (OverflowError, ValueError, rules.RuleInvalid):

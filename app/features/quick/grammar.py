@@ -5,6 +5,7 @@ title. It looks at each word a bounded number of times. Why it is not a library 
 `docs/decisions/quick-add.md`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,6 +22,7 @@ _PRIORITIES = frozenset(get_args(Priority.__value__)) - {"none"}
 _MENTIONED = frozenset({"project_id", "labels", "priority"})
 _ALL = _MENTIONED | {"due", "recurrence"}
 _ENDS = ".,;:!?"
+_AFTER_EXPRESSION = re.compile(r"[.,;:!?]*(?:\s+[-\u2013\u2014](?=\s))?")
 _OPEN, _CLOSED = "([{", ")]}"
 
 
@@ -148,7 +150,7 @@ class _Reading:
             start, end = start - 1, end + 1
         rest = self._text[end:]
         if not rest.strip(_ENDS).strip() or not self._text[:start].strip():
-            end += len(rest) - len(rest.lstrip(_ENDS))
+            end += len(rest) - len(_AFTER_EXPRESSION.sub("", rest, count=1))
         self._cuts[part] = start, end
 
     def _title(self, parts: list[Part]) -> str:
@@ -162,7 +164,15 @@ class _Reading:
         title = ""
         for piece in filter(None, kept):
             goes_on = piece.lstrip(_ENDS)[:1] in ("", " ") and piece[0] in _ENDS
-            title += piece if goes_on or not title else f" {piece}"
+            if title.endswith(tuple(_OPEN)):
+                title += piece.lstrip(" ,;:")
+            elif goes_on and title.endswith(tuple(_ENDS)):
+                # Re: tomorrow: plan
+                title += f" {piece.lstrip(_ENDS).lstrip()}"
+            elif piece[0] in _CLOSED:
+                title = title.rstrip(" ,;") + piece
+            else:
+                title += piece if goes_on or not title else f" {piece}"
         if parts and place == len(self._text):
             title = title.rstrip(" ,;")
         return title

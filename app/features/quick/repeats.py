@@ -13,12 +13,11 @@ from app.features.quick.days_of_rules import (
     month_and_day,
     nth_weekday,
 )
-from app.features.quick.times import Form, part_of_day, read_time
+from app.features.quick.moments import read_moment
+from app.features.quick.times import read_time
 from app.features.quick.vocabulary import (
-    MONTHS,
     ORDINALS,
     PARTS_OF_DAY,
-    UNITS,
     number,
     ordinal_or_word,
     unit,
@@ -38,11 +37,9 @@ _ADVERBS = {
     "yearly": ("YEARLY", 1),
     "annually": ("YEARLY", 1),
 }
-# What limits a rule: where it is not understood, the whole of it is not.
-_LIMITS = listed("on to until till through except excluding but starting from between or")
 _EVERY = ("every", "each", "ev")
 # With these, and with digits, a repetition begins.
-FIRST_OF_REPEATS = listed("the last").union(_EVERY, _ADVERBS, ORDINALS)
+FIRST_OF_REPEATS = listed("on the last").union(_EVERY, _ADVERBS, ORDINALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,7 @@ class Repeats:
         self._days = days
 
     def read(self, words: Cursor) -> Repeat | None:
-        """A repetition; None for what has a limit that is not understood."""
+        """A repetition."""
         key = words.key
         if key not in FIRST_OF_REPEATS and not key[:1].isdigit():
             return None
@@ -96,10 +93,7 @@ class Repeats:
             if more is None:
                 break
             repeat = replace(more, sure=True)
-        end = words.place
-        is_limited = _is_limited(words)
-        words.place = end
-        return None if is_limited else repeat
+        return repeat
 
     def _more(self, words: Cursor, repeat: Repeat) -> Repeat | None:
         """The repetition with what the next words add to it."""
@@ -124,21 +118,14 @@ class Repeats:
             return None
         words.take("on")
         day = words.first(self._days.read)
-        return None if day is None or day.clock else replace(repeat, until=day.day)
+        if day is None or day.clock or words.first(read_time):
+            return None
+        return replace(repeat, until=day.day)
 
 
 def _with_time(words: Cursor, repeat: Repeat) -> Repeat | None:
-    if repeat.at is not None:
-        return None
-    part = words.first(part_of_day)
-    half = "" if part is None else "am" if part.clock.hour < 12 else "pm"
-    place = words.place
-    found = words.first(lambda here: read_time(here, half)) or part
-    goes_on = not words.ends_clause() and words.key not in _LIMITS
-    if found is not None and found is not part and found.form is Form.HOUR and goes_on:
-        # At 12 Main Street.
-        found, words.place = part, place
-    return None if found is None else replace(repeat, at=found.clock)
+    said = None if repeat.at else read_moment(words)
+    return None if said is None else replace(repeat, at=said.clock)
 
 
 def _with_count(words: Cursor, repeat: Repeat) -> Repeat | None:
@@ -147,16 +134,6 @@ def _with_count(words: Cursor, repeat: Repeat) -> Repeat | None:
     count = number(words)
     is_count = count is not None and count > 1 and words.take("times")
     return replace(repeat, count=count) if is_count else None
-
-
-def _is_limited(words: Cursor) -> bool:
-    """Whether the next words limit the rule in a way that is not understood."""
-    if words.key in _LIMITS:
-        return True
-    if words.take("in"):
-        return words.key in MONTHS
-    is_counted = bool(words.take("for")) and number(words) is not None
-    return is_counted and (words.key in UNITS or words.key in ("time", "times"))
 
 
 def _every(words: Cursor) -> Repeat | None:
@@ -174,6 +151,7 @@ def _adverb(words: Cursor) -> Repeat | None:
 
 def _nth_of_every(words: Cursor) -> Repeat | None:
     """The first friday of every month."""
+    words.take("on")
     words.take("the")
     day = nth_weekday(words)
     is_it = day and words.take("of") and words.take("every", "each") and words.take("month")

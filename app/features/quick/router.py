@@ -45,4 +45,6 @@ async def create_todo_from_text(quick: WriteQuick, data: QuickAdd) -> JsonRow | 
     todo's.
     """
     added = await quick.add(data)
-    return added if isinstance(added, JsonRow) else SchemaResponse(added, 200)
+    if isinstance(added, JsonRow):
+        return added
+    return SchemaResponse(added, 200, cache_control="private, no-cache", vary="Authorization")

@@ -34,7 +34,9 @@ class QuickAdd(Input):
         '`#project`, `@label` (with `"…"` around a name that has spaces), and `!low`, `!medium`, '
         "`!high` or `!urgent`. Text in double quotes is title only. What is not understood stays "
         "in the title: also what has two readings, such as 5/6, and a project that is unknown, "
-        "ambiguous, archived or not yours to change, or any if the token lacks `projects:read`."
+        "ambiguous, archived or not yours to change, or any if the token lacks `projects:read`. "
+        "Where a word of days, times, repetition or limits is not understood, no date is. A week "
+        "begins on Monday here, whatever the `week_start` of your account."
     )
     timezone: TimeZone | None = Field(
         None,

@@ -1,9 +1,10 @@
 """The English words that quick add knows, and what they stand for."""
 
 import re
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date, time, timedelta
 
-from app.features.quick.words import Cursor
+from app.features.quick.words import Cursor, listed
 
 
 def _named(*names: str) -> dict[str, int]:
@@ -41,9 +42,29 @@ MONTHS = _named(
     "december dec",
 )
 NUMBERS = _counted("one two three four five six seven eight nine ten eleven twelve")
-ORDINALS = _counted("first second third fourth fifth")
-# The clock at which a part of the day begins, as Todoist has it.
-PARTS_OF_DAY = {"morning": 9, "afternoon": 12, "evening": 19, "night": 22}
+ORDINALS = _counted(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+    "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PartOfDay:
+    """The clock that it means alone, as Todoist has it, and the hours that are said to be in it.
+
+    What is after midnight is in none: which day the night belongs to has two readings.
+    """
+
+    begins: time
+    hours: range
+
+
+PARTS_OF_DAY = {
+    "morning": PartOfDay(time(9), range(1, 12)),
+    "afternoon": PartOfDay(time(12), range(12, 19)),
+    "evening": PartOfDay(time(19), range(16, 24)),
+    "night": PartOfDay(time(22), range(17, 24)),
+}
 UNITS = {
     **dict.fromkeys(("minute", "minutes", "min", "mins"), "minute"),
     **dict.fromkeys(("hour", "hours", "hr", "hrs"), "hour"),
@@ -52,6 +73,13 @@ UNITS = {
     **dict.fromkeys(("month", "months"), "month"),
     **dict.fromkeys(("year", "years", "yr", "yrs"), "year"),
 }
+# After these a day is not when something is due.
+SMALL = listed(
+    "to until till since from of with about before after between for a an the than like through "
+    "and or & - \u2013 \u2014 my your our his her their each every any last this next except but "
+    "excluding not never starting beginning ending within past around during mid middle late end "
+    "sans exc ex minus without besides following previous"
+)
 _NUMBER = re.compile("[0-9]{1,3}")
 _ORDINAL = re.compile("([0-9]{1,2})(st|nd|rd|th)")
 

@@ -19,7 +19,9 @@ _QUOTES = {'"': '"', "“": "”"}
 _SIGILS = "#@!"
 _ENDS = frozenset(".,;:!?)")
 # Before these a clause may end.
-_CLAUSES = listed("about with for at in because if when unless every each ev")
+_CLAUSES = listed(
+    "about with for at in because if when unless every each ev until till from starting"
+)
 # Between the words of one expression there is no more than this.
 _WITHIN = ("", ",", ".")
 

@@ -72,7 +72,10 @@ async def test_a_dry_run_makes_nothing(ada: Person) -> None:
     assert answer.json()["todo"] is None
     assert answer.json()["understood"]["values"]["labels"] == ["phone"]
     assert not {"location", "etag"} & set(answer.headers)
-    assert (await ada.get("/v1/todos")).json()["items"] == []
+    read = await ada.get("/v1/todos")
+    for name in ("cache-control", "vary"):
+        assert answer.headers[name] == read.headers[name]
+    assert read.json()["items"] == []
 
 
 async def test_times_are_in_the_time_zone_of_the_account(ada: Person) -> None:
