@@ -5,6 +5,7 @@ import os
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client.exposition import choose_encoder
+from starlette.routing import Route
 
 from app.core.addresses import address_of
 from app.core.errors import RouteNotFound
@@ -25,9 +26,11 @@ def install(app: FastAPI, metrics: Metrics) -> None:
         is_forwarded = any(name.startswith(_FORWARDED) for name, _ in request.headers.raw)
         if address is None or not address.is_loopback or is_forwarded:
             raise RouteNotFound
+        request.scope["route"] = route  # by which it is logged
         metrics.sample()
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
         # Files are read, and may be locked for a moment.
         return Response(await asyncio.to_thread(encode, registry), media_type=media_type)
 
-    app.add_route("/metrics", answer, include_in_schema=False)
+    route = Route("/metrics", answer)
+    app.router.routes.append(route)

@@ -27,8 +27,20 @@ BEGIN
 END $$
 """
 _TRIGGER = """
-CREATE OR REPLACE TRIGGER refuse_purged_id AFTER INSERT ON todos
+CREATE OR REPLACE TRIGGER refuse_purged_id AFTER INSERT ON {}
 FOR EACH ROW EXECUTE FUNCTION refuse_purged_id()
+"""
+# A comment goes with its todo.
+_REMEMBER = """
+CREATE OR REPLACE FUNCTION remember_purged_id() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO purged_ids (id) VALUES (OLD.id) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$
+"""
+_REMEMBER_TRIGGER = """
+CREATE OR REPLACE TRIGGER remember_purged_id AFTER DELETE ON comments
+FOR EACH ROW EXECUTE FUNCTION remember_purged_id()
 """
 
 
@@ -42,7 +54,10 @@ def upgrade() -> None:
     op.execute(_REFUSE)
     # The version before leaves it null in what it deletes: `features/trash/backfill.py` sets it.
     op.add_column("todos", sa.Column("deletion_id", sa.Uuid(), nullable=True), if_not_exists=True)
-    op.execute(_TRIGGER)
+    op.execute(_REMEMBER)
+    op.execute(_REMEMBER_TRIGGER)
+    for table in ("todos", "comments"):
+        op.execute(_TRIGGER.format(table))
     is_itself = sa.text("deletion_id = id")
     with concurrently():
         create_index(
@@ -71,7 +86,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in ("without_deletion", "trashed_at", "trash", "deletion_id"):
         op.drop_index(f"ix_todos_{name}", "todos")
-    op.execute("DROP TRIGGER refuse_purged_id ON todos")
+    for table in ("todos", "comments"):
+        op.execute(f"DROP TRIGGER refuse_purged_id ON {table}")
+    op.execute("DROP TRIGGER remember_purged_id ON comments")
+    op.execute("DROP FUNCTION remember_purged_id")
     op.drop_column("todos", "deletion_id")
     op.execute("DROP FUNCTION refuse_purged_id")
     op.drop_table("purged_ids")

@@ -49,8 +49,10 @@ def _purge() -> Statement:
     is_parent = exists().where(below.c.parent_id == _id)
     gone = delete(projects).where(projects.c.id == _id, ~is_parent).returning(projects.c.id)
     bare = update(projects).where(projects.c.id == _id, is_parent)
+    # Of itself, and of its members.
     unsaid = delete(changes).where(
-        changes.c.resource_type == literal("project"), changes.c.resource_id == _id
+        changes.c.project_id == _id,
+        changes.c.resource_type.in_([literal("project"), literal("member")]),
     )
     purged = gone.cte("gone")
     return Statement(

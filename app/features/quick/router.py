@@ -47,4 +47,5 @@ async def create_todo_from_text(quick: WriteQuick, data: QuickAdd) -> JsonRow | 
     added = await quick.add(data)
     if isinstance(added, JsonRow):
         return added
-    return SchemaResponse(added, 200, cache_control="private, no-cache", vary="Authorization")
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    return SchemaResponse(added, headers=headers)

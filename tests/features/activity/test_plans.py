@@ -85,9 +85,8 @@ async def house(alone: Settings) -> AsyncIterator[House]:
         stack.push_async_callback(database.close)
         app = await stack.enter_async_context(running(alone, database_pool_size=1, cache_seconds=0))
         mode = Statement(select(func.current_setting("plan_cache_mode")))
-        await database.execute(
-            f"SET plan_cache_mode = {await app.state.database.reading(None).fetch_value(mode)}"
-        )
+        [row] = await app.state.database.reading(None).fetch_all(mode)
+        await database.execute(f"SET plan_cache_mode = {row[0]}")
         ada, bob = [await stack.enter_async_context(sign_up(app, who)) for who in ("Ada", "Bob")]
         built = House(database, ada, bob)
         await built.build()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.features.trash.trashing import is_there, purge, read, restore, trash, trashed
 from tests.features.users.test_purge import found
-from tests.people import Json, Person
+from tests.people import Json, Person, join
 
 WEEKLY = {
     "due": {"date": "2026-11-30"},
@@ -29,6 +29,7 @@ async def test_nothing_that_it_said_is_left(ada: Person, database: asyncpg.Conne
     house = await ada.make_project("House")
     todo = await ada.make_todo(canary, description=canary, **WEEKLY)
     await ada.make_todo(f"{canary} below", parent_id=todo["id"])
+    await ada.make_comment(todo, canary)
     url = f"/v1/todos/{todo['id']}"
     assert (await ada.client.patch(url, json={"completed": True})).is_success
     # What it said in a project that it left is gone too.
@@ -36,7 +37,7 @@ async def test_nothing_that_it_said_is_left(ada: Person, database: asyncpg.Conne
     assert (await ada.client.post(f"{url}/move", json=place)).is_success
     assert (await ada.client.patch(url, json={"title": f"{canary} again"})).is_success
     await trash(ada, todo)
-    assert await found(database, canary) == {"changes", "todos"}
+    assert await found(database, canary) == {"changes", "comments", "todos"}
     await purge(ada, todo)
     assert await found(database, canary) == set()
     rows = "SELECT count(*) FROM completions WHERE todo_id = $1"
@@ -77,6 +78,32 @@ async def test_its_id_stays_taken(ada: Person, bob: Person, kind: str) -> None:
             body = {"id": made["id"], **text}
             again = await person.client.post(f"/v1/{where}", json=body)
             assert (again.status_code, again.json()["code"]) == (409, "id_taken")
+
+
+async def test_the_ids_of_its_comments_stay_taken(ada: Person) -> None:
+    todo = await ada.make_todo()
+    comment = await ada.make_comment(todo)
+    await trash(ada, todo)
+    await purge(ada, todo)
+    other = await ada.make_todo()
+    again = await ada.client.post(
+        f"/v1/todos/{other['id']}/comments", json={"id": comment["id"], "body": "New"}
+    )
+    assert (again.status_code, again.json()["code"]) == (409, "id_taken")
+
+
+async def test_who_its_members_were_is_gone_with_a_project(
+    ada: Person, bob: Person, database: asyncpg.Connection
+) -> None:
+    project = await ada.make_project()
+    await join(ada, project, bob, "viewer")
+    said = "SELECT count(*) FROM changes WHERE project_id = $1 AND resource_type = 'member'"
+    left = f"{said} AND row_after <> 'null'"
+    assert await database.fetchval(left, UUID(project["id"])) == 1
+    await trash(ada, project)
+    await purge(ada, project)
+    assert await database.fetchval(left, UUID(project["id"])) == 0
+    assert await database.fetchval(said, UUID(project["id"])) == 1
 
 
 async def test_a_project_goes_with_all_in_it(ada: Person, database: asyncpg.Connection) -> None:

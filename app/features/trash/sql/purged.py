@@ -1,6 +1,5 @@
 """Purges rows, with what is attached to them and what `changes` quotes of them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -8,7 +7,6 @@ from sqlalchemy import (
     DateTime,
     Integer,
     Select,
-    TableClause,
     Text,
     Update,
     Uuid,
@@ -36,10 +34,6 @@ from app.features.projects.statements import members, projects
 from app.features.todos.sql.writes import todos
 from app.features.trash.models import PurgedId
 
-# What quotes a todo in `changes` besides itself, by its `resource_type`: tables with an `id` and a
-# `todo_id`, whose rows go with the todo's (ON DELETE CASCADE).
-ATTACHED: Mapping[str, TableClause] = {}
-
 purged_ids = table_of(PurgedId)
 
 _ids: ColumnElement[Any] = bindparam("ids", type_=ARRAY(Uuid))
@@ -66,6 +60,13 @@ def _unsay(resource: str, ids: Select[Any]) -> CTE:
     # That it left a project says nothing of it, and is still to be told there.
     said = _unsaid(resource, ids).where(is_departure().is_not(true()))
     return said.returning(changes.c.id).cte(f"unsaid_{resource}")
+
+
+def _unsay_members() -> CTE:
+    """Take away who was a member of these projects."""
+    theirs = (changes.c.resource_type == literal("member"), changes.c.project_id == any_(_ids))
+    said = update(changes).where(*theirs).values(changed=_NOTHING, row_after=_GONE)
+    return said.returning(changes.c.id).cte("unsaid_members")
 
 
 def _unsay_departed() -> Statement:
@@ -100,9 +101,10 @@ def _remember(gone: CTE) -> CTE:
 
 
 def _purge_todos() -> Statement:
-    """Delete these todos, with what is attached to them and what `changes` quotes of them.
+    """Delete these todos, with their comments, completions and what `changes` quotes of them.
 
-    What is in a project that is purged, that project's event tells.
+    Foreign keys take comments and completions, a trigger what `changes` quotes of comments. What is
+    in a project that is purged, that project's event tells.
     """
     gone = (
         delete(todos)
@@ -110,10 +112,6 @@ def _purge_todos() -> Statement:
         .returning(todos.c.id, todos.c.project_id, todos.c.deletion_id)
         .cte("gone")
     )
-    attached = [
-        _unsay(name, select(table.c.id).where(table.c.todo_id == any_(_ids)))
-        for name, table in ATTACHED.items()
-    ]
     where = select(gone.c.project_id).distinct().subquery("place")
     return Statement(
         select(
@@ -121,7 +119,6 @@ def _purge_todos() -> Statement:
             affected_users_of(where.c.project_id).label(AFFECTED_USERS),
         ).add_cte(
             _unsay("todo", select(gone.c.id)),
-            *attached,
             _tell("todo", gone, gone.c.project_id, gone.c.deletion_id.is_not(None)),
             _remember(gone),
         )
@@ -146,6 +143,7 @@ def _purge_projects() -> Statement:
         .add_cte(
             left,
             _unsay("project", select(gone.c.id)),
+            _unsay_members(),
             _tell("project", gone, gone.c.id),
             _remember(gone),
         )
