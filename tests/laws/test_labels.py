@@ -21,8 +21,9 @@ _TIMES = 3
 # Rows touched for each that a page may have: 20 are read, twice where nulls are last, before the
 # index is asked, which gives 2,000 at most.
 _FACTOR = 100
-# Seconds in which 10,000 todos get a new name.
-_SECONDS = 3
+# Seconds in which 10,000 todos get a new name; where PostgreSQL is slow, so many times what it needs
+# to update the rows alone, without their changes.
+_SECONDS, _TIMES_ALONE = 3, 3
 _TRIES = 8
 
 _LABEL = """
@@ -37,6 +38,7 @@ WITH counted AS (
 )
 UPDATE todos SET labels = l, label_keys = l FROM named WHERE named.id = todos.id
 """
+_UPDATE = "UPDATE todos SET updated_at = now() WHERE labels @> ARRAY[$1]"
 _COUNT = "SELECT count(*) FROM todos WHERE labels @> ARRAY[$1] AND version = $2"
 
 
@@ -122,9 +124,14 @@ async def _rename(person: Person, name: str, new: str) -> float:
 
 async def test_a_label_on_ten_thousand_is_renamed_soon(house: House) -> None:
     names = ["tenth", "TENTH", "tithe", "tenth"]
-    seconds = [await _rename(house.people["Owner"], *pair) for pair in pairwise(names)]
+    seconds, alone = [], []
+    for pair in pairwise(names):
+        seconds.append(await _rename(house.people["Owner"], *pair))
+        begun = time.perf_counter()
+        await house.database.execute(_UPDATE, pair[1])
+        alone.append(time.perf_counter() - begun)
     assert await house.database.fetchval(_COUNT, "tenth", 4) == 10_000
-    assert min(seconds) < _SECONDS, seconds
+    assert min(seconds) < max(_SECONDS, _TIMES_ALONE * min(alone)), (seconds, alone)
 
 
 async def test_a_label_on_all_is_renamed_in_one_transaction(
