@@ -21,7 +21,7 @@ _TIMES = 3
 # Rows touched for each that a page may have: 20 are read, twice where nulls are last, before the
 # index is asked, which gives 2,000 at most.
 _FACTOR = 100
-# Seconds in which 10,000 todos get a new name; where PostgreSQL is slow, so many times what it needs
+# Seconds in which 10,000 todos get a new name; on a slow PostgreSQL, so many times what it needs
 # to update the rows alone, without their changes.
 _SECONDS, _TIMES_ALONE = 3, 3
 _TRIES = 8
