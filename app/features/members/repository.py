@@ -83,6 +83,6 @@ class MemberRepository(Repository):
     async def _changed(self, statement: Statement, project: Row, **values: Any) -> Row:
         row = await self._one(statement, **self._seen, tree=project["tree"], **values)
         if row is None:
-            # The account has ended since it was read.
+            # The account has ended since it was read, or that of the owner, whose heir it is.
             raise LocksContended
         return row

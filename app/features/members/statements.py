@@ -2,7 +2,7 @@
 
 A write first takes the lock of the project's tree (`LOCK_ROOT`), which whatever adds to a tree or
 takes from it takes as well. Only the end of an account changes members without it: then a write
-finds fewer rows than it read, and is run anew.
+finds fewer rows than it read, or an owner, and is run anew.
 """
 
 from typing import Any
@@ -183,8 +183,12 @@ def _update() -> Statement:
 
 
 def _remove() -> Statement:
-    """Take somebody out of the projects; it is one of those whom that affects."""
-    gone = delete(members).where(*_theirs).returning(*members.c).cte("gone")
+    """Take somebody out of the projects; it is one of those whom that affects.
+
+    Not an owner: the end of another account may have made it that since it was read.
+    """
+    stays = members.c.role == literal(OWNER)
+    gone = delete(members).where(*_theirs, ~stays).returning(*members.c).cte("gone")
     return Statement(
         select(
             gone.c.user_id,
