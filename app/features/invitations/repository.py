@@ -10,6 +10,7 @@ from app.database.repository import Repository, Row
 from app.database.statement import Statement
 from app.database.unit_of_work import Connection
 from app.features.invitations import pages, statements
+from app.features.invitations.errors import InvitationNotPending
 from app.features.projects.statements import LOCK_ROOT
 
 
@@ -75,15 +76,23 @@ class InvitationRepository(Repository):
         return pending
 
     async def lock(self, invitation_id: UUID, project_id: UUID, now: datetime) -> Row:
-        """What is to be known to accept an invitation, whose project's tree is locked."""
+        """What is to be known to accept an invitation, whose project's tree is locked.
+
+        Raises `InvitationNotPending` for one that is gone.
+        """
         params = {"id": invitation_id, "project_id": project_id, "now": now}
         row = await self._one(statements.LOCK, **self._seen, **params)
-        assert row is not None
+        if row is None:
+            raise InvitationNotPending
         return row
 
     async def end(self, invitation_id: UUID, now: datetime) -> None:
-        """End an invitation, whose project's tree is locked."""
-        await self._one(statements.END, **self._seen, id=invitation_id, now=now)
+        """End an invitation, whose project's tree is locked.
+
+        The end of an account deletes it without that lock: then this raises `InvitationNotPending`.
+        """
+        if await self._one(statements.END, **self._seen, id=invitation_id, now=now) is None:
+            raise InvitationNotPending
 
     async def _page(
         self, by_shape: dict[tuple[bool, bool], Statement], after: Position | None, **query: Any
