@@ -38,11 +38,12 @@ class MemberRepository(Repository):
         `alone`: its todos are not added to either. Raises `NotFound`.
         """
         place = {**self._seen, "id": project_id}
-        await self._one(LOCK_ROOT, **place)
+        root = await self._one(LOCK_ROOT, **place)
         statement = statements.LOCK_ALONE if alone else statements.LOCK
         row = await self._one(statement, **place, user_id=user_id)
         if row is None:
             raise NotFound
+        require_locked(row, project_id, root)
         return row
 
     async def update(self, project: Row, project_id: UUID, **values: Any) -> JsonRow:
@@ -86,3 +87,12 @@ class MemberRepository(Repository):
             # The account has ended since it was read, or that of the owner, whose heir it is.
             raise LocksContended
         return row
+
+
+def require_locked(project: Row, project_id: UUID, root: Row | None) -> None:
+    """Raise `LocksContended` for a root that was below another one, whose tree is locked instead.
+
+    `root` is the answer of `LOCK_ROOT`: it is older than what that waited for.
+    """
+    if project["parent_id"] is None and (root is None or root["id"] != project_id):
+        raise LocksContended
