@@ -164,9 +164,11 @@ class ProjectRepository(Repository):
         return {row["id"]: row for row in rows}
 
     async def move(
-        self, changes: Sequence[RowChange], *, role: str, **by: Any
+        self, changes: Sequence[RowChange], *, role: str, **own_and_by: Any
     ) -> dict[UUID, JsonRow]:
         """Move locked projects; returns them as the principal sees them then."""
         given = PROJECTS.changed(changes, moves=True)
-        rows = await self._all(move_statements.MOVE, **self._seen, given=given, role=role, **by)
+        rows = await self._all(
+            move_statements.MOVE, **self._seen, given=given, role=role, **own_and_by
+        )
         return {row["id"]: json_row(row) for row in rows}
