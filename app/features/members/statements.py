@@ -203,7 +203,8 @@ def _remove() -> Statement:
 def _transfer() -> Statement:
     """Make a member the owner, and the owner an editor; returns the project as that sees it.
 
-    The new owner gets the parameter `labels`: see `labels.adoption`.
+    The new owner gets the parameter `labels`: see `labels.adoption`. `missing` are those that it
+    has to get, which may be others than `ROOM` found: todos are labelled meanwhile.
     """
     old = select(members).where(members.c.project_id == any_(_tree)).cte("old")
 
@@ -224,7 +225,8 @@ def _transfer() -> Statement:
     both = select(former).union_all(select(new)).cte("both")
     raised = _raised()
     after = PROJECTS.document(_as_seen(raised, literal(EDITOR)), "after")
-    answer = written(after, affected_users_of_all(_tree))
+    lacks = missing(_tree, _principal_id, _user_id).label("missing")
+    answer = written(after, affected_users_of_all(_tree)).add_columns(lacks)
     return Statement(
         answer.where(after.c.id == _id, new.c.project_id == _id).add_cte(
             members_updated(both, both.c.role_before), *making(_user_id, _now)
