@@ -134,7 +134,7 @@ class ProjectRepository(Repository):
         return [row["project_id"] for row in rows]
 
     async def ownerless(self, locked: Sequence[UUID]) -> list[Row]:
-        """Those of these projects that have no owner, as rows of `id` and `deleted_at`."""
+        """Those of these projects that have no owner, as `id`, `deleted_at`, `is_inbox`."""
         return await self._all(account_removal.OWNERLESS, locked=locked)
 
     async def hand_over(self, owned: Sequence[UUID], **by: Any) -> dict[UUID, UUID]:
