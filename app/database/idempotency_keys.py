@@ -77,6 +77,7 @@ def look(
     caller may change what is in all of them, or sees them all, and into the users who see any.
     """
     kept = keys.c
+    told = sa.func.array_cat(kept.project_ids, kept.seen_project_ids, type_=ARRAY(sa.Uuid))
     return Statement(
         sa.select(
             *(kept.fingerprint, kept.status, kept.headers, kept.body),
@@ -85,9 +86,10 @@ def look(
                 # The version before keeps none.
                 sa.func.coalesce(sees(kept.seen_project_ids), sa.true()),
             ).label("is_permitted"),
-            # The unit of work invalidates these users' cached pages, as the first request did.
+            # The unit of work invalidates these users' cached pages, as the first request did. The
+            # caller may have come into a project by it, or have left one.
             sa.cast(sa.null(), sa.Uuid).label("project_id"),
-            affected_users(kept.project_ids).label(AFFECTED_USERS),
+            sa.func.array_append(affected_users(told), kept.user_id).label(AFFECTED_USERS),
         ).where(*_is_mine)
     )
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from app.core.pagination import MAX_BYTES
-from app.database.statement import AFFECTED_USERS
+from app.database.statement import AFFECTED_USERS, SEEN_PROJECT
 
 
 def instant(column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
@@ -50,22 +50,30 @@ def written(
     document: sa.CTE,
     affected_users: sa.ColumnElement[Any],
     described: sa.ColumnElement[Any] | None = None,
+    is_for_all: sa.ColumnElement[bool] | None = None,
 ) -> sa.Select[Any]:
     """What a write answers: a document, its `body` as text, and the users who see what it says.
 
     The unit of work goes by these and by the project. The `body` is null for all but the row with
-    the id `described`, if one is named.
+    the id `described`, if one is named. One that `is_for_all` is for whoever sees the project, and
+    not only for who may edit there.
     """
     body: sa.ColumnElement[Any] = sa.cast(document.c.body, sa.Text)
     if described is not None:
         body = sa.case((document.c.id == described, body))
-    return sa.select(
+    project_id: sa.ColumnElement[Any] = document.c.project_id
+    answer = sa.select(
         document.c.id,
         document.c.version,
         body.label("body"),
-        document.c.project_id,
+        (project_id if is_for_all is None else sa.case((~is_for_all, project_id))).label(
+            "project_id"
+        ),
         affected_users.label(AFFECTED_USERS),
     )
+    if is_for_all is None:
+        return answer
+    return answer.add_columns(sa.case((is_for_all, project_id)).label(SEEN_PROJECT))
 
 
 def page(

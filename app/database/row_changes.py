@@ -35,8 +35,7 @@ Columns = dict[str, sa.ColumnElement[Any]]
 class RowChange:
     """The change of one row: the columns to set, and the event to record.
 
-    No event: nothing that clients see changes, so that the row keeps its version. `incidental`: it
-    makes room for another row that moves.
+    Without an event the version stays. `incidental`: it makes room for another row that moves.
     """
 
     id: UUID
@@ -150,6 +149,7 @@ class Resource:
         *,
         answered: sa.ColumnElement[Any] | None = None,
         moves: bool = False,
+        is_for_all: sa.ColumnElement[bool] | None = None,
         also: Callable[[sa.CTE], sa.CTE] | None = None,
     ) -> Statement:
         """Update the rows of the parameter `given`, which this transaction has locked.
@@ -157,7 +157,7 @@ class Resource:
         `adjust` may derive a column's new value from what is stored; `also` writes something else.
         Where the same users see all rows, only the one with the id `answered` is returned. One that
         `moves` rows sets `movable` columns too, takes rows without an event, and also tells the
-        users and the project that had a row before.
+        users and the project that had a row before. `is_for_all`: see `written`.
         """
         settable = self.movable if moves else self.settable
         wanted = (
@@ -214,7 +214,7 @@ class Resource:
         affected_users = self.affected_users(after)
         if moves:
             affected_users = sa.func.array_cat(affected_users, self.affected_users(before))
-        answer = written(after, affected_users)
+        answer = written(after, affected_users, is_for_all=is_for_all)
         if moves:
             answer = answer.where(before.c.id == after.c.id)
         if answered is not None:

@@ -103,7 +103,7 @@ class UnitOfWork:
                     self.projects.add(row["project_id"])
                 self._affected_users.update(row[AFFECTED_USERS] or ())
         if statement.tells_seen:
-            self.seen_projects.update(row[SEEN_PROJECT] for row in rows)
+            self.seen_projects.update(row[SEEN_PROJECT] for row in rows if row[SEEN_PROJECT])
         return rows
 
     def hold_account_alone(self) -> None:

@@ -14,7 +14,7 @@ from app.core.errors import DatabaseUnavailable
 from app.core.settings import Settings
 from app.database.pool import PooledConnection
 from tests.apps import client_of, running
-from tests.people import Json, Person, share, until_cached
+from tests.people import Json, Person, invite, join, share, until_cached
 from tests.web.callers import Caller
 from tests.web.operations import OPERATIONS, Operation
 
@@ -166,6 +166,39 @@ class TestBeforeItIsTold:
             assert read.status_code == 404
         else:
             assert (read.json()["title"], read.headers["etag"]) == ("New", '"2"')
+
+    @pytest.mark.parametrize("way", ["accept", "leave"])
+    async def test_nor_who_comes_or_goes_and_sends_it_again(
+        self, settings: Settings, ada: Person, bob: Person, way: str
+    ) -> None:
+        project = await ada.make_project()
+        members = f"/v1/projects/{project['id']}/members"
+        if way == "accept":
+            made = await invite(ada, project, bob.user["email"])
+            method, url, seen = "POST", f"/v1/invitations/{made['id']}/accept", 2
+        else:
+            await join(ada, project, bob)
+            method, url, seen = "DELETE", f"{members}/{bob.id}", 1
+        async with (
+            running(settings) as app,
+            client_of(app, ada.tokens["access_token"]) as hers,
+            client_of(app, bob.tokens["access_token"]) as his,
+        ):
+            await until_cached(Person(app, his, bob.user, bob.tokens), "/v1/projects")
+            await until_cached(Person(app, hers, ada.user, ada.tokens), members)
+            held = Held(app)
+            keyed = {"Idempotency-Key": "k"}
+            first = asyncio.create_task(his.request(method, url, headers=keyed))
+            await held.committed.wait()
+            second = await his.request(method, url, headers=keyed)
+            read, told = await his.get("/v1/projects"), await hers.get(members)
+            held.go_on.set()
+            assert (await first).is_success
+        assert second.headers["idempotency-replayed"] == "true"
+        # The Inbox is one of them.
+        assert len(read.json()["items"]) == seen
+        if way == "accept":
+            assert len(told.json()["items"]) == 2
 
     async def test_nor_after_a_commit_whose_answer_was_lost(
         self, settings: Settings, ada: Person, monkeypatch: pytest.MonkeyPatch

@@ -10,6 +10,8 @@ from app.database.repository import Repository, Row
 from app.database.statement import Statement
 from app.database.unit_of_work import Connection
 from app.features.invitations import pages, statements
+from app.features.invitations.errors import InvitationNotPending
+from app.features.members.repository import require_locked
 from app.features.projects.statements import LOCK_ROOT
 
 
@@ -41,11 +43,7 @@ class InvitationRepository(Repository):
 
     async def place(self, project_id: UUID, email_key: str, now: datetime) -> Row:
         """Lock a visible project's tree; read what there is of an address. Raises `NotFound`."""
-        await self._one(LOCK_ROOT, **self._seen, id=project_id)
-        row = await self._one(
-            statements.PLACE, **self._seen, project_id=project_id, email_key=email_key, now=now
-        )
-        return row or _not_found()
+        return await self._in_tree(statements.PLACE, project_id, email_key=email_key, now=now)
 
     async def insert(self, values: dict[str, Any], **by: Any) -> Row:
         """Insert an invitation to a locked project, in the place of an earlier one."""
@@ -55,9 +53,7 @@ class InvitationRepository(Repository):
 
     async def sent(self, project_id: UUID, invitation_id: UUID, now: datetime) -> Row:
         """Lock a visible project's tree; read one of its invitations. Raises `NotFound`."""
-        await self._one(LOCK_ROOT, **self._seen, id=project_id)
-        params = {"project_id": project_id, "id": invitation_id, "now": now}
-        return await self._one(statements.LOOK_SENT, **self._seen, **params) or _not_found()
+        return await self._in_tree(statements.LOOK_SENT, project_id, id=invitation_id, now=now)
 
     async def find(self, invitation_id: UUID) -> Row:
         """Find one to the principal's address, and lock its project's tree. Raises `NotFound`."""
@@ -75,15 +71,31 @@ class InvitationRepository(Repository):
         return pending
 
     async def lock(self, invitation_id: UUID, project_id: UUID, now: datetime) -> Row:
-        """What is to be known to accept an invitation, whose project's tree is locked."""
+        """What is to be known to accept an invitation, whose project's tree is locked.
+
+        Raises `InvitationNotPending` for one that is gone.
+        """
         params = {"id": invitation_id, "project_id": project_id, "now": now}
         row = await self._one(statements.LOCK, **self._seen, **params)
-        assert row is not None
+        if row is None:
+            raise InvitationNotPending
         return row
 
     async def end(self, invitation_id: UUID, now: datetime) -> None:
-        """End an invitation, whose project's tree is locked."""
-        await self._one(statements.END, **self._seen, id=invitation_id, now=now)
+        """End an invitation, whose project's tree is locked.
+
+        The end of an account deletes it without that lock: then this raises `InvitationNotPending`.
+        """
+        if await self._one(statements.END, **self._seen, id=invitation_id, now=now) is None:
+            raise InvitationNotPending
+
+    async def _in_tree(self, statement: Statement, project_id: UUID, **params: Any) -> Row:
+        root = await self._one(LOCK_ROOT, **self._seen, id=project_id)
+        row = await self._one(statement, **self._seen, project_id=project_id, **params)
+        if row is None:
+            raise NotFound
+        require_locked(row, project_id, root)
+        return row
 
     async def _page(
         self, by_shape: dict[tuple[bool, bool], Statement], after: Position | None, **query: Any

@@ -10,6 +10,7 @@ from app.core.schemas import JsonRow
 from app.database.repository import Repository, Row, json_row
 from app.database.statement import Statement
 from app.database.unit_of_work import Connection
+from app.features.labels.adoption import with_ids
 from app.features.members import pages, statements
 from app.features.projects.statements import LOCK_ROOT, READ
 
@@ -38,24 +39,36 @@ class MemberRepository(Repository):
         `alone`: its todos are not added to either. Raises `NotFound`.
         """
         place = {**self._seen, "id": project_id}
-        await self._one(LOCK_ROOT, **place)
+        root = await self._one(LOCK_ROOT, **place)
         statement = statements.LOCK_ALONE if alone else statements.LOCK
         row = await self._one(statement, **place, user_id=user_id)
         if row is None:
             raise NotFound
+        require_locked(row, project_id, root)
         return row
 
     async def update(self, project: Row, project_id: UUID, **values: Any) -> JsonRow:
         """Give a member of a locked project another role."""
-        return await self._written(statements.UPDATE, project, id=project_id, **values)
+        return json_row(await self._changed(statements.UPDATE, project, id=project_id, **values))
 
     async def remove(self, project: Row, project_id: UUID, **values: Any) -> None:
         """Take a member out of a locked project."""
         await self._changed(statements.REMOVE, project, id=project_id, **values)
 
-    async def transfer(self, project: Row, project_id: UUID, **values: Any) -> JsonRow:
-        """Make a member of a locked project its owner; returns the project."""
-        return await self._written(statements.TRANSFER, project, id=project_id, **values)
+    async def transfer(
+        self, project: Row, project_id: UUID, *, missing: str, **values: Any
+    ) -> JsonRow:
+        """Make a member of a locked project its owner; returns the project.
+
+        `missing` are the labels that `room` told of.
+        """
+        row = await self._changed(
+            statements.TRANSFER, project, id=project_id, labels=with_ids(missing), **values
+        )
+        if row["missing"] != missing:
+            # A todo has been labelled since.
+            raise LocksContended
+        return json_row(row)
 
     async def room(self, project: Row, user_id: UUID, **quotas: int) -> Row:
         """Whether somebody may own a locked project and its todos: see `statements`."""
@@ -77,12 +90,18 @@ class MemberRepository(Repository):
         assert row is not None
         return json_row(row)
 
-    async def _written(self, statement: Statement, project: Row, **values: Any) -> JsonRow:
-        return json_row(await self._changed(statement, project, **values))
-
     async def _changed(self, statement: Statement, project: Row, **values: Any) -> Row:
         row = await self._one(statement, **self._seen, tree=project["tree"], **values)
         if row is None:
-            # The account has ended since it was read.
+            # The account has ended since it was read, or that of the owner, whose heir it is.
             raise LocksContended
         return row
+
+
+def require_locked(project: Row, project_id: UUID, root: Row | None) -> None:
+    """Raise `LocksContended` for a root that was below another one, whose tree is locked instead.
+
+    `root` is the answer of `LOCK_ROOT`: it is older than what that waited for.
+    """
+    if project["parent_id"] is None and (root is None or root["id"] != project_id):
+        raise LocksContended

@@ -12,7 +12,6 @@ from app.core.pagination import Cursors
 from app.core.schemas import JsonPage, JsonRow
 from app.core.signing import Signer
 from app.database.repository import Row, differences, json_row
-from app.features.labels.adoption import with_ids
 from app.features.members.errors import NotAMember, NotTheRoot, OwnerCannotLeave
 from app.features.members.repository import MemberRepository
 from app.features.members.schemas import MemberQuery, MemberUpdate, Transfer
@@ -105,9 +104,9 @@ class MemberService:
             raise NotAMember
         if data.user_id == self._principal.user_id:
             return await self._repository.read_project(project_id)
-        labels = await self._room(project, data.user_id)
+        missing = await self._room(project, data.user_id)
         return await self._repository.transfer(
-            project, project_id, user_id=data.user_id, labels=labels, **self._by()
+            project, project_id, missing=missing, user_id=data.user_id, **self._by()
         )
 
     async def join(self, project_id: UUID, tree: Sequence[UUID], role: str) -> JsonRow:
@@ -118,7 +117,7 @@ class MemberService:
         )
 
     async def _room(self, project: Row, user_id: UUID) -> str:
-        """The labels that somebody needs to own a project, as JSON. Raises `QuotaExceeded`."""
+        """The labels that somebody lacks to own a project, as JSON. Raises `QuotaExceeded`."""
         room = await self._repository.room(project, user_id, **self._quotas)
         for name in ("projects", "todos"):
             if not room[name]:
@@ -126,7 +125,8 @@ class MemberService:
         added = len(orjson.loads(room["missing"]))
         if added and room["labels"] + added > self._quota_labels:
             raise QuotaExceeded("labels")
-        return with_ids(room["missing"])
+        missing: str = room["missing"]
+        return missing
 
     def _check(self, project: Row, expected: Expected) -> None:
         require_shareable(project)

@@ -2,7 +2,7 @@
 
 A write first takes the lock of the project's tree (`LOCK_ROOT`), which whatever adds to a tree or
 takes from it takes as well. Only the end of an account changes members without it: then a write
-finds fewer rows than it read, and is run anew.
+finds fewer rows than it read, or an owner, and is run anew.
 """
 
 from typing import Any
@@ -183,8 +183,12 @@ def _update() -> Statement:
 
 
 def _remove() -> Statement:
-    """Take somebody out of the projects; it is one of those whom that affects."""
-    gone = delete(members).where(*_theirs).returning(*members.c).cte("gone")
+    """Take somebody out of the projects; it is one of those whom that affects.
+
+    Not an owner: the end of another account may have made it that since it was read.
+    """
+    stays = members.c.role == literal(OWNER)
+    gone = delete(members).where(*_theirs, ~stays).returning(*members.c).cte("gone")
     return Statement(
         select(
             gone.c.user_id,
@@ -199,7 +203,8 @@ def _remove() -> Statement:
 def _transfer() -> Statement:
     """Make a member the owner, and the owner an editor; returns the project as that sees it.
 
-    The new owner gets the parameter `labels`: see `labels.adoption`.
+    The new owner gets the parameter `labels`: see `labels.adoption`. `missing` are those that it
+    has to get, which may be others than `ROOM` found: todos are labelled meanwhile.
     """
     old = select(members).where(members.c.project_id == any_(_tree)).cte("old")
 
@@ -220,7 +225,8 @@ def _transfer() -> Statement:
     both = select(former).union_all(select(new)).cte("both")
     raised = _raised()
     after = PROJECTS.document(_as_seen(raised, literal(EDITOR)), "after")
-    answer = written(after, affected_users_of_all(_tree))
+    lacks = missing(_tree, _principal_id, _user_id).label("missing")
+    answer = written(after, affected_users_of_all(_tree)).add_columns(lacks)
     return Statement(
         answer.where(after.c.id == _id, new.c.project_id == _id).add_cte(
             members_updated(both, both.c.role_before), *making(_user_id, _now)

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.sql import ColumnElement
 
+from app.database.changes import bumped_timestamp
 from app.database.statement import AFFECTED_USERS, Statement
 from app.features.projects.models import OWNER, VIEWER
 from app.features.projects.permissions import affected_users_of, is_owner
@@ -63,7 +64,11 @@ def _leave() -> Statement:
 
 
 def _hand_over() -> Statement:
-    """Make one member the owner of each of these projects: the longest there, editors first."""
+    """Make one member the owner of each of these projects: the longest there, editors first.
+
+    As with each role that changes, the version rises, and `member.updated` tells of it. An Inbox
+    has another change to come.
+    """
     heirs = (
         select(members.c.project_id, members.c.user_id, members.c.role)
         .ext(distinct_on(members.c.project_id))
@@ -83,14 +88,29 @@ def _hand_over() -> Statement:
         .returning(*members.c, heirs.c.role.label("role_before"))
         .cte("changed")
     )
-    told = members_updated(changed, changed.c.role_before)
-    return Statement(select(changed.c.project_id, changed.c.user_id).add_cte(told))
+    raised = (
+        update(projects)
+        .where(
+            projects.c.id == changed.c.project_id,
+            projects.c.deleted_at.is_(None),
+            projects.c.is_inbox.is_(False),
+        )
+        .values(version=projects.c.version + 1, updated_at=bumped_timestamp(projects))
+        .cte("raised")
+    )
+    return Statement(
+        select(
+            changed.c.project_id,
+            changed.c.user_id,
+            affected_users_of(changed.c.project_id).label(AFFECTED_USERS),
+        ).add_cte(raised, members_updated(changed, changed.c.role_before))
+    )
 
 
 LOCK = _lock()
 LEAVE = _leave()
 OWNERLESS = Statement(
-    select(projects.c.id, projects.c.deleted_at).where(
+    select(projects.c.id, projects.c.deleted_at, projects.c.is_inbox).where(
         projects.c.id == any_(bindparam("locked", type_=ARRAY(Uuid))), ~_has_owner
     )
 )

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     CTE,
+    Boolean,
     Column,
     Select,
     Text,
@@ -48,6 +49,8 @@ _id: ColumnElement[Any] = bindparam("id", type_=Uuid)
 _named: ColumnElement[Any] = bindparam("named", type_=Uuid)
 _parent_id: ColumnElement[Any] = bindparam("parent_id", type_=Uuid)
 _principal_id: ColumnElement[Any] = bindparam("principal_id", type_=Uuid)
+# A viewer may do it, and send it again.
+_is_own_order: ColumnElement[Any] = bindparam("is_own_order", type_=Boolean)
 _SEEN = ("id", "version", "parent_id", "depth", "is_inbox", "role", "archived")
 _CARRIED = ("depth", "role", "archived", "deleted_at")
 _visible = visible_to_principal().subquery("visible")
@@ -161,7 +164,7 @@ def _lock() -> Statement:
     )
     locked = rows.cte("locked")
     read = PROJECTS.document(locked, "read", *_CARRIED)
-    answer = written(read, affected_users_of(read.c.project_id), _id)
+    answer = written(read, affected_users_of(read.c.project_id), _id, _is_own_order)
     return Statement(
         answer.add_columns(*(read.c[name] for name in _CARRIED)).add_cte(_placed(), *_replaced())
     )
@@ -234,5 +237,5 @@ LOOK = _look()
 LOCK = _lock()
 # The position is that of whoever moves it, which the members' rows of this snapshot may not have.
 MOVE = replace(PROJECTS, representation=lambda row: as_placed(row, row.c.position)).update(
-    moves=True
+    moves=True, is_for_all=_is_own_order
 )

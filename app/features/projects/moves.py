@@ -66,6 +66,8 @@ class ProjectMover:
         is_out = parent is None and project["parent_id"] is not None
         joins = None if new_root == project["root_id"] else new_root
         above = [] if parent is None else [parent["id"]]
+        # What changes is the principal's own, whatever its role is.
+        is_own_order = parent is None and project["parent_id"] is None
         rows = await self._repository.lock_moved(
             project_id,
             [project_id] if stays else [*place["tree"], *neighbours, *above],
@@ -74,6 +76,7 @@ class ProjectMover:
             own={} if stays or parent is not None else {**neighbours, project_id: position},
             tree=place["tree"],
             root_id=joins,
+            is_own_order=is_own_order,
             **self._by,
         )
         if not all(_is_as_seen(row, named[each]) for each, row in rows.items() if each in named):
@@ -101,7 +104,9 @@ class ProjectMover:
         )
         values["depth"] = rows[project_id]["depth"] + levels
         changes.append(RowChange(project_id, _MOVED, values))
-        moved = await self._repository.move(changes, role=project["role"], **self._by)
+        moved = await self._repository.move(
+            changes, role=project["role"], is_own_order=is_own_order, **self._by
+        )
         return moved[project_id]
 
 

@@ -134,7 +134,7 @@ class ProjectRepository(Repository):
         return [row["project_id"] for row in rows]
 
     async def ownerless(self, locked: Sequence[UUID]) -> list[Row]:
-        """Those of these projects that have no owner, as rows of `id` and `deleted_at`."""
+        """Those of these projects that have no owner, as `id`, `deleted_at`, `is_inbox`."""
         return await self._all(account_removal.OWNERLESS, locked=locked)
 
     async def hand_over(self, owned: Sequence[UUID], **by: Any) -> dict[UUID, UUID]:
@@ -164,9 +164,11 @@ class ProjectRepository(Repository):
         return {row["id"]: row for row in rows}
 
     async def move(
-        self, changes: Sequence[RowChange], *, role: str, **by: Any
+        self, changes: Sequence[RowChange], *, role: str, **own_and_by: Any
     ) -> dict[UUID, JsonRow]:
         """Move locked projects; returns them as the principal sees them then."""
         given = PROJECTS.changed(changes, moves=True)
-        rows = await self._all(move_statements.MOVE, **self._seen, given=given, role=role, **by)
+        rows = await self._all(
+            move_statements.MOVE, **self._seen, given=given, role=role, **own_and_by
+        )
         return {row["id"]: json_row(row) for row in rows}

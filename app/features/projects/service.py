@@ -135,7 +135,7 @@ class ProjectService:
                 {"is_inbox": False, "deleted_at": by["now"], "deletion_id": row["id"]},
             )
             for row in ownerless
-            if row["deleted_at"] is None
+            if row["deleted_at"] is None and (row["is_inbox"] or row["id"] not in shared)
         ]
         await self._repository.update(changes, role=OWNER, **by)
         return shared

@@ -113,5 +113,6 @@ class TrashRepository(Repository):
         """Change locked projects; returns the first of them as somebody with this role sees it."""
         statement = restored_projects.MOVE if is_moved else restored_projects.UPDATE
         given = PROJECTS.changed(changes, moves=is_moved)
-        rows = await self._all(statement, **self._seen, given=given, role=role, **by)
+        params = {"given": given, "role": role, "is_own_order": False}
+        rows = await self._all(statement, **self._seen, **params, **by)
         return json_row(next(row for row in rows if row["id"] == changes[0].id))

@@ -1,14 +1,18 @@
 """What ends with an account, with a project, and with time."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
+import pytest
 
 from app.core.clock import utc_now
 from app.core.settings import Settings
 from app.database.unit_of_work import Database
 from app.features.invitations.purge import purge_invitations
+from tests.features.invitations.asking import answer, problem
+from tests.locks import everybody_waits, somebody_waits
 from tests.people import PASSWORD, Person, invite
 
 
@@ -32,6 +36,41 @@ async def test_an_account_ends_with_those_that_it_sent_and_those_to_it(
     assert await count(database, *ids) == await count(database, others["id"]) == 1
     emails = "SELECT count(*) FROM invitations WHERE lower(email) = $1"
     assert await database.fetchval(emails, ada.user["email"].lower()) == 0
+
+
+@pytest.mark.parametrize("how", ["accept", "decline"])
+async def test_one_that_ends_with_its_sender_while_it_is_answered(
+    ada: Person, bob: Person, database: asyncpg.Connection, how: str
+) -> None:
+    project = await ada.make_project()
+    made = await invite(ada, project, bob.user["email"])
+    async with database.transaction():
+        invitation = "SELECT FROM invitations WHERE id = $1 FOR UPDATE"
+        await database.execute(invitation, UUID(made["id"]))
+        ending = asyncio.create_task(
+            ada.client.request("DELETE", "/v1/users/me", json={"password": PASSWORD})
+        )
+        await somebody_waits(database)
+        answering = asyncio.create_task(answer(bob, made, how))
+        await everybody_waits(database, 2)
+    assert (await ending).status_code == 204
+    assert problem(await answering) == (409, "invitation_not_pending")
+    assert (await bob.get(f"/v1/projects/{project['id']}")).status_code == 404
+
+
+async def test_one_that_is_gone_when_the_tree_is_locked(
+    ada: Person, bob: Person, database: asyncpg.Connection
+) -> None:
+    project = await ada.make_project()
+    made = await invite(ada, project, bob.user["email"])
+    async with database.transaction():
+        lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+        await database.execute(lock, project["id"])
+        answering = asyncio.create_task(answer(bob, made, "accept"))
+        await somebody_waits(database)
+        ended = await ada.client.request("DELETE", "/v1/users/me", json={"password": PASSWORD})
+        assert ended.status_code == 204
+    assert problem(await answering) == (409, "invitation_not_pending")
 
 
 async def test_a_project_is_purged_with_them(ada: Person, database: asyncpg.Connection) -> None:

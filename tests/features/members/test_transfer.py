@@ -4,8 +4,10 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import pytest
 
 from app.core.settings import Settings
+from app.features.members.repository import MemberRepository
 from tests.apps import client_of, running
 from tests.features.members.memberships import problem, role_of, transfer, tree, url
 from tests.people import Person, join, until_cached
@@ -95,6 +97,30 @@ class TestTransfer:
         assert (await ada.get(f"/v1/todos/{todo['id']}")).json()["labels"] == todo["labels"]
         found = (await ada.get("/v1/todos?label=errand")).json()["items"]
         assert [item["id"] for item in found] == [todo["id"]]
+
+    async def test_takes_a_label_along_that_comes_meanwhile(
+        self, ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        project = await ada.make_project()
+        await join(ada, project, bob)
+        todo = await ada.make_todo(project_id=project["id"], labels=["Errand"])
+        room = MemberRepository.room
+        labelled: list[int] = []
+
+        async def then_labelled(*arguments: Any, **options: Any) -> Any:
+            found = await room(*arguments, **options)
+            if not labelled:
+                body = {"labels": ["Home"]}
+                response = await bob.client.patch(f"/v1/todos/{todo['id']}", json=body)
+                labelled.append(response.status_code)
+            return found
+
+        monkeypatch.setattr(MemberRepository, "room", then_labelled)
+        assert (await transfer(ada, project, bob)).status_code == 200
+        assert labelled == [200]
+        # The one that the todo had before goes nowhere.
+        labels = (await bob.get("/v1/labels")).json()["items"]
+        assert [label["name"] for label in labels] == ["Home"]
 
     async def test_gives_nobody_more_labels_than_there_may_be(
         self, settings: Settings, ada: Person, bob: Person

@@ -64,6 +64,31 @@ async def test_the_top_level_is_each_ones_own(
     assert (await read(bob, c))["position"] == moved["position"]
 
 
+async def test_a_viewer_sends_an_own_order_again(
+    ada: Person, bob: Person, database: asyncpg.Connection
+) -> None:
+    a, b = await make_row(ada, "ab")
+    for project in (a, b):
+        await share(database, project, bob, "viewer")
+    # The second one changes nothing.
+    for key in ("first", "second"):
+        answers = [
+            await bob.client.post(
+                f"/v1/projects/{b['id']}/move",
+                json={"first": True},
+                headers={"Idempotency-Key": key},
+            )
+            for _ in range(2)
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert answers[0].json() == answers[1].json()
+    await ada.client.delete(f"/v1/projects/{b['id']}/members/{bob.id}")
+    again = await bob.client.post(
+        f"/v1/projects/{b['id']}/move", json={"first": True}, headers={"Idempotency-Key": "first"}
+    )
+    assert again.status_code == 404
+
+
 async def test_below_and_out_again(ada: Person, database: asyncpg.Connection) -> None:
     a, b = await make_chain(ada, "ab")
     [c] = await make_row(ada, "c")

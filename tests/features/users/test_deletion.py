@@ -199,6 +199,11 @@ class TestProjects:
             assert {project["version"] for project in seen} == {garden["version"] + 1}
             assert {project["created_by"] for project in seen} == {str(ada.id)}
             assert todos == [todo, todo]
+            # That the role is another one is told of the member, and nothing of the project.
+            events = "SELECT event FROM changes WHERE resource_id = ANY($1) ORDER BY id"
+            ids = [UUID(garden["id"]), people[heir].id]
+            told = [row["event"] for row in await database.fetch(events, ids)]
+            assert told == ["project.created", "member.updated"]
             # What an owner may.
             assert (await people[1 - heir].client.delete(url)).status_code == 403
             assert (await people[heir].client.delete(url)).status_code == 204
