@@ -80,6 +80,17 @@ async def test_its_id_stays_taken(ada: Person, bob: Person, kind: str) -> None:
             assert (again.status_code, again.json()["code"]) == (409, "id_taken")
 
 
+async def test_a_todo_and_a_project_of_the_same_id(ada: Person) -> None:
+    """Ids are those of their table alone."""
+    project = await ada.make_project()
+    todo = await ada.make_todo(id=project["id"])
+    await trash(ada, todo, project)
+    assert (await ada.client.delete("/v1/trash")).status_code == 204
+    for url, body in (("/v1/todos", {"title": "New"}), ("/v1/projects", {"name": "New"})):
+        again = await ada.client.post(url, json={"id": todo["id"], **body})
+        assert (again.status_code, again.json()["code"]) == (409, "id_taken")
+
+
 async def test_the_ids_of_its_comments_stay_taken(ada: Person) -> None:
     todo = await ada.make_todo()
     comment = await ada.make_comment(todo)

@@ -15,7 +15,6 @@ from sqlalchemy import (
     cast,
     delete,
     func,
-    insert,
     literal,
     literal_column,
     null,
@@ -23,7 +22,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.sql import ColumnElement
 
 from app.database.base import table_of
@@ -96,7 +95,8 @@ def _tell(resource: str, gone: CTE, project_id: ColumnElement[Any], *where: Any)
 
 
 def _remember(gone: CTE) -> CTE:
-    new = insert(purged_ids).from_select(["id"], select(gone.c.id))
+    # A todo, a project and a comment may have the same id.
+    new = insert(purged_ids).from_select(["id"], select(gone.c.id)).on_conflict_do_nothing()
     return new.returning(purged_ids.c.id).cte("remembered")
 
 
