@@ -10,6 +10,7 @@ from app.core.positions import last_position
 from app.core.settings import Settings
 from app.database.repository import Repository, Row
 from app.database.unit_of_work import Database
+from app.features.comments.purge import PURGE_OF_TODOS
 from app.features.trash.sql import detached, found, purged
 
 # Few enough for the statement timeout, however many changes each of them has.
@@ -79,9 +80,11 @@ class Purger(Repository):
         return len(went) + len({row["deletion_id"] for row in projects})
 
     async def _purge_todos(self, rows: Sequence[Row], batch: int, by: dict[str, Any]) -> None:
-        """Purge locked todos, leaves first."""
+        """Purge locked todos, leaves first, and the comments on them before."""
         for start in range(0, len(rows), batch):
             ids = [row["id"] for row in rows[start : start + batch]]
+            while await self._all(PURGE_OF_TODOS, ids=ids, batch=batch):
+                pass
             await self._all(purged.PURGE_TODOS, ids=ids, **by)
 
 

@@ -6,6 +6,11 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from app.core.clock import utc_now
+from app.core.settings import Settings
+from app.database.unit_of_work import Database
+from app.features.trash.purger import Purger
+from app.features.trash.sql.found import FIND_SWEPT
 from tests.features.trash.trashing import is_there, purge, read, restore, trash, trashed
 from tests.features.users.test_purge import found
 from tests.people import Json, Person, join
@@ -177,6 +182,35 @@ async def test_that_it_left_a_project_is_still_told_there(
         UUID(todo["id"]),
     )
     assert [event for (event,) in left] == ["todo.moved"]
+
+
+async def test_many_comments_go_in_batches(
+    settings: Settings, ada: Person, database: asyncpg.Connection
+) -> None:
+    """No statement deletes more of them, nor does the foreign key of a todo."""
+    todo = await ada.make_todo()
+    below = await ada.make_todo(parent_id=todo["id"])
+    for _ in range(3):
+        await ada.make_comment(todo)
+        await ada.make_comment(below)
+    await trash(ada, todo)
+    await database.execute(
+        "CREATE FUNCTION two_at_most() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF (SELECT count(*) FROM gone) > 2 THEN RAISE 'too many'; END IF; RETURN NULL; END $$; "
+        "CREATE TRIGGER two_at_most AFTER DELETE ON comments REFERENCING OLD TABLE AS gone "
+        "FOR EACH STATEMENT EXECUTE FUNCTION two_at_most()"
+    )
+    base = Database(settings)
+    try:
+        async with base.unit_of_work() as session:
+            items = await session.fetch_all(FIND_SWEPT, ids=[UUID(todo["id"])])
+            by = {"actor_id": None, "request_id": None, "now": utc_now()}
+            assert await Purger(session).purge(items, batch=2, **by) == 1
+    finally:
+        await base.close()
+        await database.execute("DROP FUNCTION two_at_most CASCADE")
+    left = "SELECT count(*) FROM comments WHERE todo_id = ANY($1)"
+    assert await database.fetchval(left, [UUID(row["id"]) for row in (todo, below)]) == 0
 
 
 async def test_its_todos_count_no_more(ada: Person, database: asyncpg.Connection) -> None:
