@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app.core.clock import Now
+from app.core.errors import DatabaseUnavailable
 from app.core.positions import last_position
 from app.core.settings import Settings
 from app.database.repository import Repository, Row
@@ -91,17 +92,37 @@ class Purger(Repository):
 async def purge_expired(database: Database, settings: Settings, now: Now) -> int:
     """Purge what is in the trash too long, in batches; returns how many items that were.
 
-    Can be stopped and repeated.
+    Can be stopped and repeated. What fails is left for the next run; its error is raised after the
+    rest is done. `DatabaseUnavailable` is raised at once.
     """
     count = 0
+    failures: list[Exception] = []
     before = now() - timedelta(days=settings.trash_days)
     for statement in found.EXPIRED:
         place: dict[str, Any] = {"at": _EVER, "last": UUID(int=0)}
         while rows := await database.primary.fetch_all(statement, before=before, **place):
             place = {"at": rows[-1]["deleted_at"], "last": rows[-1]["id"]}
-            async with database.unit_of_work() as session:
-                ids = [row["id"] for row in rows]
-                items = await session.fetch_all(found.FIND_SWEPT, ids=ids)
-                by = {**_BY_NOBODY, "now": now()}
-                count += await Purger(session).purge(items, before=before, **by)
+            batches = [[row["id"] for row in rows]]
+            while batches:
+                ids = batches.pop()
+                try:
+                    count += await _purge_swept(database, ids, before, now())
+                except DatabaseUnavailable:
+                    raise
+                except Exception as error:  # noqa: BLE001 - it is raised below
+                    if len(ids) == 1:
+                        failures.append(error)
+                    else:
+                        batches = [[each] for each in reversed(ids)]
+    if failures:
+        raise failures[0]
     return count
+
+
+async def _purge_swept(
+    database: Database, ids: Sequence[UUID], before: datetime, now: datetime
+) -> int:
+    """Purge these in one transaction; returns how many."""
+    async with database.unit_of_work() as session:
+        items = await session.fetch_all(found.FIND_SWEPT, ids=ids)
+        return await Purger(session).purge(items, before=before, now=now, **_BY_NOBODY)
