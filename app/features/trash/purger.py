@@ -75,8 +75,8 @@ class Purger(Repository):
                 row for row in rows if row["project_id"] in gone and row["deletion_id"] is None
             ]
             await self._purge_todos(doomed, batch, by)
-            while await self._all(purged.UNSAY_DEPARTED, ids=places, batch=batch):
-                pass
+            for place in places:
+                await self._unsay(place, batch)
             await self._all(purged.PURGE_PROJECTS, ids=places, **by)
         return len(went) + len({row["deletion_id"] for row in projects})
 
@@ -87,6 +87,13 @@ class Purger(Repository):
             while await self._all(PURGE_OF_TODOS, ids=ids, batch=batch):
                 pass
             await self._all(purged.PURGE_TODOS, ids=ids, **by)
+
+    async def _unsay(self, project_id: UUID, batch: int) -> None:
+        """Take away what is still said in a project, of what is elsewhere by now for one."""
+        last: int | None = 0
+        while last is not None:
+            given = {"project_id": project_id, "last": last, "batch": batch}
+            last = await self._value(purged.UNSAY_PROJECT, **given)
 
 
 async def purge_expired(database: Database, settings: Settings, now: Now) -> int:

@@ -29,6 +29,17 @@ async def told(database: asyncpg.Connection, row: Json) -> list[tuple[str, Any, 
     return [tuple(row) for row in rows]
 
 
+async def purge_in_batches(settings: Settings, row: Json, batch: int) -> None:
+    base = Database(settings)
+    try:
+        async with base.unit_of_work() as session:
+            items = await session.fetch_all(FIND_SWEPT, ids=[UUID(row["id"])])
+            by = {"actor_id": None, "request_id": None, "now": utc_now()}
+            assert await Purger(session).purge(items, batch=batch, **by) == 1
+    finally:
+        await base.close()
+
+
 async def test_nothing_that_it_said_is_left(ada: Person, database: asyncpg.Connection) -> None:
     canary = uuid4().hex
     house = await ada.make_project("House")
@@ -165,6 +176,35 @@ async def test_what_was_said_there_of_todos_that_left_goes_too(
     assert await read(ada, todo) == moved
 
 
+@pytest.mark.parametrize("batch", [1, 2, 3, 100])
+async def test_what_was_said_there_of_comments_and_of_what_went_along_goes_too(
+    settings: Settings, ada: Person, database: asyncpg.Connection, batch: int
+) -> None:
+    """A subtask in the trash goes with its parent, and no change says so."""
+    canary = uuid4().hex
+    garden = await ada.make_project(canary)
+    todo = await ada.make_todo("Todo", project_id=garden["id"])
+    below = await ada.make_todo(canary, parent_id=todo["id"])
+    comment = await ada.make_comment(todo, canary)
+    await trash(ada, below)
+    stays = await ada.make_todo("Stays")
+    place = {"after": stays["id"]}
+    assert (await ada.client.post(f"/v1/todos/{todo['id']}/move", json=place)).is_success
+    await trash(ada, garden)
+    await purge_in_batches(settings, garden, batch)
+    said = "SELECT event FROM changes WHERE project_id = $1 AND changes::text LIKE '%' || $2 || '%'"
+    assert await database.fetch(said, UUID(garden["id"]), canary) == []
+    [read_there] = await ada.walk(f"/v1/todos/{todo['id']}/comments")
+    assert read_there == comment
+    assert (await restore(ada, below))["title"] == canary
+    # What happened there is still told.
+    happened = "SELECT DISTINCT event FROM changes WHERE project_id = $1 ORDER BY event"
+    assert [event for (event,) in await database.fetch(happened, UUID(garden["id"]))] == [
+        *("comment.created", "project.created", "project.purged", "project.trashed"),
+        *("todo.created", "todo.moved", "todo.trashed", "todo.updated"),
+    ]
+
+
 async def test_that_it_left_a_project_is_still_told_there(
     ada: Person, database: asyncpg.Connection
 ) -> None:
@@ -200,14 +240,9 @@ async def test_many_comments_go_in_batches(
         "CREATE TRIGGER two_at_most AFTER DELETE ON comments REFERENCING OLD TABLE AS gone "
         "FOR EACH STATEMENT EXECUTE FUNCTION two_at_most()"
     )
-    base = Database(settings)
     try:
-        async with base.unit_of_work() as session:
-            items = await session.fetch_all(FIND_SWEPT, ids=[UUID(todo["id"])])
-            by = {"actor_id": None, "request_id": None, "now": utc_now()}
-            assert await Purger(session).purge(items, batch=2, **by) == 1
+        await purge_in_batches(settings, todo, 2)
     finally:
-        await base.close()
         await database.execute("DROP FUNCTION two_at_most CASCADE")
     left = "SELECT count(*) FROM comments WHERE todo_id = ANY($1)"
     assert await database.fetchval(left, [UUID(row["id"]) for row in (todo, below)]) == 0
