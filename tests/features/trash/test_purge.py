@@ -248,6 +248,24 @@ async def test_many_comments_go_in_batches(
     assert await database.fetchval(left, [UUID(row["id"]) for row in (todo, below)]) == 0
 
 
+async def test_who_sees_a_project_that_it_left_reads_nothing_of_it_any_more(
+    ada: Person, bob: Person
+) -> None:
+    canary = uuid4().hex
+    garden = await ada.make_project()
+    await join(ada, garden, bob, "viewer")
+    todo = await ada.make_todo(project_id=garden["id"])
+    url = f"/v1/todos/{todo['id']}"
+    assert (await ada.client.patch(url, json={"title": canary})).is_success
+    place = {"last": True, "project_id": (await ada.inbox())["id"]}
+    assert (await ada.client.post(f"{url}/move", json=place)).is_success
+    await trash(ada, todo)
+    activity = f"/v1/projects/{garden['id']}/activity"
+    assert canary in (await bob.get(activity)).text
+    await purge(ada, todo)
+    assert canary not in (await bob.get(activity)).text
+
+
 async def test_its_todos_count_no_more(ada: Person, database: asyncpg.Connection) -> None:
     count = "SELECT coalesce(sum(count), 0) FROM todo_counts WHERE owner_id = $1"
     garden = await ada.make_project()

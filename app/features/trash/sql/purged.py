@@ -46,7 +46,7 @@ def _unsay(*where: ColumnElement[bool]) -> Update:
 
     That a row left a project says nothing of it, and is still to be told there.
     """
-    said = update(changes).where(*where, ~is_departure())
+    said = update(changes).where(*where, ~is_departure(), changes.c.row_after != _GONE)
     return said.values(changed=_NOTHING, row_after=_GONE)
 
 
@@ -54,7 +54,7 @@ def _unsay_todos(gone: CTE) -> CTE:
     # An array is looked up in the index; a join would read all of `changes`.
     ids = func.array(select(gone.c.id).scalar_subquery())
     theirs = (changes.c.resource_type == literal("todo"), changes.c.resource_id == any_(ids))
-    return _unsay(*theirs).returning(changes.c.id).cte("unsaid")
+    return _unsay(*theirs).returning(changes.c.project_id).cte("unsaid")
 
 
 def _unsay_project() -> Statement:
@@ -73,8 +73,7 @@ def _unsay_project() -> Statement:
         .cte("some")
     )
     ids = func.array(select(some.c.id).scalar_subquery())
-    said = _unsay(changes.c.id == any_(ids), changes.c.row_after != _GONE)
-    unsaid = said.returning(changes.c.id).cte("unsaid")
+    unsaid = _unsay(changes.c.id == any_(ids)).returning(changes.c.id).cte("unsaid")
     return Statement(select(func.max(some.c.id).label("last")).add_cte(unsaid))
 
 
@@ -113,13 +112,15 @@ def _purge_todos() -> Statement:
         .returning(todos.c.id, todos.c.project_id, todos.c.deletion_id)
         .cte("gone")
     )
-    where = select(gone.c.project_id).distinct().subquery("place")
+    unsaid = _unsay_todos(gone)
+    # Activity of projects that they had left quoted them too.
+    where = select(gone.c.project_id).union(select(unsaid.c.project_id)).subquery("place")
     return Statement(
         select(
             _no_project,
             affected_users_of(where.c.project_id).label(AFFECTED_USERS),
         ).add_cte(
-            _unsay_todos(gone),
+            unsaid,
             _tell("todo", gone, gone.c.project_id, gone.c.deletion_id.is_not(None)),
             _remember(gone),
         )
