@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
@@ -37,6 +38,7 @@ purged_ids = table_of(PurgedId)
 _ids: ColumnElement[Any] = bindparam("ids", type_=ARRAY(Uuid))
 _NOTHING: ColumnElement[Any] = literal_column("'{}'::jsonb", JSONB)
 _GONE: ColumnElement[Any] = literal_column("'null'::jsonb", JSONB)
+_GREATEST_NUMBER: ColumnElement[int] = literal_column(f"{2**63 - 1}", BigInteger)
 # Nobody may do anything there any more, and the answer may be sent again all the same.
 _no_project: ColumnElement[Any] = cast(null(), Uuid).label("project_id")
 
@@ -62,13 +64,16 @@ def _unsay_project() -> Statement:
 
     These are a batch after the change `last`; the statement's row says the next one's `last`.
     """
+    # Where only the id may differ, PostgreSQL might go through all changes by their ids.
+    place = (changes.c.project_id, changes.c.id)
+    project_id = bindparam("project_id", type_=Uuid)
     some = (
         select(changes.c.id)
         .where(
-            changes.c.project_id == bindparam("project_id", type_=Uuid),
-            changes.c.id > bindparam("last", type_=BigInteger),
+            tuple_(*place) > tuple_(project_id, bindparam("last", type_=BigInteger)),
+            tuple_(*place) <= tuple_(project_id, _GREATEST_NUMBER),
         )
-        .order_by(changes.c.project_id, changes.c.id)
+        .order_by(*place)
         .limit(bindparam("batch", type_=Integer))
         .cte("some")
     )
