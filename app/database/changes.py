@@ -12,9 +12,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from app.database.base import Base
 
-# As `departures` writes them.
-_IS_DEPARTURE = "row_after -> 'project_id' = 'null'"
-
 changes = sa.Table(
     "changes",
     Base.metadata,
@@ -37,8 +34,6 @@ changes = sa.Table(
     # For activity, and for what erases a resource or a project.
     sa.Index("ix_changes_resource_id_project_id", "resource_id", "project_id", "id"),
     sa.Index("ix_changes_project_id", "project_id", "id"),
-    # To purge a project: what was said there of rows that it no longer has.
-    sa.Index("ix_changes_departures", "project_id", postgresql_where=sa.text(_IS_DEPARTURE)),
 )
 
 _now: sa.ColumnElement[Any] = sa.bindparam("now", type_=sa.DateTime(timezone=True))
@@ -109,8 +104,9 @@ def departures(rows: sa.CTE) -> sa.Select[tuple[object, ...]]:
 
 
 def is_departure() -> sa.ColumnElement[bool]:
-    """Whether a change says no more than that a row left the project."""
-    return sa.literal_column(_IS_DEPARTURE, sa.Boolean)
+    """Whether a change says no more than that a row left the project, as `departures` writes it."""
+    left = sa.literal_column("row_after -> 'project_id' = 'null'", sa.Boolean)
+    return left.is_(sa.true())
 
 
 def bumped_timestamp(row: Any) -> sa.ColumnElement[Any]:

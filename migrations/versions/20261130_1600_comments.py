@@ -1,6 +1,6 @@
 """Comments on todos.
 
-Revises: c60a4f7be213
+Revises: c58e1b0f7a94
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "d16a00c0e4f1"
-down_revision: str | None = "c60a4f7be213"
+down_revision: str | None = "c58e1b0f7a94"
 branch_labels: Sequence[str] | None = None
 depends_on: Sequence[str] | None = None
 

@@ -8,8 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import (
     DateTime,
+    Integer,
+    Text,
     Uuid,
+    any_,
     bindparam,
+    cast,
     delete,
     exists,
     func,
@@ -33,6 +37,9 @@ _SETTLED = timedelta(minutes=1)
 projects = table_of(Project)
 members = table_of(ProjectMember)
 
+# Few enough for the statement timeout.
+_BATCH = 1_000
+
 _id = bindparam("id", type_=Uuid)
 _FIND = Statement(
     select(projects.c.id)
@@ -49,23 +56,27 @@ def _purge() -> Statement:
     is_parent = exists().where(below.c.parent_id == _id)
     gone = delete(projects).where(projects.c.id == _id, ~is_parent).returning(projects.c.id)
     bare = update(projects).where(projects.c.id == _id, is_parent)
-    # Of itself, and of its members.
-    unsaid = delete(changes).where(
-        changes.c.project_id == _id,
-        changes.c.resource_type.in_([literal("project"), literal("member")]),
-    )
     purged = gone.cte("gone")
     return Statement(
         select(func.count())
         .select_from(purged)
-        .add_cte(
-            bare.values(name=literal(""), color=null()).returning(projects.c.id).cte("bare"),
-            unsaid.returning(changes.c.id).cte("unsaid"),
-        )
+        .add_cte(bare.values(name=literal(""), color=null()).returning(projects.c.id).cte("bare"))
     )
 
 
+def _unsay() -> Statement:
+    """Delete a batch of what was said in the project, of whatever: it may be elsewhere by now."""
+    some = (
+        select(changes.c.id)
+        .where(changes.c.project_id == _id)
+        .limit(bindparam("batch", type_=Integer))
+    )
+    said = delete(changes).where(changes.c.id == any_(func.array(some.scalar_subquery())))
+    return Statement(said.returning(cast(changes.c.id, Text)))
+
+
 _PURGE = _purge()
+_UNSAY = _unsay()
 
 
 async def memberless_projects(database: Database, now: Now) -> list[UUID]:
@@ -74,7 +85,13 @@ async def memberless_projects(database: Database, now: Now) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-async def purge_project(database: Database, project_id: UUID) -> int:
-    """Purge a project without todos, and its changes; returns 0 if its row has to stay, else 1."""
+async def purge_project(database: Database, project_id: UUID, batch: int = _BATCH) -> int:
+    """Purge a project without todos, and all changes in it, in batches.
+
+    Returns 0 if its row has to stay, else 1.
+    """
+    # Before the row, without which nothing would find them the next time.
+    while await database.primary.fetch_all(_UNSAY, id=project_id, batch=batch):
+        pass
     [[count]] = await database.primary.fetch_all(_PURGE, id=project_id)
     return int(count)

@@ -1,17 +1,13 @@
 """Purges all todos of a project, deleted or not, and what `changes` says of them.
 
 Of a todo that is purged, nothing is left of what was said in other projects either: only that it
-left those, which whoever synchronises them may not have heard yet. Of a todo that left the project,
-what was said here goes, and what is said where it is stays.
+left those, which whoever synchronises them may not have heard yet.
 """
 
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    Delete,
     Integer,
-    Select,
     Text,
     Uuid,
     any_,
@@ -56,45 +52,23 @@ def _purge() -> Statement:
         .returning(todos.c.id)
         .cte("gone")
     )
-    said = _said_of(select(gone.c.id)).where(
-        (changes.c.project_id == _project_id) | ~is_departure()
+    said = delete(changes).where(
+        changes.c.resource_type == literal("todo"),
+        changes.c.resource_id == any_(func.array(select(gone.c.id).scalar_subquery())),
+        (changes.c.project_id == _project_id) | ~is_departure(),
     )
     return Statement(
         select(cast(gone.c.id, Text)).add_cte(said.returning(changes.c.id).cte("unsaid"))
     )
 
 
-def _purge_departed() -> Statement:
-    """Delete what the project's changes say of a batch of todos that left it."""
-    some = (
-        select(changes.c.resource_id)
-        .where(changes.c.project_id == _project_id, is_departure())
-        .limit(bindparam("batch", type_=Integer))
-    )
-    said = _said_of(some).where(changes.c.project_id == _project_id)
-    return Statement(said.returning(cast(changes.c.resource_id, Text)))
-
-
-def _said_of(todo_ids: Select[Any]) -> Delete:
-    return delete(changes).where(
-        changes.c.resource_type == literal("todo"),
-        changes.c.resource_id == any_(func.array(todo_ids.scalar_subquery())),
-    )
-
-
 _PURGE = _purge()
-_PURGE_DEPARTED = _purge_departed()
 
 
 async def purge_todos(database: Database, project_id: UUID, batch: int = _BATCH) -> int:
-    """Purge a project's todos in batches, subtasks first; returns how many.
-
-    Then what is still said there of todos that left it.
-    """
+    """Purge a project's todos in batches, subtasks first; returns how many."""
     count = 0
     given = {"project_id": project_id, "batch": batch}
     while gone := await database.primary.fetch_all(_PURGE, **given):
         count += len(gone)
-    while await database.primary.fetch_all(_PURGE_DEPARTED, **given):
-        pass
     return count

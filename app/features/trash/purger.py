@@ -6,10 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from app.core.clock import Now
+from app.core.errors import DatabaseUnavailable
 from app.core.positions import last_position
 from app.core.settings import Settings
 from app.database.repository import Repository, Row
 from app.database.unit_of_work import Database
+from app.features.comments.purge import PURGE_OF_TODOS
 from app.features.trash.sql import detached, found, purged
 
 # Few enough for the statement timeout, however many changes each of them has.
@@ -73,32 +75,61 @@ class Purger(Repository):
                 row for row in rows if row["project_id"] in gone and row["deletion_id"] is None
             ]
             await self._purge_todos(doomed, batch, by)
-            while await self._all(purged.UNSAY_DEPARTED, ids=places, batch=batch):
-                pass
+            for place in places:
+                await self._unsay(place, batch)
             await self._all(purged.PURGE_PROJECTS, ids=places, **by)
         return len(went) + len({row["deletion_id"] for row in projects})
 
     async def _purge_todos(self, rows: Sequence[Row], batch: int, by: dict[str, Any]) -> None:
-        """Purge locked todos, leaves first."""
+        """Purge locked todos, leaves first, and the comments on them before."""
         for start in range(0, len(rows), batch):
             ids = [row["id"] for row in rows[start : start + batch]]
+            while await self._all(PURGE_OF_TODOS, ids=ids, batch=batch):
+                pass
             await self._all(purged.PURGE_TODOS, ids=ids, **by)
+
+    async def _unsay(self, project_id: UUID, batch: int) -> None:
+        """Take away what is still said in a project, of what is elsewhere by now for one."""
+        last: int | None = 0
+        while last is not None:
+            given = {"project_id": project_id, "last": last, "batch": batch}
+            last = await self._value(purged.UNSAY_PROJECT, **given)
 
 
 async def purge_expired(database: Database, settings: Settings, now: Now) -> int:
     """Purge what is in the trash too long, in batches; returns how many items that were.
 
-    Can be stopped and repeated.
+    Can be stopped and repeated. What fails is left for the next run; its error is raised after the
+    rest is done. `DatabaseUnavailable` is raised at once.
     """
     count = 0
+    failures: list[Exception] = []
     before = now() - timedelta(days=settings.trash_days)
     for statement in found.EXPIRED:
         place: dict[str, Any] = {"at": _EVER, "last": UUID(int=0)}
         while rows := await database.primary.fetch_all(statement, before=before, **place):
             place = {"at": rows[-1]["deleted_at"], "last": rows[-1]["id"]}
-            async with database.unit_of_work() as session:
-                ids = [row["id"] for row in rows]
-                items = await session.fetch_all(found.FIND_SWEPT, ids=ids)
-                by = {**_BY_NOBODY, "now": now()}
-                count += await Purger(session).purge(items, before=before, **by)
+            batches = [[row["id"] for row in rows]]
+            while batches:
+                ids = batches.pop()
+                try:
+                    count += await _purge_swept(database, ids, before, now())
+                except DatabaseUnavailable:
+                    raise
+                except Exception as error:  # noqa: BLE001 - it is raised below
+                    if len(ids) == 1:
+                        failures.append(error)
+                    else:
+                        batches = [[each] for each in reversed(ids)]
+    if failures:
+        raise failures[0]
     return count
+
+
+async def _purge_swept(
+    database: Database, ids: Sequence[UUID], before: datetime, now: datetime
+) -> int:
+    """Purge these in one transaction; returns how many."""
+    async with database.unit_of_work() as session:
+        items = await session.fetch_all(found.FIND_SWEPT, ids=ids)
+        return await Purger(session).purge(items, before=before, now=now, **_BY_NOBODY)

@@ -56,7 +56,8 @@ class Restorer:
         expected.check(todo["version"])
         if not todo["has_room"]:
             raise QuotaExceeded("todos")
-        above = [row for row in rows if row["deletion_id"] is None]
+        # What an older version deleted below it has no `deletion_id` either.
+        above = [row for row in rows if row["deleted_at"] is None]
         changes = [
             RowChange(todo_id, "todo.restored", {**_BACK, **_place(todo, place, above)}),
             *_below(todo, place, above, rows),
@@ -123,7 +124,7 @@ def _below(
     levels = values["depth"] - todo["depth"] if values else 0
     changes = []
     for row in rows:
-        if row["id"] == todo["id"] or row["deletion_id"] is None:
+        if row["id"] == todo["id"] or row["deleted_at"] is None:
             continue
         moved = {}
         if values:

@@ -99,22 +99,30 @@ async def test_in_any_order_all_is_there_again(
     await assert_consistent(database, ada)
 
 
-@given(plan=plans, data=st.data())
+@given(
+    plan=plans,
+    ends=st.permutations(range(9)),
+    purges=st.lists(st.booleans(), min_size=9, max_size=9),
+)
 async def test_what_is_purged_is_gone_alone(
     ada: Person,
     database: asyncpg.Connection,
     plan: tuple[list[Node], list[int], int],
-    data: st.DataObject,
+    ends: list[int],
+    purges: list[bool],
 ) -> None:
     """What was deleted itself can be restored whatever became of what it was in or below."""
     tree, order, number = plan
     rows = await make(ada, tree)
     gone = await deleted(ada, rows, order[:number])
-    for row in data.draw(st.permutations(gone)):
-        if data.draw(st.booleans()):
+    # Nothing is drawn by now: an example that Hypothesis gives up would leave its trash to others.
+    for index in (index for index in ends if index < len(gone)):
+        row = gone[index]
+        if purges[index]:
             assert (await ada.client.delete(f"/v1/trash/{row['id']}")).status_code == 204
             assert (await ada.client.post(f"{address(row)}/restore")).status_code == 404
         else:
             await restore(ada, row)
     assert await trashed(ada) == []
-    await assert_consistent(database, ada)
+    # What a purged project says of a todo that was in it is gone too.
+    await assert_consistent(database, ada, is_logged=False)

@@ -1,27 +1,28 @@
 """What is purged is gone for good: rows, what they said, but not their ids."""
 
-from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from tests.features.trash.trashing import is_there, purge, read, restore, trash, trashed
+from app.core.settings import Settings
+from tests.features.trash.trashing import (
+    is_there,
+    purge,
+    purge_in_batches,
+    read,
+    restore,
+    told,
+    trash,
+    trashed,
+)
 from tests.features.users.test_purge import found
-from tests.people import Json, Person, join
+from tests.people import Person, join
 
 WEEKLY = {
     "due": {"date": "2026-11-30"},
     "recurrence": {"rrule": "FREQ=WEEKLY", "repeat_from": "due"},
 }
-
-
-async def told(database: asyncpg.Connection, row: Json) -> list[tuple[str, Any, Any]]:
-    rows = await database.fetch(
-        "SELECT event, changed, row_after FROM changes WHERE resource_id = $1 ORDER BY id",
-        UUID(row["id"]),
-    )
-    return [tuple(row) for row in rows]
 
 
 async def test_nothing_that_it_said_is_left(ada: Person, database: asyncpg.Connection) -> None:
@@ -80,6 +81,17 @@ async def test_its_id_stays_taken(ada: Person, bob: Person, kind: str) -> None:
             assert (again.status_code, again.json()["code"]) == (409, "id_taken")
 
 
+async def test_a_todo_and_a_project_of_the_same_id(ada: Person) -> None:
+    """Ids are those of their table alone."""
+    project = await ada.make_project()
+    todo = await ada.make_todo(id=project["id"])
+    await trash(ada, todo, project)
+    assert (await ada.client.delete("/v1/trash")).status_code == 204
+    for url, body in (("/v1/todos", {"title": "New"}), ("/v1/projects", {"name": "New"})):
+        again = await ada.client.post(url, json={"id": todo["id"], **body})
+        assert (again.status_code, again.json()["code"]) == (409, "id_taken")
+
+
 async def test_the_ids_of_its_comments_stay_taken(ada: Person) -> None:
     todo = await ada.make_todo()
     comment = await ada.make_comment(todo)
@@ -90,63 +102,6 @@ async def test_the_ids_of_its_comments_stay_taken(ada: Person) -> None:
         f"/v1/todos/{other['id']}/comments", json={"id": comment["id"], "body": "New"}
     )
     assert (again.status_code, again.json()["code"]) == (409, "id_taken")
-
-
-async def test_who_its_members_were_is_gone_with_a_project(
-    ada: Person, bob: Person, database: asyncpg.Connection
-) -> None:
-    project = await ada.make_project()
-    await join(ada, project, bob, "viewer")
-    said = "SELECT count(*) FROM changes WHERE project_id = $1 AND resource_type = 'member'"
-    left = f"{said} AND row_after <> 'null'"
-    assert await database.fetchval(left, UUID(project["id"])) == 1
-    await trash(ada, project)
-    await purge(ada, project)
-    assert await database.fetchval(left, UUID(project["id"])) == 0
-    assert await database.fetchval(said, UUID(project["id"])) == 1
-
-
-async def test_a_project_goes_with_all_in_it(ada: Person, database: asyncpg.Connection) -> None:
-    canary = uuid4().hex
-    garden = await ada.make_project(canary)
-    shed = await ada.make_project(f"{canary} below", parent_id=garden["id"])
-    todos = [await ada.make_todo(canary, project_id=place["id"]) for place in (garden, shed)]
-    todos.append(await ada.make_todo(canary, parent_id=todos[0]["id"]))
-    await trash(ada, garden)
-    await purge(ada, garden)
-    assert await found(database, canary) == set()
-    for row in (garden, shed):
-        [*_, (event, _, _)] = await told(database, row)
-        assert event == "project.purged"
-    for todo in todos:
-        # The project's event tells it.
-        assert [event for event, _, _ in await told(database, todo)][-1] != "todo.purged"
-        again = await ada.client.post("/v1/todos", json={"id": todo["id"], "title": "New"})
-        assert again.status_code == 409
-    members = "SELECT count(*) FROM project_members WHERE project_id = $1"
-    assert await database.fetchval(members, UUID(garden["id"])) == 0
-
-
-async def test_what_was_said_there_of_todos_that_left_goes_too(
-    ada: Person, database: asyncpg.Connection
-) -> None:
-    canary = uuid4().hex
-    garden = await ada.make_project()
-    todo = await ada.make_todo(canary, project_id=garden["id"])
-    stays = await ada.make_todo("Stays")
-    place = {"after": stays["id"]}
-    assert (await ada.client.post(f"/v1/todos/{todo['id']}/move", json=place)).is_success
-    title = {"title": "Another one"}
-    assert (await ada.client.patch(f"/v1/todos/{todo['id']}", json=title)).is_success
-    moved = await read(ada, todo)
-    await trash(ada, garden)
-    await purge(ada, garden)
-    # What is said where it is by now stays: it came, and got another title.
-    said = await told(database, todo)
-    assert [event for event, _, after in said if canary in after] == ["todo.moved"]
-    assert sum(canary in changed for _, changed, _ in said) == 1
-    assert [after for event, _, after in said if event == "todo.created"] == ["null"]
-    assert await read(ada, todo) == moved
 
 
 async def test_that_it_left_a_project_is_still_told_there(
@@ -166,6 +121,48 @@ async def test_that_it_left_a_project_is_still_told_there(
         UUID(todo["id"]),
     )
     assert [event for (event,) in left] == ["todo.moved"]
+
+
+async def test_many_comments_go_in_batches(
+    settings: Settings, ada: Person, database: asyncpg.Connection
+) -> None:
+    """No statement deletes more of them, nor does the foreign key of a todo."""
+    todo = await ada.make_todo()
+    below = await ada.make_todo(parent_id=todo["id"])
+    for _ in range(3):
+        await ada.make_comment(todo)
+        await ada.make_comment(below)
+    await trash(ada, todo)
+    await database.execute(
+        "CREATE FUNCTION two_at_most() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF (SELECT count(*) FROM gone) > 2 THEN RAISE 'too many'; END IF; RETURN NULL; END $$; "
+        "CREATE TRIGGER two_at_most AFTER DELETE ON comments REFERENCING OLD TABLE AS gone "
+        "FOR EACH STATEMENT EXECUTE FUNCTION two_at_most()"
+    )
+    try:
+        await purge_in_batches(settings, todo, 2)
+    finally:
+        await database.execute("DROP FUNCTION two_at_most CASCADE")
+    left = "SELECT count(*) FROM comments WHERE todo_id = ANY($1)"
+    assert await database.fetchval(left, [UUID(row["id"]) for row in (todo, below)]) == 0
+
+
+async def test_who_sees_a_project_that_it_left_reads_nothing_of_it_any_more(
+    ada: Person, bob: Person
+) -> None:
+    canary = uuid4().hex
+    garden = await ada.make_project()
+    await join(ada, garden, bob, "viewer")
+    todo = await ada.make_todo(project_id=garden["id"])
+    url = f"/v1/todos/{todo['id']}"
+    assert (await ada.client.patch(url, json={"title": canary})).is_success
+    place = {"last": True, "project_id": (await ada.inbox())["id"]}
+    assert (await ada.client.post(f"{url}/move", json=place)).is_success
+    await trash(ada, todo)
+    activity = f"/v1/projects/{garden['id']}/activity"
+    assert canary in (await bob.get(activity)).text
+    await purge(ada, todo)
+    assert canary not in (await bob.get(activity)).text
 
 
 async def test_its_todos_count_no_more(ada: Person, database: asyncpg.Connection) -> None:

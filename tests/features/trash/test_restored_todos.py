@@ -1,5 +1,7 @@
 """A restored todo is as it was, with what went along, in its place or the next best one."""
 
+from uuid import UUID
+
 import asyncpg
 import pytest
 
@@ -198,3 +200,19 @@ async def test_if_match_is_of_the_trashed_version(ada: Person) -> None:
     old = await ada.client.post(url, headers={"If-Match": '"1"'})
     assert (old.status_code, old.headers["etag"]) == (412, '"2"')
     assert (await ada.client.post(url, headers={"If-Match": '"2"'})).status_code == 200
+
+
+async def test_what_an_older_version_deleted_below_it_is_not_above_it(
+    ada: Person, database: asyncpg.Connection
+) -> None:
+    """It has no `deletion_id` until the backfill gives it one."""
+    parent = await ada.make_todo()
+    todo = await ada.make_todo(parent_id=parent["id"])
+    below = await ada.make_todo(parent_id=todo["id"])
+    await trash(ada, below, todo, parent)
+    forget = "UPDATE todos SET deletion_id = NULL WHERE id = $1 RETURNING version"
+    version = await database.fetchval(forget, UUID(below["id"]))
+    restored = await restore(ada, todo)
+    assert (restored["parent_id"], restored["subtask_count"]) == (None, 0)
+    now = "SELECT version FROM todos WHERE id = $1 AND deletion_id IS NULL AND depth = 2"
+    assert await database.fetchval(now, UUID(below["id"])) == version

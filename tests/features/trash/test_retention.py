@@ -126,3 +126,32 @@ async def test_what_an_older_version_deleted_is_found(
     assert [lasting(await read(ada, row)) for row in (parent, child, low)] == [
         *map(lasting, before)
     ]
+
+
+@pytest.mark.parametrize("kind", ["todos", "projects"])
+async def test_one_that_fails_stops_no_other(
+    settings: Settings, ada: Person, database: asyncpg.Connection, kind: str
+) -> None:
+    make = ada.make_todo if kind == "todos" else ada.make_project
+    before, bad, after = [await make() for _ in range(3)]
+    last = await ada.make_project()
+    await trash(ada, before, bad, after, last)
+    for days, row in enumerate((last, after, bad, before), 31):
+        await age(database, days, row["id"])
+    await database.execute(
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE 'a bad one'; END $$; "
+        f"CREATE TRIGGER fail BEFORE DELETE ON {kind} FOR EACH ROW "
+        f"WHEN (OLD.id = '{bad['id']}') EXECUTE FUNCTION fail()"
+    )
+    try:
+        with pytest.raises(asyncpg.RaiseError, match="a bad one"):
+            await sweep(settings, utc_now())
+    finally:
+        await database.execute("DROP FUNCTION fail CASCADE")
+    await ada.invalidate()
+    assert await trashed(ada) == [bad["id"]]
+    # And goes when nothing hinders it any more.
+    await sweep(settings, utc_now())
+    await ada.invalidate()
+    assert await trashed(ada) == []

@@ -1,9 +1,15 @@
 """Deletes, restores and purges, and what is compared afterwards."""
 
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
+from app.core.clock import utc_now
+from app.core.settings import Settings
+from app.database.unit_of_work import Database
+from app.features.trash.purger import Purger
+from app.features.trash.sql.found import FIND_SWEPT
 from tests.people import Json, Person
 
 
@@ -60,3 +66,24 @@ async def events(database: asyncpg.Connection, row: Json) -> list[str]:
         "SELECT event FROM changes WHERE resource_id = $1 ORDER BY id", UUID(row["id"])
     )
     return [event for (event,) in rows]
+
+
+async def told(database: asyncpg.Connection, row: Json) -> list[tuple[str, Any, Any]]:
+    """What `changes` says of a row: `event`, `changed`, `row_after`."""
+    rows = await database.fetch(
+        "SELECT event, changed, row_after FROM changes WHERE resource_id = $1 ORDER BY id",
+        UUID(row["id"]),
+    )
+    return [tuple(row) for row in rows]
+
+
+async def purge_in_batches(settings: Settings, row: Json, batch: int) -> None:
+    """Purge what is in the trash, so much a statement."""
+    base = Database(settings)
+    try:
+        async with base.unit_of_work() as session:
+            items = await session.fetch_all(FIND_SWEPT, ids=[UUID(row["id"])])
+            by = {"actor_id": None, "request_id": None, "now": utc_now()}
+            assert await Purger(session).purge(items, batch=batch, **by) == 1
+    finally:
+        await base.close()

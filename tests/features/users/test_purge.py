@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from app.core.clock import Now, utc_now
 from app.core.settings import Settings
 from app.database.unit_of_work import Database
-from app.features.projects.purge import memberless_projects
+from app.features.projects.purge import memberless_projects, purge_project
 from app.features.todos.purge import purge_todos
 from app.sweeps import SWEEPS
 from tests.apps import client_of, running
@@ -198,6 +198,31 @@ async def test_what_was_said_of_todos_that_moved_goes_too(
     )
     assert [row["event"] for row in left] == ["todo.moved"]
     assert kept["id"] in {todo["id"] for todo in there}
+
+
+@pytest.mark.parametrize("batch", [1, 2, 100])
+async def test_nothing_is_left_that_was_said_in_a_project(
+    settings: Settings, ada: Person, database: asyncpg.Connection, batch: int
+) -> None:
+    """Of comments on a todo that left it, of what went along in the trash, of what was purged."""
+    garden, shed = [await ada.make_project() for _ in range(2)]
+    todo, purged = [await ada.make_todo(project_id=garden["id"]) for _ in range(2)]
+    below = await ada.make_todo(parent_id=todo["id"])
+    await ada.make_comment(todo)
+    for url in (f"todos/{below['id']}", f"todos/{purged['id']}", f"trash/{purged['id']}"):
+        assert (await ada.client.delete(f"/v1/{url}")).status_code == 204
+    place = {"last": True, "project_id": shed["id"]}
+    assert (await ada.client.post(f"/v1/todos/{todo['id']}/move", json=place)).is_success
+    said = "SELECT count(*) FROM changes WHERE project_id = $1"
+    elsewhere = await database.fetchval(said, UUID(shed["id"]))
+    end = "DELETE FROM project_members WHERE project_id = $1"
+    await database.execute(end, UUID(garden["id"]))
+    base = Database(settings)
+    await purge_todos(base, UUID(garden["id"]), batch)
+    assert await purge_project(base, UUID(garden["id"]), batch) == 1
+    await base.close()
+    assert await database.fetchval(said, UUID(garden["id"])) == 0
+    assert await database.fetchval(said, UUID(shed["id"])) == elsewhere
 
 
 async def test_above_one_that_is_shared_a_row_without_a_name_stays(

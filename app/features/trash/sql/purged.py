@@ -4,9 +4,9 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     DateTime,
     Integer,
-    Select,
     Text,
     Update,
     Uuid,
@@ -15,15 +15,14 @@ from sqlalchemy import (
     cast,
     delete,
     func,
-    insert,
     literal,
     literal_column,
     null,
     select,
-    true,
+    tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.sql import ColumnElement
 
 from app.database.base import table_of
@@ -39,43 +38,48 @@ purged_ids = table_of(PurgedId)
 _ids: ColumnElement[Any] = bindparam("ids", type_=ARRAY(Uuid))
 _NOTHING: ColumnElement[Any] = literal_column("'{}'::jsonb", JSONB)
 _GONE: ColumnElement[Any] = literal_column("'null'::jsonb", JSONB)
+_GREATEST_NUMBER: ColumnElement[int] = literal_column(f"{2**63 - 1}", BigInteger)
 # Nobody may do anything there any more, and the answer may be sent again all the same.
 _no_project: ColumnElement[Any] = cast(null(), Uuid).label("project_id")
 
 
-def _unsaid(resource: str, ids: Select[Any]) -> Update:
-    """Take what `changes` says of these away; that something happened is still to be told."""
-    return (
-        update(changes)
+def _unsay(*where: ColumnElement[bool]) -> Update:
+    """Take away what these changes say; that something happened is still to be told.
+
+    That a row left a project says nothing of it, and is still to be told there.
+    """
+    said = update(changes).where(*where, ~is_departure(), changes.c.row_after != _GONE)
+    return said.values(changed=_NOTHING, row_after=_GONE)
+
+
+def _unsay_todos(gone: CTE) -> CTE:
+    # An array is looked up in the index; a join would read all of `changes`.
+    ids = func.array(select(gone.c.id).scalar_subquery())
+    theirs = (changes.c.resource_type == literal("todo"), changes.c.resource_id == any_(ids))
+    return _unsay(*theirs).returning(changes.c.project_id).cte("unsaid")
+
+
+def _unsay_project() -> Statement:
+    """Take away what some changes in a project say, of whatever: it may be elsewhere by now.
+
+    These are a batch after the change `last`; the statement's row says the next one's `last`.
+    """
+    # Where only the id may differ, PostgreSQL might go through all changes by their ids.
+    place = (changes.c.project_id, changes.c.id)
+    project_id = bindparam("project_id", type_=Uuid)
+    some = (
+        select(changes.c.id)
         .where(
-            changes.c.resource_type == literal(resource),
-            # An array is looked up in the index; a join would read all of `changes`.
-            changes.c.resource_id == any_(func.array(ids.scalar_subquery())),
+            tuple_(*place) > tuple_(project_id, bindparam("last", type_=BigInteger)),
+            tuple_(*place) <= tuple_(project_id, _GREATEST_NUMBER),
         )
-        .values(changed=_NOTHING, row_after=_GONE)
+        .order_by(*place)
+        .limit(bindparam("batch", type_=Integer))
+        .cte("some")
     )
-
-
-def _unsay(resource: str, ids: Select[Any]) -> CTE:
-    # That it left a project says nothing of it, and is still to be told there.
-    said = _unsaid(resource, ids).where(is_departure().is_not(true()))
-    return said.returning(changes.c.id).cte(f"unsaid_{resource}")
-
-
-def _unsay_members() -> CTE:
-    """Take away who was a member of these projects."""
-    theirs = (changes.c.resource_type == literal("member"), changes.c.project_id == any_(_ids))
-    said = update(changes).where(*theirs).values(changed=_NOTHING, row_after=_GONE)
-    return said.returning(changes.c.id).cte("unsaid_members")
-
-
-def _unsay_departed() -> Statement:
-    """Take away what is said in these projects of a batch of todos that left them."""
-    here = changes.c.project_id == any_(_ids)
-    batch: ColumnElement[Any] = bindparam("batch", type_=Integer)
-    some = select(changes.c.resource_id).where(here, is_departure()).limit(batch)
-    said = _unsaid("todo", some).where(here)
-    return Statement(said.returning(cast(changes.c.resource_id, Text)))
+    ids = func.array(select(some.c.id).scalar_subquery())
+    unsaid = _unsay(changes.c.id == any_(ids)).returning(changes.c.id).cte("unsaid")
+    return Statement(select(func.max(some.c.id).label("last")).add_cte(unsaid))
 
 
 def _tell(resource: str, gone: CTE, project_id: ColumnElement[Any], *where: Any) -> CTE:
@@ -96,7 +100,8 @@ def _tell(resource: str, gone: CTE, project_id: ColumnElement[Any], *where: Any)
 
 
 def _remember(gone: CTE) -> CTE:
-    new = insert(purged_ids).from_select(["id"], select(gone.c.id))
+    # A todo, a project and a comment may have the same id.
+    new = insert(purged_ids).from_select(["id"], select(gone.c.id)).on_conflict_do_nothing()
     return new.returning(purged_ids.c.id).cte("remembered")
 
 
@@ -112,13 +117,15 @@ def _purge_todos() -> Statement:
         .returning(todos.c.id, todos.c.project_id, todos.c.deletion_id)
         .cte("gone")
     )
-    where = select(gone.c.project_id).distinct().subquery("place")
+    unsaid = _unsay_todos(gone)
+    # Activity of projects that they had left quoted them too.
+    where = select(gone.c.project_id).union(select(unsaid.c.project_id)).subquery("place")
     return Statement(
         select(
             _no_project,
             affected_users_of(where.c.project_id).label(AFFECTED_USERS),
         ).add_cte(
-            _unsay("todo", select(gone.c.id)),
+            unsaid,
             _tell("todo", gone, gone.c.project_id, gone.c.deletion_id.is_not(None)),
             _remember(gone),
         )
@@ -126,7 +133,7 @@ def _purge_todos() -> Statement:
 
 
 def _purge_projects() -> Statement:
-    """Delete these projects, in which there are no todos any more."""
+    """Delete these projects, in which there are no todos, and nothing is said, any more."""
     gone = delete(projects).where(projects.c.id == any_(_ids)).returning(projects.c.id).cte("gone")
     left = (
         delete(members)
@@ -142,8 +149,6 @@ def _purge_projects() -> Statement:
         .select_from(gone)
         .add_cte(
             left,
-            _unsay("project", select(gone.c.id)),
-            _unsay_members(),
             _tell("project", gone, gone.c.id),
             _remember(gone),
         )
@@ -152,4 +157,4 @@ def _purge_projects() -> Statement:
 
 PURGE_TODOS = _purge_todos()
 PURGE_PROJECTS = _purge_projects()
-UNSAY_DEPARTED = _unsay_departed()
+UNSAY_PROJECT = _unsay_project()

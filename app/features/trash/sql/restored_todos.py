@@ -92,7 +92,8 @@ def _lock() -> Statement:
     ).cte("told")
     columns = (
         *(todos.c.id, todos.c.version, todos.c.project_id, todos.c.parent_id, todos.c.depth),
-        *(todos.c.deletion_id, todos.c.completed_at, todos.c.labels, todos.c.label_keys),
+        *(todos.c.deleted_at, todos.c.deletion_id, todos.c.completed_at),
+        *(todos.c.labels, todos.c.label_keys),
         *(todos.c.subtask_count, todos.c.completed_subtask_count),
     )
     return Statement(
