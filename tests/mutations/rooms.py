@@ -76,6 +76,7 @@ ROOMS = {
     "limits": Room(
         ("redis/rate_limits.py", "web/request_gate.py"),
         (
+            "tests/redis/test_counts.py",
             "tests/redis/test_rate_limits.py",
             "tests/redis/test_response_cache.py",
             "tests/web/test_scopes.py",
