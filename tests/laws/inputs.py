@@ -13,7 +13,15 @@ from tests.laws import bodies, heads
 from tests.laws.bodies import Body
 from tests.laws.texts import TEXTS, texts
 from tests.web.callers import Caller, Header
-from tests.web.operations import FORM, Json, Operation, alternatives, resolved, with_field
+from tests.web.operations import (
+    FORM,
+    OPERATIONS,
+    Json,
+    Operation,
+    alternatives,
+    resolved,
+    with_field,
+)
 
 _KNOWN_CONTENTS = {FORM, "application/json", "application/merge-patch+json"}
 # Characters of a text for which the document has no limit, in a body and in an address.
@@ -49,15 +57,29 @@ def inputs(operation: Operation, seed: int) -> Iterator[Input]:
     """
     assert operation.contents.keys() <= _KNOWN_CONTENTS, f"{operation} has no dear bodies here"
     yield Input("a valid request")
-    for name, headers in heads.headers():
-        yield Input(name, headers=headers)
+    is_first = _FIRST[_head_of(operation)] is operation
+    if is_first:
+        for name, headers in heads.headers():
+            yield Input(name, headers=headers)
+        for name, query in heads.queries():
+            yield Input(name, query=query)
     yield from _paths(operation)
     yield from _queries(operation)
     # What needs no token has less to read, and is refused for more.
-    for size in (bodies.LARGE,) if operation.scopes is not None else (bodies.SMALL, bodies.LARGE):
+    sizes = (bodies.LARGE,) if operation.scopes is not None else (bodies.SMALL, bodies.LARGE)
+    for size in sizes if operation.contents or is_first else ():
         yield from _bodies(operation, size)
     yield from _fields(operation)
     yield from _random(operation, random.Random(f"{seed} {operation}"))
+
+
+def _head_of(operation: Operation) -> tuple[object, ...]:
+    """What reading its head depends on: of those that are alike one stands for all."""
+    parameters = operation.parameters("query")
+    return operation.method, operation.scopes is None, *operation.contents, "limit" in parameters
+
+
+_FIRST = {_head_of(operation): operation for operation in reversed(OPERATIONS)}
 
 
 def _paths(operation: Operation) -> Iterator[Input]:
@@ -68,8 +90,6 @@ def _paths(operation: Operation) -> Iterator[Input]:
 
 
 def _queries(operation: Operation) -> Iterator[Input]:
-    for name, query in heads.queries():
-        yield Input(name, query=query)
     for name, parameter in operation.parameters("query").items():
         length = _length([parameter["schema"]], _IN_AN_ADDRESS)
         for of, text in texts(length, has_form=length == _IN_AN_ADDRESS):
