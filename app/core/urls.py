@@ -134,6 +134,7 @@ def _tls(given: Mapping[str, str]) -> ssl.SSLContext | None:
             raise ValueError("has an sslrootcert, which is for an sslmode of require and above")
         return None
     context = ssl.create_default_context(cafile=None if root == "system" else root)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # which Debian's Python leaves to OpenSSL
     # Since Python 3.13 it is stricter with a private CA than libpq.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.set_alpn_protocols(["postgresql"])  # needed for sslnegotiation=direct
