@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import ColumnElement
 
+from app.database import json_rows
 from app.database.json_rows import as_text, instant
 from app.database.statement import Statement
 from app.features.invitations.statements import (
@@ -99,22 +100,16 @@ def _page_of_mine(*, is_first: bool, with_total: bool) -> Statement:
         .where(is_pending)
     )
     named = pending.add_columns(
-        projects.c.name.label("project_name"), inviter.c.display_name.label("inviter_name")
+        projects.c.name.label("project_name"),
+        inviter.c.display_name.label("inviter_name"),
+        invitations.c.created_at.label("sort_key"),
     )
     found = _rows(named, is_first=is_first).subquery("found")
-    fields = select(*own_representation(found)).correlate(found).lateral("fields")
-    columns = [
-        as_text(fields).label("body"),
-        cast(found.c.created_at, Text).label("sort_key"),
-        found.c.id,
-    ]
-    order = (found.c.created_at.desc(), found.c.id.desc())
-    rows = join(found, fields, true())
-    if not with_total:
-        return Statement(select(*columns).select_from(rows).order_by(*order))
-    total = pending.with_only_columns(func.count().label("total")).subquery("counted")
-    answer = select(total.c.total, *columns).select_from(outerjoin(total, rows, true()))
-    return Statement(answer.order_by(*order))
+    total = pending.with_only_columns(func.count()).scalar_subquery().label("total")
+    beside = [total] if with_total else []
+    return Statement(
+        json_rows.page(found, own_representation(found), descending=True, beside=beside)
+    )
 
 
 _SHAPES = [(is_first, with_total) for is_first in (True, False) for with_total in (True, False)]
